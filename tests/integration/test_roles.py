@@ -17,10 +17,11 @@ from sqlalchemy import Connection
 
 from leadgate import playbook as playbooks
 from leadgate.actors import Actor, ActorError, act_for, identify_account
-from leadgate.ledger import Ledger, joins, ownership, reports, reviews
+from leadgate.ledger import Ledger, joins, notes, ownership, reports, reviews
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.ledger.undo import undo
+from leadgate.ledger.unmaskings import unmask
 from leadgate.playbook import LoadedPlaybook
 from leadgate.resolutions import Correct, DifferentPerson, Discard, DoneByHand, Resolution, SamePerson, TryAgain
 from leadgate.vocabulary import Role
@@ -169,6 +170,8 @@ LEAD_ACTIONS: Final[dict[str, Act]] = {
     ),
     "transfer": lambda g, rep, by: reassignments.transfer(g.ledger, g.loaded, rep, reason="left", by=by, now=LATER),
     "undo": lambda g, rep, by: undo(g.ledger, g.accepted[rep], by=by, now=LATER),
+    "note": lambda g, rep, by: notes.write_note(g.ledger, g.owned[rep], "called", by=by, now=LATER),
+    "unmask": lambda g, rep, by: unmask(g.ledger, g.owned[rep], rep, by=by, now=LATER),
     "unjoin": lambda g, rep, by: joins.unjoin(g.ledger, g.owned[rep], by=by, now=LATER),
 }
 ITEM_ACTIONS: Final[dict[str, Act]] = {
@@ -201,16 +204,21 @@ def list_done(ground: Ground, action: str, act: Act, by: Actor, objects: set[str
 def test_each_role_does_each_action_to_the_leads_and_work_items_that_are_theirs_and_to_no_others(
     ground: Ground,
 ) -> None:
+    #: What these roles do about every lead.
+    of_all = {
+        "note": {Role.OPERATOR},
+        "unmask": {Role.MANAGER, Role.REVIEWER, Role.OPERATOR, Role.PRIVACY_OFFICER},
+        "unjoin": {Role.REVIEWER, Role.OPERATOR},
+    }
     wrong = []
     for person, (identified, leads, routes) in PEOPLE.items():
         by = identified(ground.loaded)
-        decides = Role.OPERATOR in by.roles
         for action, act in LEAD_ACTIONS.items():
             expected = leads
             if action == "transfer" and person == "operator":  # the command names the rep already
                 expected = {*ground.owned}
-            if action == "unjoin":  # a decision of reviewers, too
-                expected = {*ground.owned} if decides or Role.REVIEWER in by.roles else leads
+            if of_all.get(action, frozenset()) & by.roles:
+                expected = {*ground.owned}
             if (done := list_done(ground, action, act, by, {*ground.owned})) != expected:
                 wrong.append(f"{person}: {action} of the leads of {sorted(done)}, not {sorted(expected)}")
         for action, act in ITEM_ACTIONS.items():
