@@ -17,7 +17,6 @@ from leadgate.ledger.undo import UNDOABLE
 from leadgate.ledger.work_queue import ItemEnd
 from leadgate.permissions import Permission
 from leadgate.vocabulary import JourneyStatus
-from tasks.released import is_consumer_running
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,6 @@ def describe_ends(site: Site, visitor: Visitor, ids: Sequence[int]) -> list[Desc
     ]
     journeys = [end.journey_id for end in ends if end.journey_id is not None and end.closed_at is not None]
     standings = {each.id: each for each in reports.list_standings(site.ledger, journeys)} if journeys else {}
-    consumer = any(each.status == JourneyStatus.READY for each in standings.values()) and is_consumer_running(
-        site.ledger
-    )
     described = []
     for end in ends:
         words = f"W{end.id} ({end.reason.replace('_', ' ')}) "
@@ -54,18 +50,18 @@ def describe_ends(site: Site, visitor: Visitor, ids: Sequence[int]) -> list[Desc
         else:
             by = site.names.name_rep(end.closed_by) if end.closed_by else "Leadgate"
             words += f"was closed by {by}: {str(end.resolution).replace('_', ' ')}. "
-            words += describe_standing(standings.get(end.journey_id or 0), site, consumer=consumer)
+            words += describe_standing(standings.get(end.journey_id or 0), site)
         undo = end.action if end.did in UNDOABLE and not end.undone and end.action is not None else None
         described.append(DescribedEnd(end, words.strip(), undo))
     return described
 
 
-def describe_standing(standing: reports.JourneyStanding | None, site: Site, *, consumer: bool) -> str:
+def describe_standing(standing: reports.JourneyStanding | None, site: Site) -> str:
     """Where the lead is now."""
     if standing is None:
         return ""
     if standing.status == JourneyStatus.READY and not standing.later:
-        return "The lead goes on within seconds." if consumer else "The lead waits for the next run."
+        return "The lead goes on within seconds."
     if standing.status == JourneyStatus.DISCARDED:
         return "The lead has ended; what was captured stays."
     where, why = describe_whereabouts(standing)

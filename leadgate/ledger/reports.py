@@ -152,7 +152,10 @@ class WorkItemFilter:
 
 
 _OWNER = "(SELECT a.owner FROM assignment a WHERE a.journey_id = w.journey_id AND a.ended_at IS NULL)"
-_DECIDED_BY = f"(w.route = ANY(:deciders) OR w.assignee = ANY(:deciders) OR {_OWNER} = ANY(:deciders))"
+#: Nobody owns a lead that is held, so its owner is looked for where the item holds none.
+_DECIDED_BY = (
+    f"(w.route = ANY(:deciders) OR w.assignee = ANY(:deciders) OR (NOT w.blocking AND {_OWNER} = ANY(:deciders)))"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,10 @@ def test_a_lead_that_changed_hands_is_seen_by_the_new_owner(owner: str, console:
 
 def test_the_action_that_was_just_taken_is_named_with_its_undo(owner: str, console: ConsoleSite, harness: Any) -> None:
     number = ownership.accept(harness.ledger, 1, by=MIA, now=NOW)
-    rep = console.sign_in_rep(owner)
-    page = rep.get("/leads/1", did=f"A{number}")
+    mia = console.sign_in("mia", Role.MANAGER, rep="mia")
+    page = mia.get("/leads/1", did=f"A{number}")
     assert page.tree.xpath(f"//*[@role='status']//form[@action='/actions/{number}/undo']")
+    undone = mia.post(f"/actions/{number}/undo", back="/leads/1")
+    assert "Undid" in " ".join(undone.texts("//ol[@id='timeline']/li"))
     for did in ("A999", "x", "1", "A" + "9" * 30, "\x00"):
-        assert not rep.get("/leads/1", did=did).tree.xpath("//*[@role='status']")
+        assert not mia.get("/leads/1", did=did).tree.xpath("//*[@role='status']")

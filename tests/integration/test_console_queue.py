@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from console_site import Browser, ConsoleSite
+from forked import wait_for
 from harness import NOW, PLAYBOOK, make_lead
 from sqlalchemy import text
 
@@ -103,8 +104,7 @@ def test_an_item_is_corrected_on_a_form_that_begins_with_its_proposal(
     assert again.status == 409
     assert "Rita" in again.texts("//*[@id='problem']")[0]
     assert harness.one("SELECT count(*) FROM correction") == 1
-    harness.run()
-    assert "owner" in rita.get("/queue", did=f"W{item}").texts("//*[@role='status']")[0]
+    wait_for(lambda: "has an owner" in rita.get("/queue", did=f"W{item}").texts("//*[@role='status']")[0])
 
 
 def test_a_correction_that_would_be_held_again_changes_nothing(
@@ -271,8 +271,7 @@ def test_two_records_are_compared_side_by_side_and_joined(console_duplicates: An
     assert rita.post(f"/queue/{item}/same", lead="2").status == 409
     done = rita.post(f"/queue/{item}/same", lead="1")
     assert "same person" in done.texts("//*[@role='status']")[0]
-    harness.run()
-    assert harness.one("SELECT count(*) FROM journey WHERE lead_id = 1") == 2
+    wait_for(lambda: harness.one("SELECT count(*) FROM journey WHERE lead_id = 1") == 2)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from leadgate.vocabulary import ActionKind, JourneyStatus
 
 if TYPE_CHECKING:
     from console.answers import Answer
-    from leadgate.ledger.story_rows import ActionRow, AssignmentRow, QualificationRow, WorkItemRow
+    from leadgate.ledger.story_rows import AssignmentRow, QualificationRow, WorkItemRow
 
 router = APIRouter()
 #: Events of the timeline that are shown at first.
@@ -105,7 +105,6 @@ def show_lead(
         answers=answer_questions(story, site, visitor),
         timeline=timeline if events == "all" else timeline[:SHOWN],
         left_out=0 if events == "all" else len(timeline) - SHOWN,
-        done=find_action(story, did),
         undoable=find_undoable(story),
         share=f"{site.options.url}{view.address}",
     )
@@ -223,12 +222,6 @@ def list_choices(view: LeadView, visitor: Visitor) -> list[Choice]:
         choices.append(Choice("Note", f"{view.address}/note", "n"))
     offer(ActionKind.REJECT, "Reject", "r", "danger")
     return choices
-
-
-def find_action(story: Story, did: str) -> ActionRow | None:
-    """The action that the visitor has just taken, by its id as in A12; of this lead, or none."""
-    kind, number = parse(did) or (None, 0)
-    return next((each for each in story.actions if kind == "action" and each.number == number), None)
 
 
 def find_undoable(story: Story) -> int | None:

@@ -17,6 +17,7 @@ from console.redaction import mask_fields, mask_item, mask_review
 from console.resolution_preview import Preview, describe_outcome, preview
 from console.web.compared import build_comparison
 from console.web.decisions import IN_BULK, LABELS, Decision, list_offers, read_resolution
+from console.web.going_on import GoingOn
 from console.web.item_ends import describe_ends
 from console.web.queue_filter import (
     LARGEST_ID,
@@ -40,8 +41,8 @@ from leadgate.ledger import reports, reviews, work_queue
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.permissions import Permission
-from leadgate.resolutions import Resolution
-from tasks.reruns import resolve_each
+from leadgate.resolutions import Discard, Resolution
+from tasks.reruns import Resolved, resolve_each
 from tasks.reviews import Review, add_evidence
 
 router = APIRouter()
@@ -114,6 +115,7 @@ def preview_bulk(
 
 @router.post("/queue/bulk")
 def decide_bulk(
+    request: Request,
     site: TheSite,
     visitor: SignedIn,
     do: Annotated[Decision, Form()],
@@ -127,7 +129,8 @@ def decide_bulk(
     resolution = read_resolution(do, site.playbook, words=words)
     ids = check_ids(item)
     found = reports.list_work_items(site.ledger, replace(build_scope(visitor.actor), ids=ids)) if ids else []
-    resolve_each(site.ledger, found, resolution, by=visitor.actor, now=visitor.now, playbook=site.playbook)
+    done = resolve_each(site.ledger, found, resolution, by=visitor.actor, now=visitor.now, playbook=site.playbook)
+    release(request, resolution, done)
     return RedirectResponse(build_address("/queue/bulk/done", do=do, item=list(ids), back=back), 303)
 
 
@@ -223,6 +226,7 @@ def show_decision(
 
 @router.post("/queue/{reference}/{decision}")
 def decide(
+    request: Request,
     site: TheSite,
     visitor: SignedIn,
     reference: str,
@@ -243,8 +247,16 @@ def decide(
         done = resolve_each(site.ledger, [item], resolution, by=visitor.actor, now=visitor.now, playbook=site.playbook)
         if done.left:
             raise ActionError(f"Nothing was changed: {done.left[item.id]}")
+        release(request, resolution, done)
     path, _, query = find_way_back(back).partition("?")
     return RedirectResponse(f"{path}?{query}{'&' if query else ''}did=W{item.id}", 303)
+
+
+def release(request: Request, resolution: Resolution, done: Resolved) -> None:
+    """Have the leads of a decision go on soon; those that have ended do not."""
+    if not isinstance(resolution, Discard):
+        going_on: GoingOn = request.app.state.going_on
+        going_on.release(done.journeys)
 
 
 # --- what is shown ----------------------------------------------------------------------------------------

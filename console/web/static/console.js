@@ -59,11 +59,16 @@ async function refresh() {
   if (document.hidden || document.querySelector("dialog[open]")) { again = true; return; }
   if (refreshing) { again = true; return; }
   again = false;
-  refreshing = fetch(location.href, { headers: { "X-Refresh": "1" }, redirect: "manual" });
+  const asked = location.href;
+  refreshing = fetch(asked, { headers: { "X-Refresh": "1" }, redirect: "manual" });
   try {
     const answer = await refreshing;
     if (answer.type === "opaqueredirect" || answer.status === 401) location.reload();
-    else if (answer.ok) putInPlace(parse(await answer.text()));
+    else if (answer.ok) {
+      const text = await answer.text();
+      if (location.href === asked) putInPlace(parse(text));
+      else again = true; // a form was answered meanwhile: this page is of before
+    }
   } catch { /* the server is away: the stream comes back with it */ } finally {
     refreshing = null;
     if (again) refresh();
@@ -149,11 +154,10 @@ function press(event) {
   if (event.key === "j") { move(1); return; }
   if (event.key === "k") { move(-1); return; }
   if (event.key === "?") { document.getElementById("keys")?.showModal(); return; }
-  if (event.key === "Enter" && event.target.closest("a, button")) return;
   const row = document.activeElement?.closest("[data-row]");
   const key = CSS.escape(event.key);
   const target = row?.querySelector(`[data-key="${key}"]`) || document.querySelector(`[data-key="${key}"]:not([data-row] *)`);
-  if (target) { event.preventDefault(); if (target.matches(EDITABLE)) target.focus(); else target.click(); }
+  if (target) { event.preventDefault(); if (target.matches(EDITABLE) && target.type !== "checkbox") target.focus(); else target.click(); }
 }
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
