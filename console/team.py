@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 
 from console.screen import format_span
 from leadgate.actors import Actor, find_scope
+from leadgate.assignment.absences import SaidAbsence, add_absences
 from leadgate.assignment.availability import Availability, Hindrance, Load, find_midnights, find_mondays
 from leadgate.figures import Due, Share, compute_dues, compute_kept_share
-from leadgate.ledger import Ledger, assignments, pools
+from leadgate.ledger import Ledger, absences, assignments, pools
 from leadgate.ledger.team_figures import RepSpeed, RepStanding, list_speeds_of, read_standings
 from leadgate.permissions import Permission, Scope
 from leadgate.playbook import Playbook, Rep
@@ -34,6 +35,7 @@ class TeamNow:
     standings: Mapping[str, RepStanding]
     loads: Mapping[str, Load]
     turns: Mapping[str, JsonObject]  # of each pool: ``assignment.rotation.PoolState`` as JSON
+    away: Sequence[SaidAbsence]
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def read_team_now(ledger: Ledger, playbook: Playbook, now: datetime) -> TeamNow:
     """Of everybody, in one snapshot."""
     with ledger.snapshot() as connection:
         standings = {row.owner: row for row in read_standings(connection, now)}
-        return TeamNow(now, standings, _read_loads(connection, standings, playbook, now), _read_turns(connection))
+        loads = _read_loads(connection, standings, playbook, now)
+        return TeamNow(now, standings, loads, _read_turns(connection), absences.read_absences(connection, now))
 
 
 def _read_loads(
@@ -127,7 +130,7 @@ def build_rows(
     """
     known = {rep.name: rep for rep in playbook.reps}
     shown = [*known, *sorted(team.standings.keys() - known.keys())]
-    availability = Availability(playbook, team.loads, team.now)
+    availability = Availability(add_absences(playbook, team.away), team.loads, team.now)
     rows = [
         _build_row(name, known.get(name), team, speeds, playbook, availability)
         for name in shown

@@ -19,6 +19,7 @@ class Permission(StrEnum):
 
     DECIDE_LEADS = "decide about a lead"  # accept, reject, wait, resume, reassign, unassign, touch
     NOTE_LEADS = "write a note about a lead"
+    SAY_AWAY = "say that a rep is away or back"
     TRANSFER_LEADS = "transfer the leads of a rep"
     ACT_FOR_OTHERS = "act for somebody else"
     DECIDE_ITEMS = "decide about a work item"  # take, approve, correct, discard, done by hand, rerun, same, different
@@ -55,6 +56,7 @@ _TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = {
     #                           rep   manager reviewer operator privacy_officer admin
     Permission.DECIDE_LEADS:    (_OWN, _TEAM,  __,      __,      __,             __),
     Permission.NOTE_LEADS:      (_OWN, _TEAM,  __,      _ALL,    __,             __),
+    Permission.SAY_AWAY:        (_OWN, _TEAM,  __,      _ALL,    __,             __),
     Permission.TRANSFER_LEADS:  (_OWN, _TEAM,  __,      _ALL,    __,             __),
     Permission.ACT_FOR_OTHERS:  (__,   __,     __,      _ALL,    __,             __),
     Permission.DECIDE_ITEMS:    (_OWN, _TEAM,  _ALL,    _ALL,    __,             __),

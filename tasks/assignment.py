@@ -6,6 +6,7 @@ the owner (``leadgate.assignment.routing``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,7 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
+from leadgate.assignment.absences import SaidAbsence, add_absences
 from leadgate.assignment.availability import (
     Availability,
     Load,
@@ -29,6 +31,7 @@ from leadgate.assignment.route_matching import format_inputs, match_routes
 from leadgate.assignment.routing import assign
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import (
+    absences,
     assignments,
     leads,
     outbox,
@@ -47,10 +50,12 @@ from tasks.stage import Decided, Gathered, Stage, Work
 
 @dataclass(frozen=True)
 class Capacity:
-    """What reps can take: the stored turns of each pool, and the loads of the reps whose loads count."""
+    """What reps can take: the stored turns of each pool, the loads of the reps whose loads count, and who has said that
+    they are away."""
 
     pools: dict[str, StoredTurns]
     loads: dict[str, Load]
+    away: Sequence[SaidAbsence] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ def gather(connection: Connection, work: Work) -> Gathered[Capacity]:
         frame["earlier_owner"] = pd.Series(
             [earlier.get(j) for j in frame["journey_id"]], index=frame.index, dtype=object
         )
-    return Gathered(frame, Capacity(pools.read_stored_turns(connection), read_loads(connection, work.rules, work.now)))
+    loads, away = read_loads(connection, work.rules, work.now), absences.read_absences(connection, work.now)
+    return Gathered(frame, Capacity(pools.read_stored_turns(connection), loads, away))
 
 
 def read_loads(connection: Connection, playbook: Playbook, now: datetime) -> dict[str, Load]:
@@ -89,7 +95,7 @@ def read_loads(connection: Connection, playbook: Playbook, now: datetime) -> dic
 
 def decide(gathered: Gathered[Capacity], work: Work) -> Decided[TurnChanges]:
     frame = gathered.frame.copy()
-    playbook, now = work.rules, work.now
+    playbook, now = add_absences(work.rules, gathered.context.away), work.now
     frame[["routes", "priority"]] = match_routes(frame, playbook)
     before, loads = gathered.context.pools, gathered.context.loads
     pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}

@@ -18,11 +18,12 @@ from sqlalchemy import Connection
 
 from leadgate.actors import Actor, OwnersAction, require
 from leadgate.assignment import reassignment
+from leadgate.assignment.absences import add_absences
 from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Load, find_pools_sharing_reps
 from leadgate.assignment.pool_assignment import describe_candidates
 from leadgate.assignment.rotation import PoolState
-from leadgate.ledger import Ledger, bulk, ownership, playbook_versions, pools, races, reassignments
+from leadgate.ledger import Ledger, absences, bulk, ownership, playbook_versions, pools, races, reassignments
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Conflict, applying
 from leadgate.ledger.pools import StoredTurns
@@ -97,16 +98,16 @@ def reassign(
         frame = _read_owned(connection, journey_id, by, ActionKind.REASSIGN)
         if generation is not None and int(frame["generation"].iloc[0]) != generation:
             raise ActionError(f"journey J{journey_id} has changed hands meanwhile: {frame['had_it'].iloc[0]} has it")
-        before, loads = _read_state(connection, playbook, now)
+        before, loads, book = _read_state(connection, playbook, now)
         if rep is not None:
             if frame["had_it"].iloc[0] == rep:
                 raise ActionError(f"{rep} has journey J{journey_id} already")
-            assigned = _assign_to_rep(frame, rep, playbook, loads, now, anyway=anyway)
+            assigned = _assign_to_rep(frame, rep, book, loads, now, anyway=anyway)
         else:
             states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
             method = AssignmentMethod.REASSIGN
-            assigned = reassignment.to_pools(frame, [pool], playbook, states, loads, now, method=method)
-        decided = _apply_assignment(frame, assigned, playbook.reassignments.on_reassign, playbook, now)
+            assigned = reassignment.to_pools(frame, [pool], book, states, loads, now, method=method)
+        decided = _apply_assignment(frame, assigned, playbook.reassignments.on_reassign, book, now)
         (handed,) = _list_handed(decided)
         if handed.owner is None:
             raise ActionError(f"nobody in pool {pool} can take it: {handed.why}")
@@ -139,9 +140,9 @@ def follow_owner(
         frame = reassignments.lock_owned(connection, journey_id)
         if frame.empty or frame["assignment_id"].iloc[0] != assignment_id or frame["had_it"].iloc[0] == rep:
             return None
-        before, loads = _read_state(connection, playbook, now)
-        assigned = _assign_to_rep(frame, rep, playbook, loads, now, anyway=True)
-        decided = _apply_assignment(frame, assigned, playbook.reassignments.on_reassign, playbook, now)
+        before, loads, book = _read_state(connection, playbook, now)
+        assigned = _assign_to_rep(frame, rep, book, loads, now, anyway=True)
+        decided = _apply_assignment(frame, assigned, playbook.reassignments.on_reassign, book, now)
         (handed,) = _list_handed(decided)
         method = AssignmentMethod.REASSIGN
         number = _store(connection, loaded, decided, before, assigned, method, reason, Actor(by), now, locked=locked)
@@ -220,16 +221,16 @@ def transfer(
             return Transfer(rep, clock)
         if not dry_run:
             require(by, ActionKind.TRANSFER, rep)
-        before, loads = _read_state(connection, playbook, now)
+        before, loads, book = _read_state(connection, playbook, now)
         states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
-        pools, method = reassignment.find_target_pools(frame, rep, playbook, to_pool), AssignmentMethod.TRANSFER
+        pools, method = reassignment.find_target_pools(frame, rep, book, to_pool), AssignmentMethod.TRANSFER
         if to_rep is not None:
-            assigned = _assign_to_rep(frame, to_rep, playbook, loads, now, anyway=False)
+            assigned = _assign_to_rep(frame, to_rep, book, loads, now, anyway=False)
         else:
             assigned = reassignment.to_pools(
-                frame, pools, playbook, states, loads, now, method=method, why=f"{rep}'s leads", leaver=rep
+                frame, pools, book, states, loads, now, method=method, why=f"{rep}'s leads", leaver=rep
             )
-        decided = _apply_assignment(frame, assigned, clock, playbook, now)
+        decided = _apply_assignment(frame, assigned, clock, book, now)
         told = _list_handed(decided)
         number = None
         if not dry_run:
@@ -269,8 +270,10 @@ def _retry_races(ledger: Ledger, loaded: LoadedPlaybook, now: datetime, attempt:
 
 def _read_state(
     connection: Connection, playbook: Playbook, now: datetime
-) -> tuple[dict[str, StoredTurns], dict[str, Load]]:
-    return pools.read_stored_turns(connection), read_loads(connection, playbook, now)
+) -> tuple[dict[str, StoredTurns], dict[str, Load], Playbook]:
+    """The stored turns, the loads, and the playbook with those who have said that they are away."""
+    book = add_absences(playbook, absences.read_absences(connection, now))
+    return pools.read_stored_turns(connection), read_loads(connection, playbook, now), book
 
 
 def _read_owned(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> pd.DataFrame:

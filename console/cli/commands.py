@@ -109,6 +109,11 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     "resume": Entry("console.cli.wait", "The wait for the lead is over: its clocks run on."),
     "touch": Entry("console.cli.touch", "Log by hand what a rep did about a lead. A touch stops the owner's clock."),
     "note": Entry("console.cli.note", "Write something about a lead that is kept with it, and that `explain` shows."),
+    "away": Entry(
+        "console.cli.away",
+        "A rep takes no leads from now on, until a moment or until they are back. What they have stays theirs.",
+    ),
+    "back": Entry("console.cli.away", "A rep who was away takes leads again."),
     "undo": Entry(
         "console.cli.undo",
         "Take an action back, by the number that is printed after it, as long as nothing else has happened since.",

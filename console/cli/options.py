@@ -20,7 +20,8 @@ def _refuse_by(name: str | None) -> None:
     if name is not None:
         raise typer.BadParameter(
             "who acts is whoever is logged in, never an option. On behalf of a lead's owner or their manager, "
-            "accept, reject, wait, resume, touch, note, reassign, unassign, transfer and undo have --for REP"
+            "accept, reject, wait, resume, touch, note, reassign, unassign, transfer, away, back and undo "
+            "have --for REP"
         )
 
 

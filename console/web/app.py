@@ -23,7 +23,19 @@ from console.web import live, open_id, sign_in
 from console.web.going_on import GoingOn
 from console.web.guard import MOST_BODY, Guard
 from console.web.open_id_provider import OpenIdProvider
-from console.web.pages import accounts, home, lead, lead_actions, my_leads, operations, playbook, queue, reports, team
+from console.web.pages import (
+    accounts,
+    away,
+    home,
+    lead,
+    lead_actions,
+    my_leads,
+    operations,
+    playbook,
+    queue,
+    reports,
+    team,
+)
 from console.web.rendering import render
 from console.web.site import Site
 from console.web.visitors import SignInNeededError
@@ -42,6 +54,7 @@ _PAGES: Final = (
     playbook.router,
     queue.router,
     my_leads.router,
+    away.router,
     lead_actions.router,
     lead.router,  # behind other addresses that begin with /leads
 )

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from leadgate.assignment.absences import OPEN_END
 from leadgate.nearest import propose
 from leadgate.playbook import Absence, Playbook, Pool, Rep
 
@@ -209,6 +210,8 @@ def _find_absence(rep: Rep, now: datetime) -> Hindrance | None:
     if not running:
         return None
     end, longest = max(running, key=lambda each: each[0])
+    if longest.last == OPEN_END:
+        return Hindrance("away, and has not said until when")
     day = longest.last.isoformat()
     return Hindrance(f"absent until {day}" + (f" {longest.returns:%H:%M}" if longest.returns else ""), end)
 

@@ -14,7 +14,7 @@ Three facts are declared with the tables, and ``ledger.verify``, ``docs/ledger.m
 from __future__ import annotations
 
 from leadgate.models.accounts import AccountRow, SignInLink, WebSession
-from leadgate.models.assignments import Assignment, Missed, Pause, PoolTurns
+from leadgate.models.assignments import AbsenceOfRep, Assignment, Missed, Pause, PoolTurns
 from leadgate.models.columns import APPEND_ONLY, PERSONAL, STAFF
 from leadgate.models.crm import CrmConnectionRow, CrmLink, CrmTaskLink
 from leadgate.models.crm_positions import CrmPosition
@@ -35,6 +35,7 @@ __all__ = [
     "INDEXED_TEXT",
     "PERSONAL",
     "STAFF",
+    "AbsenceOfRep",
     "AccountRow",
     "Action",
     "Activity",

@@ -106,6 +106,24 @@ class Pause(SQLModel, table=True):
     ended_by: str | None = declare_staff(None)  # a person, ``lead``, ``leadgate``
 
 
+class AbsenceOfRep(SQLModel, table=True):
+    """A rep said that they are away: no lead is assigned to them meanwhile. At most one is open for each rep."""
+
+    __tablename__ = "absence"
+    __table_args__ = (
+        CheckConstraint("until IS NULL OR until > since"),
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)"),
+        Index("one_open_absence", "rep", unique=True, postgresql_where=text("ended_at IS NULL")),
+    )
+    id: int | None = declare_id()
+    rep: str = declare_staff()
+    since: datetime = declare_moment()
+    until: datetime | None = declare_moment(nullable=True)  # none: until they say that they are back
+    by: str = declare_staff()
+    ended_at: datetime | None = declare_moment(nullable=True)
+    ended_by: str | None = declare_staff(None)
+
+
 class Missed(SQLModel, table=True):
     """A target of an SLA that was not met in time, once for each clock that ran out; ``met_at`` when it was later."""
 

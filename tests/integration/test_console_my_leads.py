@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from commands import Cli, join_lines, read_json
 from console_site import ConsoleSite, Page
 from forked import wait_for
 from harness import NOW, Harness, make_lead
@@ -185,7 +186,7 @@ def test_nobody_else_does_anything_to_a_lead(owned: Harness, console: ConsoleSit
         ("rhea", (Role.REVIEWER,), None),
         ("pia", (Role.PRIVACY_OFFICER,), None),
         ("adam", (Role.ADMIN,), None),
-        ("mo", (Role.MANAGER,), "bob"),
+        ("mo", (Role.MANAGER,), "mo"),  # of nobody
     ):
         somebody = console.sign_in(login, *roles, rep=rep)
         for action, fields in ACTIONS.items():
@@ -298,3 +299,20 @@ def test_a_plain_number_and_address_are_links(owned: Harness, console: ConsoleSi
     page = console.sign_in_rep("ana").get("/leads/mine")
     assert page.tree.xpath("//a[starts-with(@href, 'tel:')]/@href") == [f"tel:+4930{1000000 + lead}"]
     assert page.tree.xpath("//a[starts-with(@href, 'mailto:')]/@href") == [f"mailto:lead{lead}@company{lead}.example"]
+
+
+def test_a_note_is_kept_by_the_command_too_and_the_story_and_the_page_tell_it(
+    owned: Harness, cli: Cli, console: ConsoleSite
+) -> None:
+    (lead,) = find_owned(owned, "ana")
+    console.sign_in_rep("ana").post(f"/leads/{lead}/note", words="back on Monday\r\nask for Jo")
+    said = cli("note", lead, "--words", "has budget", "--now", NOW + HOUR)
+    assert "cannot be undone" in join_lines(said)
+    again = read_json(cli("note", lead, "--words", "has budget", "--json", "--now", NOW + HOUR))
+    assert again["new"] is False
+    assert owned.rows("SELECT note FROM action ORDER BY id") == [("back on Monday\nask for Jo",), ("has budget",)]
+    told = join_lines(cli("explain", lead))
+    assert "has budget" in told
+    assert "ask for Jo" in console.sign_in_rep("ana").get(f"/leads/{lead}").words
+    assert cli("note", lead, "--words", " ", code=2).stderr
+    assert owned.find_broken() == []

@@ -198,6 +198,7 @@ ORDINARY = {
 }  # fmt: skip
 #: What the glossary calls by another form of the word.
 FORMS = {
+    "away": "absence", "back": "absence",
     "accept": "owner", "exception": "work item", "lookalike": "match", "matching": "match",
     "reassign": "reassignment", "routing": "route", "scoring": "score",
 }  # fmt: skip

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = ("console", "flows", "tasks", "expectations", "leadgate")
 #: The module (or package) of ``leadgate/ledger`` that writes each table.
 WRITER = {
+    "absence": "absences",
     "account": "accounts",
     "action": "actions",
     "activity": "activities",

@@ -21,7 +21,7 @@ from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate.actors import ActorError, find_scope, may, require
 from leadgate.errors import LeadgateError
-from leadgate.ledger import lead_list
+from leadgate.ledger import absences, lead_list
 from leadgate.ledger.lead_list import Due, LeadFilter, ListedLead, Part, Place
 from leadgate.permissions import Permission, Scope
 from leadgate.vocabulary import ActionKind, JourneyStatus
@@ -114,6 +114,7 @@ def _show(
         counts=counts,
         most_counted=lead_list.MOST_COUNTED,
         mine=mine,
+        away=absences.find_absences(site.ledger, [visitor.actor.rep], visitor.now) if visitor.actor.rep else [],
         path=path,
         query=query,
         more=more,
