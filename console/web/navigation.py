@@ -30,6 +30,7 @@ PAGES: Final = (
         frozenset({Role.MANAGER, Role.REVIEWER, Role.OPERATOR, Role.PRIVACY_OFFICER, Role.ADMIN}),
     ),
     Page("Operations", "/operations", frozenset({Role.MANAGER, Role.OPERATOR, Role.ADMIN})),
+    Page("Quality", "/quality", frozenset({Role.MANAGER, Role.REVIEWER, Role.OPERATOR, Role.ADMIN})),
     Page("Accounts", "/accounts", frozenset({Role.ADMIN})),
 )
 
