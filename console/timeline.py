@@ -227,6 +227,7 @@ _DID: Final[dict[str, str]] = {
     ActionKind.TOUCH: "Logged a touch",
     ActionKind.TAKE: "Took the decision on",
     ActionKind.UNJOIN: "Undid a join",
+    ActionKind.NOTE: "Wrote a note",
 }
 
 

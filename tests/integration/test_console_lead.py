@@ -137,3 +137,27 @@ def test_the_action_that_was_just_taken_is_named_with_its_undo(owner: str, conso
     assert "Undid" in " ".join(undone.texts("//ol[@id='timeline']/li"))
     for did in ("A999", "x", "1", "A" + "9" * 30, "\x00"):
         assert not mia.get("/leads/1", did=did).tree.xpath("//*[@role='status']")
+
+
+def test_each_button_leads_to_a_form_that_its_visitor_may_send(owner: str, console: ConsoleSite) -> None:
+    other = next(name for name in ("ana", "bob", "cyn") if name != owner)
+    for visitor, count in (
+        (console.sign_in_rep(owner), 6),
+        (console.sign_in("mia", Role.MANAGER, rep="mia"), 6),
+        (console.sign_in("olga", Role.OPERATOR), 6),
+        (console.sign_in("rita", Role.REVIEWER), 0),
+        (console.sign_in_rep(other), 0),
+    ):
+        links = visitor.get("/leads/1").tree.xpath("//a[@data-dialog]/@href")
+        assert len(links) == count
+        for link in links:
+            assert visitor.get(link).tree.xpath("//*[@data-form]"), link
+
+
+def test_a_note_is_told_and_masked_like_the_lead(owner: str, console: ConsoleSite) -> None:
+    rep = console.sign_in_rep(owner)
+    rep.post("/leads/1/note", words="call Alex <b>Number1</b> at home")
+    assert "Wrote a note" in " ".join(rep.get("/leads/1").texts("//ol[@id='timeline']/li"))
+    assert "call Alex <b>Number1</b> at home" in rep.get("/leads/1").words
+    other = next(name for name in ("ana", "bob", "cyn") if name != owner)
+    assert "Number1" not in console.sign_in_rep(other).get("/leads/1").text

@@ -198,29 +198,30 @@ def list_facts(view: LeadView, site: Site) -> list[Fact]:
 
 def list_choices(view: LeadView, visitor: Visitor) -> list[Choice]:
     """What the visitor may do about the lead as it stands."""
-    owner, story = view.owner, view.story
-    if owner is None or story.journey.status != JourneyStatus.OWNED:
-        return []
-    actor = visitor.actor
+    owner, actor = view.owner, visitor.actor
+    note = Choice("Note", f"{view.address}/note", "n")
+    if owner is None or view.story.journey.status != JourneyStatus.OWNED:
+        had_by = find_owner(view.story)
+        return [note] if view.story.lead is not None and may(actor, Permission.NOTE_LEADS, had_by) else []
+    for_others = may(actor, Permission.ACT_FOR_OTHERS)  # the form says for whom, and both names are stored
     choices = []
 
-    def offer(action: OwnersAction, label: str, key: str, style: str = "") -> None:
-        if may(actor, action, owner.owner):
-            choices.append(Choice(label, f"{view.address}/{action.value}", key, style))
+    def offer(action: OwnersAction | Permission, label: str, address: str, key: str, style: str = "") -> None:
+        if for_others or may(actor, action, owner.owner):
+            choices.append(Choice(label, f"{view.address}/{address}", key, style))
 
     if owner.accepted_at is None:
-        offer(ActionKind.ACCEPT, "Accept", "a", "main")
-    if may(actor, Permission.DECIDE_LEADS, owner.owner):
-        style = "main" if owner.accepted_at is not None and owner.touched_at is None else ""
-        choices.append(Choice("Log a touch", f"{view.address}/touch", "t", style))
+        offer(ActionKind.ACCEPT, "Accept", "accept", "a", "main")
+    is_next = owner.accepted_at is not None and owner.touched_at is None
+    offer(Permission.DECIDE_LEADS, "Log a touch", "touch", "t", "main" if is_next else "")
     if view.waits_until is None:
-        offer(ActionKind.WAIT, "Wait", "w")
+        offer(ActionKind.WAIT, "Wait", "wait", "w")
     else:
-        offer(ActionKind.RESUME, "Go on", "w")
-    offer(ActionKind.REASSIGN, "Hand over", "h")
-    if may(actor, Permission.DECIDE_LEADS, owner.owner):
-        choices.append(Choice("Note", f"{view.address}/note", "n"))
-    offer(ActionKind.REJECT, "Reject", "r", "danger")
+        offer(ActionKind.RESUME, "Go on", "resume", "w")
+    offer(ActionKind.REASSIGN, "Hand over", "reassign", "h")
+    if may(actor, Permission.NOTE_LEADS, owner.owner):
+        choices.append(note)
+    offer(ActionKind.REJECT, "Reject", "reject", "r", "danger")
     return choices
 
 
