@@ -7,10 +7,13 @@ or what it parks (``tasks.source_breaker``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, text
+
+from leadgate.ledger.typed_rows import read_rows
 
 if TYPE_CHECKING:
     from leadgate.values.json_types import JsonObject
@@ -21,6 +24,32 @@ class KeptBreaker(NamedTuple):
 
     state: JsonObject
     work_item_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerNow:
+    """A breaker that is not closed, or has seen a row break its promise. ``window``: the last rows, 1 for each that
+    did; ``work_item_id``: that of an open one."""
+
+    source: str
+    gate: str
+    promise: str
+    status: str
+    window: str
+    work_item_id: int | None
+
+
+_NOW: Final = """
+    SELECT b.source, b.gate, p.key AS promise, p.value ->> 'status' AS status, p.value ->> 'window' AS window,
+        CASE WHEN p.value ->> 'status' <> 'closed' THEN b.work_item_id END AS work_item_id
+    FROM breaker b CROSS JOIN LATERAL jsonb_each(b.state) AS p (key, value)
+    WHERE p.value ->> 'status' <> 'closed' OR strpos(p.value ->> 'window', '1') > 0
+    ORDER BY b.source, b.gate, p.key"""
+
+
+def list_breakers(connection: Connection) -> list[BreakerNow]:
+    """The breakers that have seen something break: those that are open, and those that may open next."""
+    return read_rows(connection, BreakerNow, _NOW)
 
 
 def lock_breakers(connection: Connection, gate: str, sources: list[str]) -> dict[str, KeptBreaker]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from leadgate.fields import STANDARD
+from leadgate.fields import ENRICHABLE, STANDARD
 from leadgate.ledger.typed_rows import read_rows
 
 WEEK: Final = timedelta(days=7)
@@ -50,12 +50,14 @@ class BrokenCount:
 
 @dataclass(frozen=True, slots=True)
 class FilledCount:
-    """Leads of a source that were captured in a week, and of how many of them each field has a value."""
+    """Leads of a source that were captured in a week, and of how many of them each field has a value of their own:
+    what enrichment has added is none. ``is_of_last_day``: they were captured in the last 24 hours."""
 
     source: str
     week: int
     leads: int
     filled: dict[str, int]
+    is_of_last_day: bool = False
 
 
 def _write_week(moment: str) -> str:
@@ -79,11 +81,17 @@ _BROKEN: Final = f"""
     FROM warned w JOIN journey j ON j.id = w.journey_id
     WHERE j.captured_at > :since AND j.captured_at <= :now GROUP BY 1, 2, 3, 4, 6"""
 
+#: A field that enrichment may fill is counted where no provider gave its value.
+_COUNTS: Final = ", ".join(
+    f"'{name}', count(l.{name})"
+    + (f" FILTER (WHERE jsonb_exists(l.provenance, '{name}') IS NOT TRUE)" if name in ENRICHABLE else "")
+    for name in FIELDS
+)
 _FILLED: Final = f"""
-    SELECT j.source, {_write_week("j.captured_at")} AS week, count(*) AS leads,
-        jsonb_build_object({", ".join(f"'{name}', count(l.{name})" for name in FIELDS)}) AS filled
+    SELECT j.source, {_write_week("j.captured_at")} AS week, count(*) AS leads, jsonb_build_object({_COUNTS}) AS filled,
+        j.captured_at > CAST(:now AS timestamptz) - interval '1 day' AS is_of_last_day
     FROM journey j JOIN lead l ON l.id = j.lead_id
-    WHERE j.captured_at > :since AND j.captured_at <= :now AND j.trigger = 'signal' GROUP BY 1, 2"""
+    WHERE j.captured_at > :since AND j.captured_at <= :now AND j.trigger = 'signal' GROUP BY 1, 2, 5"""
 
 
 def count_rows(connection: Connection, now: datetime) -> list[RowCount]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 from console_site import Browser, ConsoleSite, Page
 from harness import NOW, Harness, make_lead
@@ -88,3 +89,32 @@ def test_hostile_names_are_shown_harmless(worked: Harness, olga: Browser) -> Non
     assert page.status == 200
     assert "\u202e" not in page.text
     assert page.tree.xpath("//main//script") == []
+
+
+def test_what_changed_for_the_worse_is_told_first_with_its_source_and_work_item(worked: Harness, olga: Browser) -> None:
+    state = {
+        "phone_possible": {"status": "open", "window": "1" * 30},
+        "has_contact": {"status": "closed", "window": "0"},
+    }
+    item = worked.one("SELECT id FROM work_item LIMIT 1")
+    with worked.ledger.transaction() as connection:
+        connection.execute(
+            text(
+                "UPDATE breaker SET state = CAST(:state AS jsonb), work_item_id = :item "
+                "WHERE source = 'website' AND gate = 'validated'"
+            ),
+            {"state": orjson.dumps(state).decode(), "item": item},
+        )
+    page = look(olga)
+    (told,) = read_rows(page, "To look at").items()
+    assert told[0].startswith("now The source is parked")
+    assert told[1] == ["30 of the last 30 rows broke the promise phone possible", "website", f"W{item}"]
+    assert page.tree.xpath(f"//a[@href='/queue/{item}']")
+
+
+def test_what_enrichment_added_is_no_value_that_came(worked: Harness, olga: Browser) -> None:
+    with worked.ledger.transaction() as connection:
+        connection.execute(
+            text("""UPDATE lead SET provenance = '{"company": {"provider": "accounts"}}' WHERE id IN (1, 2, 3)""")
+        )
+    assert read_rows(look(olga, source="website"), "Empty values")["company empty"][-1] == "50.0 %"

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.quality import Counts, build_fields, build_promises
+from console.quality import Counts, build_fields, build_promises, list_findings
+from leadgate.ledger.breakers import BreakerNow
 from leadgate.ledger.quality_figures import BrokenCount, FilledCount, RowCount
+from leadgate.playbook import Breaker
 from leadgate.vocabulary import GateName
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
@@ -53,3 +55,45 @@ def test_a_field_that_goes_empty_is_news_once_there_are_enough_leads(empty: int,
     assert counts[-2:] == [leads, leads]
     assert {each.name: each.is_news for each in fields} == {"email": False, "phone": news}
     assert fields[-1].weeks[-1].count in (empty, 0)
+
+
+def list_words(counts: Counts, *breakers: BreakerNow, source: str | None = None) -> list[tuple[str, str]]:
+    return [(each.source, each.what) for each in list_findings(counts, breakers, Breaker(), source)]
+
+
+def test_what_changed_of_one_source_is_found_among_many_leads_of_others() -> None:
+    counts = make_counts(30)
+    many = [FilledCount("partner", week, 100_000, {"phone": 100_000}) for week in (0, 1)]
+    counts = Counts(NOW, counts.rows, counts.broken, [*counts.filled, *many])
+    assert not any(each.is_news for each in build_fields(counts, None)[1])
+    assert ("form", "Phone goes empty") in list_words(counts)
+    assert len(list_words(counts, source="form")) == 2  # the field, and the promise
+    assert list_words(counts, source="partner") == []
+
+
+@pytest.mark.parametrize(("given", "told"), [(30, False), (20, True), (0, True)])
+def test_a_field_that_goes_empty_today_is_told_before_the_week_shows_it(given: int, told: bool) -> None:
+    filled = [
+        FilledCount("form", 1, 5_000, {"phone": 4_500}),
+        FilledCount("form", 0, 5_000, {"phone": 4_500}),
+        FilledCount("form", 0, 40, {"phone": given}, is_of_last_day=True),
+    ]
+    counts = Counts(NOW, [RowCount("validation", "form", 0, 5_040)], [], filled)
+    assert (("form", "Phone goes empty") in list_words(counts)) is told
+
+
+@pytest.mark.parametrize(
+    ("status", "broken", "seen", "told"),
+    [
+        ("closed", 1, 50, []),
+        ("closed", 12, 50, []),
+        ("closed", 13, 50, ["A breaker may open"]),
+        ("closed", 10, 15, []),
+        ("open", 30, 50, ["The source is parked: its breaker is open"]),
+        ("half_open", 30, 50, ["The source is tried again: its breaker is open"]),
+    ],
+)
+def test_a_breaker_is_told_from_half_of_what_opens_it_on(status: str, broken: int, seen: int, told: list[str]) -> None:
+    breaker = BreakerNow("form", "validated", "phone_possible", status, "0" * (seen - broken) + "1" * broken, None)
+    counts = Counts(NOW, [], [], [])
+    assert [what for _, what in list_words(counts, breaker)] == told

@@ -11,17 +11,19 @@ from fastapi import APIRouter, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from console.quality import build_fields, build_promises, read_counts
+from console.quality import build_fields, build_promises, list_findings, read_counts
 from console.web.rendering import render
 from console.web.site import TheSite
 from console.web.visitors import SignedIn
 from leadgate import actors
+from leadgate.ledger.breakers import list_breakers
 from leadgate.ledger.quality_figures import WEEKS
 from leadgate.permissions import Permission
 from leadgate.vocabulary import GateName
 
 router = APIRouter()
 _LAST: Final = 600.0  # seconds for which the counts are kept
+_MOST: Final = 50  # findings
 _KEY: Final = ("quality",)
 
 
@@ -37,12 +39,15 @@ def show_quality(
         raise HTTPException(404)
     promises = build_promises(counts, source or None) if counts else []
     leads, fields = build_fields(counts, source or None) if counts else ([], [])
+    with site.ledger.transaction() as connection:
+        breakers = list_breakers(connection)
+    findings = list_findings(counts, breakers, site.playbook.breaker, source or None) if counts else []
     response = render(
         request, "quality.html", visitor=visitor, counts=counts, source=source,
         sources=[(name, site.names.name_source(name)) for name in sources],
         broke=sorted((each for each in promises if each.broken or each.open), key=lambda each: -each.broken),
         gates=[(gate, [each for each in promises if each.gate == gate]) for gate in GateName],
-        leads=leads, fields=fields, emptied=[each for each in fields if each.is_news],
+        leads=leads, fields=fields, findings=findings[:_MOST],
         weeks=[f"{number} w ago" if number else "7 days" for number in reversed(range(WEEKS))],
     )  # fmt: skip
     if counts is None:
