@@ -26,7 +26,7 @@ from leadgate.expressions.patterns import find_matches
 from leadgate.expressions.syntax import parse
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED, FieldType
 from leadgate.json_columns import CandidateLine, ConsideredAccount
-from leadgate.ledger import Ledger, pools
+from leadgate.ledger import Ledger, absences, pools
 from leadgate.ledger.batches import Batch
 from leadgate.limits import find_length_problem
 from leadgate.playbook import AccountsFile, CompanyDomain, LoadedPlaybook, Playbook
@@ -146,7 +146,8 @@ def list_tried_sources(playbook: Playbook) -> list[str]:
 def read_capacity(ledger: Ledger, playbook: Playbook, now: datetime) -> Capacity:
     """What reps can take now: the turns of the pools, and the reps' loads. Only reads."""
     with ledger.snapshot() as connection:
-        return Capacity(pools.read_stored_turns(connection), assignment.read_loads(connection, playbook, now))
+        loads, away = assignment.read_loads(connection, playbook, now), absences.read_absences(connection, now)
+        return Capacity(pools.read_stored_turns(connection), loads, away)
 
 
 def try_lead(loaded: LoadedPlaybook, lead: TriedLead, capacity: Capacity, now: datetime) -> Trial:

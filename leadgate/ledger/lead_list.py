@@ -20,6 +20,7 @@ _MOST_WORDS: Final = 8
 _LONGEST_WORD: Final = 100  # characters
 _FEWEST_DIGITS: Final = 4  # of a number that is looked for
 _PATTERN_SIGN: Final = re.compile(r"[%_\\]")
+_ADDRESS: Final = re.compile(r"[^\s@\x00]{1,64}@[^\s@\x00]{1,253}")
 _NUMBER: Final = re.compile(r"\+?[\d\s()./-]+")
 
 
@@ -169,6 +170,12 @@ _AMONG_ALL: Final = f"""
 _ONE: Final = f"""
     WITH chosen AS (SELECT {_STANDS}, 1 AS place FROM (SELECT CAST(:lead AS bigint) AS id) s)
     SELECT {_LISTED}"""
+#: Whole addresses are found by the index, before every lead is looked at for what is within its values.
+_BY_ADDRESS: Final = f"""
+    WITH chosen AS MATERIALIZED (
+        SELECT {_STANDS}, row_number() OVER (ORDER BY s.id DESC) AS place
+        FROM (SELECT l.id FROM lead l WHERE l.email = ANY(:addresses) ORDER BY l.id DESC LIMIT :most) s)
+    SELECT {_LISTED}"""
 #: The first page begins after this.
 _START: Final = Place(Part.DUE, datetime(1, 1, 1, tzinfo=UTC), 0)
 _LAST_LEAD: Final = 2**63 - 1
@@ -196,6 +203,11 @@ def list_leads(
     else:
         parameters |= {"before": _LAST_LEAD if after is None else after.number}
     with ledger.transaction() as connection:
+        if statement == _AMONG_ALL and after is None and _ADDRESS.fullmatch(wanted.search or ""):
+            addresses = [wanted.search, (wanted.search or "").lower()]
+            found = read_rows(connection, ListedLead, _BY_ADDRESS, addresses=addresses, most=most)
+            if found:
+                return found
         return read_rows(connection, ListedLead, statement, **parameters)
 
 
