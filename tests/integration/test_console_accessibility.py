@@ -16,7 +16,17 @@ from console.web.visitors import COOKIE
 from leadgate.vocabulary import Role
 
 #: Addresses beside those of the navigation.
-_MORE: Final = ("/sign-in", "/account", "/team/ana", "/reports?section=load", "/leads/1", "/queue/1", "/nothing/here")
+_TRIAL: Final = "/playbook/try?source=website&email=one%40acme.example&company=Acme&job_title=Chief&phone=12"
+_MORE: Final = (
+    "/sign-in",
+    "/account",
+    "/team/ana",
+    "/reports?section=load",
+    "/leads/1",
+    "/queue/1",
+    "/nothing/here",
+    _TRIAL,
+)
 ADDRESSES: Final = (*(page.address for page in PAGES), *_MORE)
 _RULES: Final = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 
