@@ -35,6 +35,7 @@ from urllib.parse import urlencode
 from sqlalchemy import text
 
 from benchmarks.growth import LEADS, fill, opened
+from console.display_names import DisplayNames
 from console.web.visitors import COOKIE
 from leadgate.actors import Actor
 from leadgate.ledger import Ledger, accounts, web_sessions
@@ -142,12 +143,18 @@ def console_running(home: Path) -> Iterator[int]:
         process.wait(30)
 
 
-def sign_in(ledger: Ledger, role: Role, number: int, rep: str | None, name: str | None = None) -> str:
-    """The token of somebody's session; their account is made where there is none."""
-    login, now = f"{role}-{number}", ask_time(ledger)
-    account = accounts.find_account(ledger, login) or accounts.add_account(
-        ledger, login=login, name=name or login, roles=[role], rep=rep, by=_ADMIN, now=now
-    )
+def sign_in(ledger: Ledger, role: Role, loaded: LoadedPlaybook, rep: str | None = None) -> str:
+    """The token of a new session of somebody of ``role``; of the playbook's ``rep``, who may be a manager as well."""
+    login, now = rep or str(role), ask_time(ledger)
+    roles = {role}
+    if rep is not None:
+        reps = loaded.playbook.reps
+        roles = {Role.REP} if any(each.name == rep for each in reps) else set()
+        roles |= {Role.MANAGER} if any(each.manager == rep for each in reps) else set()
+    account = accounts.find_account(ledger, login)
+    if account is None:
+        name = DisplayNames(loaded.playbook).name_rep(login)
+        account = accounts.add_account(ledger, login=login, name=name, roles=roles, rep=rep, by=_ADMIN, now=now)
     return web_sessions.open_session(ledger, account.id, now)
 
 
@@ -171,8 +178,8 @@ def look_at_pages(ledger: Ledger, loaded: LoadedPlaybook, port: int, people: int
     for role, share in SHARE.items():
         for number in range(max(1, round(share * people / 50))):
             rep = reps[number % len(reps)]
-            of_playbook = rep if role == Role.REP else managers[number % len(managers)] if managers else None
-            token = sign_in(ledger, role, number, of_playbook if role in (Role.REP, Role.MANAGER) else None)
+            of_playbook = {Role.REP: rep, Role.MANAGER: managers[number % len(managers)]}.get(role)
+            token = sign_in(ledger, role, loaded, of_playbook)
             leads = list_leads_of(ledger, rep) or [1]
             draw = random.Random(number)
             arguments = (Person(port, token), role, rep, leads, seen, until, draw)
@@ -187,7 +194,7 @@ def look_at_pages(ledger: Ledger, loaded: LoadedPlaybook, port: int, people: int
 def give_leads(ledger: Ledger, loaded: LoadedPlaybook, port: int) -> list[float]:
     """Seconds from before a lead is given to a rep until the rep's page, which an event has told to look, has it."""
     first, second = [rep.name for rep in loaded.playbook.reps][:2]
-    token = sign_in(ledger, Role.REP, 0, first)
+    token = sign_in(ledger, Role.REP, loaded, first)
     person = Person(port, token)
     stream = HTTPConnection("127.0.0.1", port, timeout=30)
     stream.request("GET", "/live", headers={"Cookie": f"{COOKIE}={token}"})

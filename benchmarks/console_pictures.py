@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.console import console_running, sign_in
-from console.display_names import DisplayNames
 from console.web.visitors import COOKIE
 from leadgate import playbook as playbooks
 from leadgate.ledger import open_ledger
@@ -42,16 +41,15 @@ def main() -> None:
             _run(["capture", f"examples/{file}", "--source", source], environment)
         _run(["run"], environment)
         loaded = playbooks.load_default()
-        names = DisplayNames(loaded.playbook)
         with open_ledger(Settings(home=home)) as ledger:
             now = ask_time(ledger)
             (lead,) = list_leads(ledger, LeadFilter(), now, 1)
             owner = next(rep for rep in loaded.playbook.reps if rep.name == lead.owner)
-            rep = sign_in(ledger, Role.REP, 1, owner.name, names.name_rep(owner.name))
+            rep = sign_in(ledger, Role.REP, loaded, owner.name)
             tokens = {
                 "my_leads": (rep, "/leads/mine"),
                 "lead": (rep, f"/leads/{lead.lead_id}"),
-                "team": (sign_in(ledger, Role.MANAGER, 1, owner.manager, names.name_rep(owner.manager or "")), "/team"),
+                "team": (sign_in(ledger, Role.MANAGER, loaded, owner.manager), "/team"),
             }
             with console_running(home) as port:
                 _take_pictures(port, tokens)
