@@ -6,22 +6,15 @@ Belongs here: the filter, its words, the queries, and the counts beside the list
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.lead_search import FOUND, find_leads, read_search
 from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.vocabulary import JourneyStatus
-
-_MOST_WORDS: Final = 8
-_LONGEST_WORD: Final = 100  # characters
-_FEWEST_DIGITS: Final = 4  # of a number that is looked for
-_PATTERN_SIGN: Final = re.compile(r"[%_\\]")
-_ADDRESS: Final = re.compile(r"[^\s@\x00]{1,64}@[^\s@\x00]{1,253}")
-_NUMBER: Final = re.compile(r"\+?[\d\s()./-]+")
 
 
 class Due(StrEnum):
@@ -33,8 +26,8 @@ class Due(StrEnum):
 
 @dataclass(frozen=True)
 class LeadFilter:
-    """``owners``: only the leads of these reps. ``search``: leads that have every word of it in their names, company or
-    e-mail address, or that have its digits at the end of their phone number; also leads without an owner."""
+    """``owners``: only the leads of these reps. ``search``: leads in whose names, company or e-mail address each of its
+    words begins a word, or whose phone number ends with its digits; also leads without an owner."""
 
     owners: tuple[str, ...] | None = None
     due: Due | None = None
@@ -108,10 +101,6 @@ class ListedLead:
         return Place(Part.DUE, self.due_at, self.assignment_id or self.lead_id)
 
 
-#: Every word is in the lead's names, company or address, or the digits end its phone number.
-_FOUND: Final = """(lower(concat_ws(' ', l.first_name, l.last_name, l.full_name, l.company, l.email))
-        LIKE ALL(CAST(:patterns AS text[]))
-    OR right(translate(l.phone, '+ ()./-', ''), length(CAST(:digits AS text))) = :digits)"""
 _LISTED: Final = """j.lead_id, j.id AS journey_id, j.status, j.source,
         coalesce(nullif(concat_ws(' ', l.first_name, l.last_name), ''), l.full_name) AS name,
         l.company, l.job_title, l.email, l.phone, q.score, q.grade, q.contributions, j.generation,
@@ -132,8 +121,10 @@ OWNERS: Final = """RECURSIVE everybody AS (
             ORDER BY a.owner LIMIT 1) FROM everybody e WHERE e.owner IS NOT NULL),
     owners AS (SELECT owner FROM everybody WHERE owner IS NOT NULL UNION SELECT unnest(CAST(:owners AS text[])))"""
 _NOT_WAITED_FOR: Final = "NOT EXISTS (SELECT FROM pause p WHERE p.journey_id = a.journey_id AND p.ended_at IS NULL)"
-_SEARCHED: Final = f"""(CAST(:patterns AS text[]) IS NULL OR EXISTS (
-            SELECT FROM journey j JOIN lead l ON l.id = j.lead_id WHERE j.id = a.journey_id AND {_FOUND}))"""
+#: Of a search: among the leads that the indexes have found, or, where these are too many, whichever match.
+_SEARCHED: Final = f"""(NOT :searches OR EXISTS (
+            SELECT FROM journey j JOIN lead l ON l.id = j.lead_id WHERE j.id = a.journey_id
+                AND CASE WHEN CAST(:found AS bigint[]) IS NULL THEN {FOUND} ELSE l.id = ANY(:found) END))"""
 #: Each part is read in the order of an index, owner by owner, from the place on where the page begins.
 _AMONG_OWNED: Final = f"""
     WITH {OWNERS}, parts AS (
@@ -165,16 +156,15 @@ _STANDS: Final = """(SELECT id FROM journey WHERE lead_id = s.id
 _AMONG_ALL: Final = f"""
     WITH chosen AS MATERIALIZED (
         SELECT {_STANDS}, row_number() OVER (ORDER BY s.id DESC) AS place
-        FROM (SELECT l.id FROM lead l WHERE l.id < :before AND {_FOUND} ORDER BY l.id DESC LIMIT :most) s)
+        FROM (SELECT l.id FROM lead l WHERE l.id < :before AND {FOUND} ORDER BY l.id DESC LIMIT :most) s)
+    SELECT {_LISTED}"""
+_AMONG_FOUND: Final = f"""
+    WITH chosen AS MATERIALIZED (
+        SELECT {_STANDS}, row_number() OVER (ORDER BY s.id DESC) AS place
+        FROM (SELECT id FROM unnest(CAST(:found AS bigint[])) id WHERE id < :before ORDER BY id DESC LIMIT :most) s)
     SELECT {_LISTED}"""
 _ONE: Final = f"""
     WITH chosen AS (SELECT {_STANDS}, 1 AS place FROM (SELECT CAST(:lead AS bigint) AS id) s)
-    SELECT {_LISTED}"""
-#: Whole addresses are found by the index, before every lead is looked at for what is within its values.
-_BY_ADDRESS: Final = f"""
-    WITH chosen AS MATERIALIZED (
-        SELECT {_STANDS}, row_number() OVER (ORDER BY s.id DESC) AS place
-        FROM (SELECT l.id FROM lead l WHERE l.email = ANY(:addresses) ORDER BY l.id DESC LIMIT :most) s)
     SELECT {_LISTED}"""
 #: The first page begins after this.
 _START: Final = Place(Part.DUE, datetime(1, 1, 1, tzinfo=UTC), 0)
@@ -186,13 +176,16 @@ def list_leads(
 ) -> list[ListedLead]:
     """At most ``most`` leads, the next due first, from the place ``after`` on. Of a search among all leads, the newest
     first."""
-    patterns, digits = (None, None) if wanted.search is None else _read_search(wanted.search)
-    parameters: dict[str, object] = {"patterns": patterns, "digits": digits, "most": most}
-    statement = _AMONG_ALL
+    search = read_search(wanted.search or "")
+    found = None if wanted.search is None else find_leads(ledger, search)
+    parameters: dict[str, object] = {"found": found, "most": most}
+    if found is None:
+        parameters |= search.parameters
     if _is_among_owned(wanted):
         statement = _AMONG_OWNED
         begin = after or _START
-        parameters |= {
+        parameters |= search.parameters | {
+            "searches": wanted.search is not None,
             "owners": None if wanted.owners is None else list(wanted.owners),
             "due": wanted.due,
             "now": now,
@@ -201,13 +194,9 @@ def list_leads(
             "number": begin.number,
         }
     else:
+        statement = _AMONG_ALL if found is None else _AMONG_FOUND
         parameters |= {"before": _LAST_LEAD if after is None else after.number}
     with ledger.transaction() as connection:
-        if statement == _AMONG_ALL and after is None and _ADDRESS.fullmatch(wanted.search or ""):
-            addresses = [wanted.search, (wanted.search or "").lower()]
-            found = read_rows(connection, ListedLead, _BY_ADDRESS, addresses=addresses, most=most)
-            if found:
-                return found
         return read_rows(connection, ListedLead, statement, **parameters)
 
 
@@ -258,15 +247,3 @@ def count_leads(ledger: Ledger, owners: tuple[str, ...] | None, now: datetime) -
         (row,) = read_rows(connection, LeadCounts, _COUNTS, owners=given, now=now, most=MOST_COUNTED)
     counted = (int(count or 0) for count in (row.all, row.due, row.overdue))  # nobody has one: no sum
     return LeadCounts(*(min(count, MOST_COUNTED) for count in counted))
-
-
-def _read_search(text: str) -> tuple[list[str], str | None]:
-    """The words of a search as patterns, in which nothing that was typed is one; and its digits, where it is a number.
-
-    A number is found as people write it: without the country's code, or with a zero in its place.
-    """
-    words = [word[:_LONGEST_WORD] for word in text.replace("\x00", " ").lower().split()[:_MOST_WORDS]]
-    patterns = ["%" + _PATTERN_SIGN.sub(r"\\\g<0>", word) + "%" for word in words]
-    digits = re.sub(r"[^0-9]", "", text) if _NUMBER.fullmatch(text.strip()) else ""
-    ending = digits.lstrip("0")[-_LONGEST_WORD:]
-    return patterns or [""], ending if ending and len(digits) >= _FEWEST_DIGITS else None

@@ -6,9 +6,10 @@ Belongs here: these tables, with the constraints that guard them. Queries are in
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from pydantic import JsonValue
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, text
+from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, Index, event, text
 from sqlmodel import Field, SQLModel
 
 from leadgate.lead_columns import LEAD_COLUMNS
@@ -25,6 +26,23 @@ from leadgate.models.columns import (
     declare_unchecked_id,
 )
 
+#: What stands between the words of a lead.
+BETWEEN_WORDS: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\t\n\r\x0b\x0c"
+_SEARCHED: Final = ("first_name", "last_name", "full_name", "company", "email")
+#: The words of a lead, of each value those of its first 200 characters; and the digits of its phone, from the end.
+WORDS: Final = f"lead_words({', '.join(_SEARCHED)})"
+PHONE_END: Final = "lead_phone_end(phone)"
+_FUNCTIONS: Final = (
+    f"CREATE FUNCTION lead_words({', '.join(f'{column} text' for column in _SEARCHED)}) RETURNS tsvector LANGUAGE sql "
+    "IMMUTABLE PARALLEL SAFE RETURN array_to_tsvector(array_remove(string_to_array(translate(lower("
+    + " || ' ' || ".join(f"left(coalesce({column}, ''), 200)" for column in _SEARCHED)
+    + "), E'"
+    + "".join(f"\\x{ord(sign):02x}" for sign in BETWEEN_WORDS)
+    + f"', repeat(' ', {len(BETWEEN_WORDS)})), ' '), ''))",
+    "CREATE FUNCTION lead_phone_end(phone text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE "
+    "RETURN reverse(translate(phone, '+ ()./-', ''))",
+)
+
 
 class Lead(SQLModel, table=True):
     """The person, as known so far: a column for every standard and derived field of ``fields``."""
@@ -34,6 +52,8 @@ class Lead(SQLModel, table=True):
         *(Column(name, COLUMN_TYPES[kind](), nullable=True, info=PERSONAL) for name, kind in LEAD_COLUMNS.items()),
         Index("lead_email", "email"),
         Index("lead_phone", "phone"),
+        Index("lead_words", text(WORDS), postgresql_using="gin"),
+        Index("lead_phone_end", text(PHONE_END)),
         Index("lead_rescore", "rescore_at", postgresql_where=text("rescore_at IS NOT NULL")),
         Index("lead_score_changes", "score_changes_at", postgresql_where=text("score_changes_at IS NOT NULL")),
         Index("lead_enrich", "enrich_at", postgresql_where=text("enrich_at IS NOT NULL")),
@@ -68,6 +88,10 @@ class MatchKey(SQLModel, table=True):
     __table_args__ = ({"info": APPEND_ONLY},)
     key: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     lead_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+
+
+for _function in _FUNCTIONS:
+    event.listen(SQLModel.metadata, "before_create", DDL(_function))
 
 
 class Lookalike(SQLModel, table=True):
