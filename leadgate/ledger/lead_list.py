@@ -121,10 +121,9 @@ OWNERS: Final = """RECURSIVE everybody AS (
             ORDER BY a.owner LIMIT 1) FROM everybody e WHERE e.owner IS NOT NULL),
     owners AS (SELECT owner FROM everybody WHERE owner IS NOT NULL UNION SELECT unnest(CAST(:owners AS text[])))"""
 _NOT_WAITED_FOR: Final = "NOT EXISTS (SELECT FROM pause p WHERE p.journey_id = a.journey_id AND p.ended_at IS NULL)"
-#: Of a search: among the leads that the indexes have found, or, where these are too many, whichever match.
+#: Of a search that many leads match: whichever do among those that are looked at.
 _SEARCHED: Final = f"""(NOT :searches OR EXISTS (
-            SELECT FROM journey j JOIN lead l ON l.id = j.lead_id WHERE j.id = a.journey_id
-                AND CASE WHEN CAST(:found AS bigint[]) IS NULL THEN {FOUND} ELSE l.id = ANY(:found) END))"""
+            SELECT FROM journey j JOIN lead l ON l.id = j.lead_id WHERE j.id = a.journey_id AND {FOUND}))"""
 #: Each part is read in the order of an index, owner by owner, from the place on where the page begins.
 _AMONG_OWNED: Final = f"""
     WITH {OWNERS}, parts AS (
@@ -149,6 +148,22 @@ _AMONG_OWNED: Final = f"""
             ORDER BY a.assigned_at, a.id LIMIT :most) touched),
     chosen AS MATERIALIZED (SELECT journey_id, row_number() OVER (ORDER BY part, at, id) AS place
         FROM parts ORDER BY place LIMIT :most)
+    SELECT {_LISTED}"""
+#: The same order among the leads that a search has found.
+_AMONG_FOUND_OWNED: Final = f"""
+    WITH parts AS (
+        SELECT x.part, CASE x.part WHEN 0 THEN coalesce(x.due_at, 'infinity') WHEN 1 THEN x.until ELSE x.assigned_at END
+            AS at, x.id, x.journey_id
+        FROM (SELECT a.*, p.until, CASE WHEN a.touched_at IS NOT NULL THEN 2 WHEN p.until IS NOT NULL THEN 1 ELSE 0 END
+                AS part
+            FROM unnest(CAST(:found AS bigint[])) f(lead_id) JOIN journey j ON j.lead_id = f.lead_id
+            JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+            LEFT JOIN pause p ON p.journey_id = j.id AND p.ended_at IS NULL
+            WHERE CAST(:owners AS text[]) IS NULL OR a.owner = ANY(:owners)) x
+        WHERE CAST(:due AS text) IS NULL
+            OR x.part = 0 AND (x.due_at <= :now OR (:due = 'due' AND x.due_soon_at <= :now))),
+    chosen AS MATERIALIZED (SELECT journey_id, row_number() OVER (ORDER BY part, at, id) AS place FROM parts
+        WHERE (part, at, id) > (:part, CAST(:after AS timestamptz), CAST(:number AS bigint)) ORDER BY place LIMIT :most)
     SELECT {_LISTED}"""
 #: A lead stands where its open journey does, else where the last does that joined no other.
 _STANDS: Final = """(SELECT id FROM journey WHERE lead_id = s.id
@@ -182,7 +197,7 @@ def list_leads(
     if found is None:
         parameters |= search.parameters
     if _is_among_owned(wanted):
-        statement = _AMONG_OWNED
+        statement = _AMONG_OWNED if found is None else _AMONG_FOUND_OWNED
         begin = after or _START
         parameters |= search.parameters | {
             "searches": wanted.search is not None,
@@ -196,7 +211,7 @@ def list_leads(
     else:
         statement = _AMONG_ALL if found is None else _AMONG_FOUND
         parameters |= {"before": _LAST_LEAD if after is None else after.number}
-    with ledger.transaction() as connection:
+    with ledger.transaction(plan_by_index=found is not None) as connection:
         return read_rows(connection, ListedLead, statement, **parameters)
 
 

@@ -91,7 +91,7 @@ class MatchKey(SQLModel, table=True):
 
 
 for _function in _FUNCTIONS:
-    event.listen(SQLModel.metadata, "before_create", DDL(_function))
+    event.listen(SQLModel.metadata, "before_create", DDL(_function))  # type: ignore[no-untyped-call]
 
 
 class Lookalike(SQLModel, table=True):
