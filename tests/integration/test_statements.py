@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from leadgate.fields import STANDARD
-from leadgate.ledger import Ledger, bulk, figure_rows, figures, reports, story_rows
+from leadgate.ledger import Ledger, bulk, figure_rows, figures, lead_list, reports, story_rows
 from leadgate.ledger.cohort import Query
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import HeldJourney
@@ -67,6 +67,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "lead_history.load_story": {
         "statement": "SELECT id FROM signal", "row_type": HandoffRow, "table": "handoff", "order": "id",
     },
+    "lead_list.list_leads": {"statement": lead_list._AMONG_OWNED},  # constants of the module
     "leads.correct": {"name": "email"},
     "leads.restore": {"changed": {"email": None}, "restored": ["email", "custom"]},
     "metrics._read_counts": {"statement": "SELECT status, count(*) FROM journey GROUP BY status"},
