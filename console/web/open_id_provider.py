@@ -28,6 +28,7 @@ from console.web.addresses import is_secure
 from console.web.sign_in_settings import OpenIdSettings
 from leadgate.connectors.service_session import Answer, Policy, ServiceError, ServiceSession
 from leadgate.errors import LeadgateError, NotAvailableError
+from leadgate.limits import LONGEST_SUBJECT
 
 _SCOPE: Final = "openid email profile"
 #: How tokens may be signed: by the server's private key, never by a secret that two share, and never not at all.
@@ -126,7 +127,7 @@ class OpenIdProvider:
             claims.validate(now=int(now.timestamp()), leeway=_LEEWAY)
         except (AuthlibBaseError, JoseError, ValueError, TypeError):
             raise OpenIdError("the token of the OpenID Connect server is not for this sign-in, or too old") from None
-        if not isinstance(claims["sub"], str) or not claims["sub"]:
+        if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= LONGEST_SUBJECT:
             raise OpenIdError("the token of the OpenID Connect server does not say who you are")
         return dict(claims)
 

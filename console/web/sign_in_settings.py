@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from console.web.addresses import is_secure
+from leadgate.limits import LONGEST_ISSUER
 from leadgate.nearest import propose
 from leadgate.settings import SettingsError
 from leadgate.vocabulary import Role
@@ -70,7 +71,7 @@ def _read_open_id(env: Mapping[str, str]) -> OpenIdSettings | None:
     if not issuer or not client:
         raise SettingsError("signing in by OpenID Connect needs both LEADGATE_OIDC_ISSUER and LEADGATE_OIDC_CLIENT_ID")
     parts = urlsplit(issuer)
-    if not parts.hostname or parts.query or parts.fragment or not is_secure(issuer):
+    if not parts.hostname or parts.query or parts.fragment or not is_secure(issuer) or len(issuer) > LONGEST_ISSUER:
         raise SettingsError(
             "LEADGATE_OIDC_ISSUER is no address that can be trusted; write it like https://login.example.com, "
             "exactly as the server calls itself"

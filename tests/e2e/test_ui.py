@@ -198,6 +198,9 @@ def test_a_run_tells_what_became_of_its_leads_and_leads_to_the_form_for_those_it
     journey, item = held(up.harness, 8, Phone="+49 30 2")
     (run,) = holders(up.harness, batch_of(up.harness, journey))
     wait_until(lambda: "1 held" in up.prefect(f"flow_runs/{run}")["name"], "its name")
+    # lines are sent every two seconds, and the page of a run that has ended asks for them once
+    of_run = {"logs": {"flow_run_id": {"any_": [run]}}}
+    wait_until(lambda: up.prefect("logs/filter", of_run), "its log")
     screen.open_run(run)
     screen.tab("Logs", "validation: 1 in, 1 held (phone_impossible 1)")
     screen.picture("intake-run")

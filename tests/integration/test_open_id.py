@@ -153,10 +153,11 @@ LONG_AGO, AHEAD = int((NOW - timedelta(hours=1)).timestamp()), int((NOW + timede
         say(sub=...),
         say(sub=7),
         say(sub=""),
+        say(sub="7" * 256),
     ],
     ids=[
         "iss", "no iss", "aud", "aud in a list", "azp", "exp", "no exp", "exp as words", "iat", "nbf", "nonce",
-        "no nonce", "no sub", "sub as a number", "empty sub",
+        "no nonce", "no sub", "sub as a number", "empty sub", "long sub",
     ],
 )  # fmt: skip
 def test_a_token_that_is_not_for_this_sign_in_lets_nobody_in(
