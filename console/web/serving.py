@@ -38,6 +38,8 @@ def console(ctx: typer.Context, port: Port = None, prefect_url: PrefectUrl = Non
         contextlib.closing(open_socket(port or settings.console_port, "LEADGATE_CONSOLE_PORT")) as taken,
         open_ledger(settings) as ledger,
     ):
+        # a page comes back from each of its statements through this lock; at 5 ms, waiting for it takes the most time
+        sys.setswitchinterval(0.0005)
         here = build_address(settings, taken.getsockname()[1])
         options = SiteOptions(here, prefect_url, secure=is_secure(here), sign_in=SignInSettings.from_environment())
         if not options.secure:
