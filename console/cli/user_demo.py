@@ -29,7 +29,7 @@ _MOST_SHOWN: Final = 4  # people of one role
 class _Person(NamedTuple):
     login: str
     name: str
-    role: Role
+    roles: tuple[Role, ...]
     rep: str | None
 
 
@@ -51,7 +51,7 @@ def demo(ctx: typer.Context, json: Json = False) -> None:
                     connection,
                     login=each.login,
                     name=each.name,
-                    roles=[each.role],
+                    roles=each.roles,
                     kept=kept,
                     rep=each.rep,
                     by=by.name,
@@ -71,14 +71,15 @@ def demo(ctx: typer.Context, json: Json = False) -> None:
 def _list_people(playbook: Playbook) -> list[_Person]:
     names = DisplayNames(playbook)
     reps = [rep.name for rep in playbook.reps]
-    managers = sorted({rep.manager for rep in playbook.reps if rep.manager} - set(reps))
+    managers = {rep.manager for rep in playbook.reps if rep.manager}
+    both = {name: (Role.REP, Role.MANAGER) if name in managers else (Role.REP,) for name in reps}
+    both |= dict.fromkeys(sorted(managers - set(reps)), (Role.MANAGER,))
     return [
-        *(_Person(name, names.name_rep(name), Role.REP, name) for name in reps),
-        *(_Person(name, names.name_rep(name), Role.MANAGER, name) for name in managers),
-        _Person("reviewer", "Rita Reviewer", Role.REVIEWER, None),
-        _Person("operator", "Otto Operator", Role.OPERATOR, None),
-        _Person("privacy", "Petra Privacy", Role.PRIVACY_OFFICER, None),
-        _Person("admin", "Ada Admin", Role.ADMIN, None),
+        *(_Person(name, names.name_rep(name), roles, name) for name, roles in both.items()),
+        _Person("reviewer", "Rita Reviewer", (Role.REVIEWER,), None),
+        _Person("operator", "Otto Operator", (Role.OPERATOR,), None),
+        _Person("privacy", "Petra Privacy", (Role.PRIVACY_OFFICER,), None),
+        _Person("admin", "Ada Admin", (Role.ADMIN,), None),
     ]
 
 
@@ -87,7 +88,7 @@ def _print(people: list[_Person], password: str, address: str) -> None:
     console.print(f"\nPeople to try the console with. Each signs in with the password {password}\n", highlight=False)
     made = build_table("role", "signs in as")
     for role in Role:
-        logins = [each.login for each in people if each.role == role]
+        logins = [each.login for each in people if role in each.roles]
         more = f" and {len(logins) - _MOST_SHOWN} more" if len(logins) > _MOST_SHOWN else ""
         if logins:
             made.add_row(role.replace("_", " "), ", ".join(logins[:_MOST_SHOWN]) + more)
