@@ -110,9 +110,9 @@ def parse_moment(text: str) -> datetime:
     """The moment an option names, aware and in UTC."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(f"{text!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last day have no moment in some zones
+        raise CommandError(f"{text[:80]!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00") from None
 
 
 def find_login() -> str:

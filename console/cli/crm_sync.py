@@ -62,6 +62,8 @@ def sync(
     sources = [each for each in list_sources(loaded.playbook) if name in (None, each)]
     chosen = [] if name in sources else _choose(loaded.playbook, name, sources)
     status = build_error_console().status("reading") if sys.stderr.isatty() else nullcontext()
+    if preview and not chosen:
+        raise CommandError("--preview tells what would come from a CRM; what leads answered elsewhere is not previewed")
     if preview:
         with status, open_ledger(context.settings) as ledger:
             previews = [_preview(ledger, loaded, each, at, most) for each in chosen]

@@ -1,7 +1,7 @@
 """``leadgate user``: who may sign in to the console, and with which roles.
 
 Belongs here: what was asked for, passwords that are typed, and saying what was done. Does not belong here: accounts
-(``ledger.accounts``), links (``ledger.sign_in_links``), or who may manage them (``leadgate.actors``).
+(``ledger.accounts``), links (``ledger.invitations``), or who may manage them (``leadgate.actors``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from console.redaction import sanitise
 from console.screen import CommandError, build_console, build_table, find_program, format_moment, print_json
 from console.web.addresses import build_address
 from leadgate.actors import Actor, require
-from leadgate.ledger import Ledger, accounts, sign_in_links
+from leadgate.ledger import Ledger, accounts, invitations
 from leadgate.ledger.accounts import Account
 from leadgate.ledger.clock import ask_time
 from leadgate.nearest import propose
@@ -158,7 +158,7 @@ def link(ctx: typer.Context, login: Login, json: Json = False, now: Now = None) 
 
 
 def _make_link(desk: _Desk, account: Account) -> str:
-    token = sign_in_links.create_link(desk.ledger, desk.now, account_id=account.id)
+    token = invitations.create_link(desk.ledger, desk.now, account_id=account.id, by=desk.by)
     return f"{build_address(desk.context.settings)}/welcome?token={token}"
 
 

@@ -26,6 +26,15 @@ from leadgate.vocabulary import Role
 _MOST_SHOWN: Final = 4  # people of one role
 
 
+_LONGEST_LOGIN: Final = 100  # characters
+_OTHERS: Final = (
+    ("reviewer", "Rita Reviewer", Role.REVIEWER),
+    ("operator", "Otto Operator", Role.OPERATOR),
+    ("privacy", "Petra Privacy", Role.PRIVACY_OFFICER),
+    ("admin", "Ada Admin", Role.ADMIN),
+)
+
+
 class _Person(NamedTuple):
     login: str
     name: str
@@ -74,13 +83,19 @@ def _list_people(playbook: Playbook) -> list[_Person]:
     managers = {rep.manager for rep in playbook.reps if rep.manager}
     both = {name: (Role.REP, Role.MANAGER) if name in managers else (Role.REP,) for name in reps}
     both |= dict.fromkeys(sorted(managers - set(reps)), (Role.MANAGER,))
-    return [
-        *(_Person(name, names.name_rep(name), roles, name) for name, roles in both.items()),
-        _Person("reviewer", "Rita Reviewer", (Role.REVIEWER,), None),
-        _Person("operator", "Otto Operator", (Role.OPERATOR,), None),
-        _Person("privacy", "Petra Privacy", (Role.PRIVACY_OFFICER,), None),
-        _Person("admin", "Ada Admin", (Role.ADMIN,), None),
-    ]
+    people = [_Person(name, names.name_rep(name), roles, name) for name, roles in both.items()]
+    people += [_Person(login, name, (role,), None) for login, name, role in _OTHERS]
+    taken = set(accounts.RESERVED)
+    return [each._replace(login=_choose_login(each.login, taken)) for each in people]
+
+
+def _choose_login(name: str, taken: set[str]) -> str:
+    """``name`` as a login, without spaces, and unlike those that are ``taken``, to which it is added."""
+    login = "_".join(name.split())[:_LONGEST_LOGIN]
+    while login.casefold() in taken:
+        login += "_demo"
+    taken.add(login.casefold())
+    return login
 
 
 def _print(people: list[_Person], password: str, address: str) -> None:

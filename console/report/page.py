@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from console.redaction import sanitise
 from console.report.tables import NONE, Section, Table
 
 if TYPE_CHECKING:
@@ -29,26 +29,12 @@ def render_page(sections: Sequence[Section], title: str, about: str) -> str:
 
 @cache
 def _load_page() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # 40 ms, which only a page needs
+    from console.html_templates import build_environment  # 40 ms, which only a page needs
 
-    loader = PackageLoader("console.report")
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_write_as_text,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = build_environment("console.report")
     environment.globals["NONE"] = NONE
-    style = Markup(loader.get_source(environment, "style.css")[0])  # noqa: S704 - our own file
+    style = Markup(files("console.report").joinpath("templates", "style.css").read_text("utf-8"))  # noqa: S704 - ours
     return environment.get_template("page.html", globals={"style": style})
-
-
-def _write_as_text(value: object) -> object:
-    """``value`` as one line that does nothing to a reader; autoescape does the rest. Markup stays what it is."""
-    return value if isinstance(value, Markup) else sanitise(value)
 
 
 def group_cards(tables: Sequence[Table]) -> Iterator[list[Table]]:

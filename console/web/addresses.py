@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from leadgate.ledger import Ledger, sign_in_links
+from leadgate.ledger import Ledger, invitations
 from leadgate.ledger.clock import ask_time
 from leadgate.settings import Settings
 
@@ -37,6 +37,6 @@ def _is_loopback(host: str) -> bool:
 def build_first_link(ledger: Ledger, here: str) -> str | None:
     """The one-time link that makes the first admin; None when somebody has an account. Those before it end."""
     try:
-        return f"{here}/welcome?token={sign_in_links.create_link(ledger, ask_time(ledger))}"
-    except sign_in_links.LinkError:
+        return f"{here}/welcome?token={invitations.create_first_link(ledger, ask_time(ledger))}"
+    except invitations.LinkError:
         return None

@@ -12,19 +12,20 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from console.html_templates import build_environment
 from console.redaction import sanitise
 from console.report.tables import NONE
 from console.screen import format_span
 from console.web.done_actions import add_done, find_done
+from console.web.linked_text import link_cell, link_sentence, name_column
 from console.web.navigation import is_current, list_pages
 from console.web.site import find_site
-from console.web.told import name_column, tell, tell_cell
 from console.web.visitors import Visitor
 
 #: Where a page is a text of its own, such as a payload: its lines and tabs stay.
@@ -42,16 +43,8 @@ def render(
 
 @cache
 def _build_environment() -> Environment:
-    environment = Environment(
-        # the parts of a report are those of the file that the command writes
-        loader=ChoiceLoader([PackageLoader("console.web"), PackageLoader("console.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_write_as_text,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    # the parts of a report are those of the file that the command writes
+    environment = build_environment("console.web", "console.report")
     environment.filters |= {
         "moment": format_moment_markup,
         "due": format_due_markup,
@@ -59,8 +52,8 @@ def _build_environment() -> Environment:
         "number": lambda value: f"{value:,}",
         "short": shorten,
         "words": lambda name: str(name).replace("_", " "),
-        "told": tell,
-        "told_cell": tell_cell,
+        "linked": link_sentence,
+        "linked_cell": link_cell,
         "column": name_column,
         "lines": lambda text: Markup(escape(sanitise(text).translate(_LINES))),  # noqa: S704 - escaped here
     }
@@ -74,11 +67,6 @@ def _build_environment() -> Environment:
         "this_page": lambda request: add_done(build_address(request.url.path, **request.query_params), None),
     }
     return environment
-
-
-def _write_as_text(value: object) -> object:
-    """``value`` as one line that does nothing to a reader; autoescape does the rest. Markup stays what it is."""
-    return value if isinstance(value, Markup) else "" if value is None else sanitise(value)
 
 
 def shorten(value: object, most: int) -> str:

@@ -7,7 +7,7 @@ Every query is in this package; no decision is. Four kinds of modules:
   ``work_items``, ``breakers``, ``gates``, ``actions``, ``outbox``, ``playbook_versions``, ``requests``, ``consumers``,
   ``hosts``, ``keys``, ``accounts``, ``web_sessions``, ``sign_in_links``;
 - what **people do**, each one transaction over several entities: ``reruns``, ``ownership``, ``reviews``, ``joins``,
-  ``reassignments``, ``undo`` with ``undo_effects``. What a stage does is composed in ``tasks``;
+  ``reassignments``, ``invitations``, ``undo`` with ``undo_effects``. What a stage does is composed in ``tasks``;
 - what is **read**: ``lead_history`` and ``lead_frames``, ``reports`` and ``figures``, ``metrics``, ``verify``;
 - how it is **reached**: ``database``, ``embedded``, ``bulk``, ``leases``, ``faults``, ``races`` and the rest.
 """

@@ -21,6 +21,7 @@ from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.nearest import propose
 from leadgate.permissions import Permission
 from leadgate.playbook import Playbook
+from leadgate.sla.zones import LAST_YEAR
 
 #: Of an absence that lasts at ``:now``, or is still to come.
 _LASTS: Final = "ended_at IS NULL AND (until IS NULL OR until > :now)"
@@ -48,6 +49,8 @@ def go_away(
     if rep not in known:
         raise ActionError(f"{rep[:80]!r} is no rep of the playbook; {propose(rep, known)}")
     require(by, Permission.SAY_AWAY, rep)
+    if until is not None and until.year >= LAST_YEAR:
+        raise ActionError(f"an absence ends before {LAST_YEAR}; say no end where you know none")
     if until is not None and until <= now:
         raise ActionError(f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC is not ahead; say until when they are away")
     with ledger.transaction() as connection:

@@ -1,7 +1,7 @@
 """The table ``account``: who may sign in to the console, with which roles.
 
 Belongs here: every statement that writes the table. Does not belong here: being signed in (``web_sessions``), links
-(``sign_in_links``), what a role may do (``leadgate.permissions``), or the hash of a password (``leadgate.passwords``).
+(``invitations``), what a role may do (``leadgate.permissions``), or the hash of a password (``leadgate.passwords``).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from sqlalchemy import Connection, text
 from leadgate import passwords
 from leadgate.actors import Actor, require
 from leadgate.errors import LeadgateError
-from leadgate.ledger import web_sessions
+from leadgate.ledger import sign_in_links, web_sessions
 from leadgate.ledger.account_rows import COLUMNS, Account, read_accounts
 from leadgate.ledger.database import Ledger
 from leadgate.nearest import propose
 from leadgate.permissions import Permission
+from leadgate.plain_text import make_storable
 from leadgate.vocabulary import Role
 
 __all__ = [
@@ -121,8 +122,7 @@ def set_password(ledger: Ledger, login: str, password: str, *, by: Actor, now: d
 
     Raises ``AccountError``, ``PasswordError`` and ``ActorError``.
     """
-    if by.login is None or by.login.lower() != login.strip().lower():
-        require(by, Permission.MANAGE_ACCOUNTS)
+    _require_own_or_admin(by, login)
     kept = passwords.hash_password(password)
     with ledger.transaction() as connection:
         account = _lock(connection, login)
@@ -131,12 +131,13 @@ def set_password(ledger: Ledger, login: str, password: str, *, by: Actor, now: d
 
 
 def store_password(connection: Connection, account_id: int, kept: str, *, by: str, now: datetime) -> None:
-    """Keep the hash of another password, and end the account's sessions: somebody else may have had the one before."""
+    """Keep the hash of another password, and end the account's sessions and links: somebody else may have had them."""
     connection.execute(
         text("UPDATE account SET password_hash = :kept, changed_at = :now, changed_by = :by WHERE id = :id"),
         {"id": account_id, "kept": kept, "now": now, "by": by},
     )
     web_sessions.end_sessions_of(connection, account_id, now)
+    sign_in_links.end_links_of(connection, account_id, now)
 
 
 def set_roles(
@@ -167,8 +168,7 @@ def set_roles(
 
 def set_time_zone(ledger: Ledger, login: str, time_zone: str | None, *, by: Actor, now: datetime) -> Account:
     """The time zone in which somebody reads times (None: the console's). Raises as ``set_password``."""
-    if by.login is None or by.login.lower() != login.strip().lower():
-        require(by, Permission.MANAGE_ACCOUNTS)
+    _require_own_or_admin(by, login)
     if time_zone is not None and time_zone not in (known := available_timezones()):
         raise AccountError(f"there is no time zone {time_zone[:80]!r}; {propose(time_zone[:80], known)}")
     with ledger.transaction() as connection:
@@ -311,6 +311,12 @@ def is_anybody(connection: Connection) -> bool:
     return bool(connection.execute(text("SELECT EXISTS (SELECT 1 FROM account)")).scalar_one())
 
 
+def _require_own_or_admin(by: Actor, login: str) -> None:
+    """Raises ``ActorError`` for who neither has the account nor manages accounts."""
+    if by.login is None or by.login.lower() != login.strip().lower():
+        require(by, Permission.MANAGE_ACCOUNTS)
+
+
 def _find(connection: Connection, login: str) -> Account | None:
     found = read_accounts(
         connection,
@@ -376,7 +382,7 @@ def _list_roles(roles: Collection[Role]) -> list[str]:
 
 
 def _normalise(given: str) -> str:
-    return unicodedata.normalize("NFC", given.strip()).replace("\x00", "")
+    return unicodedata.normalize("NFC", make_storable(given).strip())
 
 
 def _clean(given: str, what: str) -> str:

@@ -2,7 +2,8 @@
 
 Belongs here: the channels, what is announced on them, and listening. Does not belong here: what a listener does.
 
-Triggers of the tables announce (migration 0027), so that no writer can forget it. An announcement names the kind of
+Triggers of the tables announce changes (migrations 0027 and 0032), so that no writer can forget it; storing signals
+announces those that wait (``captured_rows``). An announcement names the kind of
 thing that changed, and no lead: it is a hint to look, and is lost where nobody listens.
 """
 
@@ -24,7 +25,7 @@ CHANGED: Final = "leadgate_changed"  # a ``Change`` for those who look at pages
 class Change(StrEnum):
     """What changed, as it is announced."""
 
-    OWNERS = "owners"  # who has which lead, accepted, touched, or waited for
+    OWNERS = "owners"  # who has which lead, accepted, touched or waited for it, or is away
     WORK_ITEMS = "work_items"
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from leadgate.ledger.database import Ledger
 from leadgate.models.leads import BETWEEN_WORDS, PHONE_END, WORDS
+from leadgate.plain_text import make_storable
 
 #: Leads that are found by the indexes; of a word that more have, the newest are found by looking at the newest leads.
 MOST_FOUND: Final = 2_000
@@ -26,9 +27,9 @@ _FEWEST_DIGITS: Final = 4  # of a number that is looked for
 _NUMBER: Final = re.compile(r"\+?[\d\s()./-]+")
 _TO_SPACES: Final = str.maketrans(dict.fromkeys(BETWEEN_WORDS, " "))
 
-#: Parameters: see ``Search.parameters``. A range in place of LIKE: the index has its prefix also in a prepared plan.
+#: Parameters: see ``Search.parameters``. A range beside the prefix: the index has it also in a prepared plan.
 FOUND: Final = f"""({WORDS} @@ CAST(:words AS tsquery)
-    OR ({PHONE_END} >= :phone_from AND {PHONE_END} < :phone_to))"""
+    OR ({PHONE_END} >= :phone_from AND {PHONE_END} < :phone_to AND starts_with({PHONE_END}, :phone_from)))"""
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,18 @@ class Search:
 
     @property
     def parameters(self) -> dict[str, object]:
-        first = self.digits and self.digits[::-1]
-        return {"words": self.words, "phone_from": first, "phone_to": first and first[:-1] + chr(ord(first[-1]) + 1)}
+        prefix = None if self.digits is None else self.digits[::-1]
+        return {"words": self.words, "phone_from": prefix, "phone_to": prefix and _find_next(prefix)}
+
+
+def _find_next(prefix: str) -> str:
+    """What comes behind all numbers with this prefix, in the order of any collation: digits are before letters.
+
+    >>> _find_next("129"), _find_next("999")
+    ('130', 'a')
+    """
+    following = str(int(prefix) + 1).zfill(len(prefix))
+    return following if len(following) == len(prefix) else "a"
 
 
 def read_search(typed: str) -> Search:
@@ -54,7 +65,7 @@ def read_search(typed: str) -> Search:
     >>> read_search("0151 / 234 567").digits
     '151234567'
     """
-    words = [word[:_LONGEST_WORD] for word in typed.replace("\x00", " ").lower().translate(_TO_SPACES).split()]
+    words = [word[:_LONGEST_WORD] for word in make_storable(typed).lower().translate(_TO_SPACES).split()]
     digits = re.sub(r"[^0-9]", "", typed) if _NUMBER.fullmatch(typed.strip()) else ""
     ending = digits.lstrip("0")[-_LONGEST_WORD:]
     return Search(

@@ -17,6 +17,7 @@ from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.locking import lock_journey
 from leadgate.permissions import Permission
+from leadgate.plain_text import make_storable
 from leadgate.vocabulary import ActionKind
 
 LONGEST: Final = 2_000  # characters
@@ -51,7 +52,7 @@ def write_note(ledger: Ledger, journey_id: int, words: str, *, by: Actor, now: d
 
 def _clean(words: str) -> str:
     """The words with their lines, without what no text column takes."""
-    lines = words.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = make_storable(words).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     clean = "\n".join(line.rstrip() for line in lines).strip()
     if not clean:
         raise ActionError("a note needs words")

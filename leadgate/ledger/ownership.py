@@ -21,6 +21,7 @@ from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import lock_journey, raise_versions
 from leadgate.ledger.journeys.transitions import REJECT, REJECT_FOR_GOOD, REJECT_TO_NURTURE, find_handoff
 from leadgate.nearest import propose
+from leadgate.sla.zones import LAST_YEAR
 from leadgate.vocabulary import ActionKind, EndReason, JourneyStatus, StageName
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: A
     Returns the action's number. Raises ``ActionError`` when nobody owns the lead, or ``until`` is not ahead, and
     ``ActorError`` when it is not theirs.
     """
+    if until.year >= LAST_YEAR:
+        raise ActionError(f"a wait ends before {LAST_YEAR}; --until names when the clock runs on")
     if until <= now:
         raise ActionError(f"{until:%Y-%m-%d %H:%M} UTC is not ahead; --until names when the clock runs on")
     with ledger.transaction() as connection:

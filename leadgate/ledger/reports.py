@@ -18,6 +18,7 @@ from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.outbox import ESCALATED_TO
 from leadgate.ledger.typed_rows import Read, read_rows
+from leadgate.ledger.work_items import OWNER
 from leadgate.vocabulary import OPEN, STAGES, JourneyStatus, StageName, Trigger, list_in_sql
 
 if TYPE_CHECKING:
@@ -151,10 +152,9 @@ class WorkItemFilter:
         return "".join(f" AND {each[1]}" for each in used), parameters
 
 
-_OWNER = "(SELECT a.owner FROM assignment a WHERE a.journey_id = w.journey_id AND a.ended_at IS NULL)"
 #: Nobody owns a lead that is held, so its owner is looked for where the item holds none.
 _DECIDED_BY = (
-    f"(w.route = ANY(:deciders) OR w.assignee = ANY(:deciders) OR (NOT w.blocking AND {_OWNER} = ANY(:deciders)))"
+    f"(w.route = ANY(:deciders) OR w.assignee = ANY(:deciders) OR (NOT w.blocking AND {OWNER} = ANY(:deciders)))"
 )
 
 
@@ -234,7 +234,7 @@ def list_work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = 
         SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id,
             w.batch_id, w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.taken_at, w.due_at,
             w.opened_at, w.escalated_at, {ESCALATED_TO} AS escalated_to,
-            (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys, {_OWNER} AS owner
+            (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys, {OWNER} AS owner
         FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id
         WHERE w.closed_at IS NULL{conditions} ORDER BY w.due_at, w.id LIMIT :most"""
     with ledger.transaction() as connection:

@@ -13,10 +13,16 @@ from sqlalchemy import text
 
 from leadgate.actors import Actor, require
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.lead_history import Story
 from leadgate.permissions import Permission
 
 #: How long the values are shown after an unmasking: for one visit of the lead.
 LASTS: Final = timedelta(minutes=15)
+
+
+def is_unmasked(story: Story, by: Actor, now: datetime) -> bool:
+    """Whether ``by`` has had the values of the story's lead shown lately: they are seen for the rest of the visit."""
+    return any(each.by == by.name and each.at > now - LASTS for each in story.unmaskings)
 
 
 def unmask(ledger: Ledger, journey_id: int, owner: str | None, *, by: Actor, now: datetime) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.ledger.typed_rows import read_rows
+from leadgate.ledger.work_items import OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,8 @@ def count_groups(ledger: Ledger, wanted: WorkItemFilter, now: datetime) -> list[
 
 def read_ends(ledger: Ledger, ids: Sequence[int]) -> list[ItemEnd]:
     """What became of these work items, in the order of their ids; an open one has no ``closed_at``."""
-    statement = """
-        SELECT w.id, w.reason, w.stage, w.journey_id, j.lead_id, w.route, w.assignee,
-            (SELECT s.owner FROM assignment s WHERE s.journey_id = w.journey_id AND s.ended_at IS NULL) AS owner,
+    statement = f"""
+        SELECT w.id, w.reason, w.stage, w.journey_id, j.lead_id, w.route, w.assignee, {OWNER} AS owner,
             w.closed_at, w.closed_by, w.resolution, a.what AS did, a.number AS action,
             a.number IS NOT NULL AND EXISTS (SELECT FROM action u WHERE u.undoes = a.number) AS undone
         FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id

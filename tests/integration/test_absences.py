@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -55,6 +55,25 @@ def test_an_absence_with_an_end_is_over_then(harness: Harness) -> None:
     say_away(harness, until=NOW + 2 * HOUR)
     assert assign(harness, 1, NOW + HOUR) == {"bob", "cyn"}
     assert "ana" in assign(harness, 11, NOW + 3 * HOUR)
+
+
+def test_an_end_beyond_all_calendars_is_refused_and_stops_nobodys_assignment(harness: Harness) -> None:
+    for year in (2200, 9999):
+        with pytest.raises(ActionError):
+            say_away(harness, until=datetime(year, 12, 31, 23, 30, tzinfo=UTC))
+    assert assign(harness, 1) == {"ana", "bob", "cyn"}
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:30:00-05:00", "0001-01-01T00:00:00+05:00", "2200-01-01"])
+def test_a_page_refuses_an_end_beyond_all_calendars(harness: Harness, console: ConsoleSite, until: str) -> None:
+    assign(harness, 1)
+    (lead,) = harness.rows(
+        "SELECT j.lead_id FROM journey j JOIN assignment a ON a.journey_id = j.id WHERE a.owner = 'ana' LIMIT 1"
+    )
+    ana = console.sign_in_rep("ana")
+    assert 400 <= ana.post("/away", until=until).status < 500
+    assert 400 <= ana.post(f"/leads/{lead[0]}/wait", until=until, reason="a trip").status < 500
+    assert harness.one("SELECT count(*) FROM absence") + harness.one("SELECT count(*) FROM pause") == 0
 
 
 def test_when_everybody_is_away_the_lead_is_held_as_with_absences_of_the_playbook(harness: Harness) -> None:

@@ -28,7 +28,7 @@ from leadgate.ledger.accounts import (
     set_time_zone,
     verify_password,
 )
-from leadgate.ledger.sign_in_links import LinkError, create_link, find_link, use_link
+from leadgate.ledger.invitations import LinkError, create_first_link, create_link, find_link, use_link
 from leadgate.ledger.web_sessions import (
     ABSOLUTE,
     IDLE,
@@ -311,7 +311,7 @@ def test_old_sessions_are_forgotten_in_parts(ledger: Ledger) -> None:
 
 
 def test_the_first_admin_is_made_by_a_link_once(ledger: Ledger) -> None:
-    token = create_link(ledger, NOW)
+    token = create_first_link(ledger, NOW)
     assert token not in kept(ledger, "id_hash", "sign_in_link")
     link = find_link(ledger, token, NOW)
     assert link is not None
@@ -327,11 +327,11 @@ def test_the_first_admin_is_made_by_a_link_once(ledger: Ledger) -> None:
     with pytest.raises(LinkError):
         use_link(ledger, token, NOW, password=PASSWORD, login="eve")
     with pytest.raises(LinkError):
-        create_link(ledger, NOW)
+        create_first_link(ledger, NOW)
 
 
 def test_of_two_that_use_a_link_at_once_one_does(ledger: Ledger) -> None:
-    token = create_link(ledger, NOW)
+    token = create_first_link(ledger, NOW)
 
     def use(login: str) -> bool:
         try:
@@ -346,7 +346,7 @@ def test_of_two_that_use_a_link_at_once_one_does(ledger: Ledger) -> None:
 
 
 def test_a_link_for_the_first_admin_is_worth_nothing_once_there_is_an_account(ledger: Ledger) -> None:
-    token = create_link(ledger, NOW)
+    token = create_first_link(ledger, NOW)
     add(ledger, password=None)
     assert find_link(ledger, token, NOW) is None
     with pytest.raises(LinkError):
@@ -357,8 +357,8 @@ def test_a_link_for_the_first_admin_is_worth_nothing_once_there_is_an_account(le
 def test_a_link_sets_the_password_of_its_account_and_the_one_before_it_is_worth_nothing(ledger: Ledger) -> None:
     account, other = add(ledger), add(ledger, "ann", password=None)
     session = open_session(ledger, account.id, NOW)
-    first, second = (create_link(ledger, NOW, account_id=account.id) for _ in range(2))
-    hers = create_link(ledger, NOW, account_id=other.id)
+    first, second = (create_link(ledger, NOW, account_id=account.id, by=ADMIN) for _ in range(2))
+    hers = create_link(ledger, NOW, account_id=other.id, by=ADMIN)
     for useless in (first, "", "no link"):
         assert find_link(ledger, useless, NOW) is None
         with pytest.raises(LinkError):
@@ -375,10 +375,16 @@ def test_a_link_sets_the_password_of_its_account_and_the_one_before_it_is_worth_
 
 
 def test_a_link_of_a_disabled_account_lets_nobody_in(ledger: Ledger) -> None:
-    token = create_link(ledger, NOW, account_id=add(ledger, password=None).id)
+    token = create_link(ledger, NOW, account_id=add(ledger, password=None).id, by=ADMIN)
     disable_account(ledger, "kim", by=ADMIN, now=NOW)
     assert find_link(ledger, token, NOW) is None
     with pytest.raises(LinkError):
         use_link(ledger, token, NOW, password=PASSWORD)
     enable_account(ledger, "kim", by=ADMIN, now=NOW)
     assert use_link(ledger, token, NOW, password=PASSWORD).login == "kim"
+
+
+@pytest.mark.parametrize("login", ["\ud800", "kim\udcff", "\x00"])
+def test_a_login_that_cannot_be_stored_is_nobodys(ledger: Ledger, login: str) -> None:
+    add(ledger)
+    assert verify_password(ledger, login, PASSWORD) is None

@@ -7,7 +7,7 @@ import re
 import pytest
 from console_site import ADMIN, FORM, SAME_ORIGIN, Browser, ConsoleSite
 
-from leadgate.ledger import accounts, sign_in_links
+from leadgate.ledger import accounts, invitations
 from leadgate.vocabulary import Role
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a ledger that ends with its test
@@ -19,7 +19,7 @@ def may_sign_in(console: ConsoleSite, login: str, password: str) -> bool:
 
 
 def make_first_link(console: ConsoleSite) -> str:
-    return sign_in_links.create_link(console.site.ledger, console.site.now())
+    return invitations.create_first_link(console.site.ledger, console.site.now())
 
 
 def post_raw(browser: Browser, path: str, body: str) -> int:

@@ -14,7 +14,7 @@ from console.cli import app
 from console.cli.commands import COMMANDS, Group
 from console.command_context import find_login
 from leadgate.ledger import Ledger, accounts, web_sessions
-from leadgate.ledger.sign_in_links import use_link
+from leadgate.ledger.invitations import use_link
 from leadgate.vocabulary import Role
 
 PASSWORD, ANOTHER = "correct horse battery", "another password"

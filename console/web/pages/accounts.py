@@ -15,7 +15,7 @@ from console.web.rendering import build_address, render
 from console.web.site import TheSite
 from console.web.visitors import SignedIn, end_session, start_session
 from leadgate.actors import require
-from leadgate.ledger import accounts, sign_in_links, web_sessions
+from leadgate.ledger import accounts, invitations, web_sessions
 from leadgate.ledger.accounts import AccountError
 from leadgate.permissions import Permission
 from leadgate.sla.zones import list_time_zones
@@ -132,7 +132,7 @@ def enable_account(site: TheSite, visitor: SignedIn, login: _Text) -> Response:
 @router.get("/welcome")
 def show_welcome(request: Request, site: TheSite, token: str = "") -> Response:
     """The page behind a one-time link. Only its form uses the link: programs that look at links do not."""
-    found = sign_in_links.find_link(site.ledger, token, site.now())
+    found = invitations.find_link(site.ledger, token, site.now())
     if found is None:
         raise AccountError("This link cannot be used any more. Ask an admin for another one.")
     return render(request, "welcome.html", token=token, account=found.account)
@@ -141,7 +141,7 @@ def show_welcome(request: Request, site: TheSite, token: str = "") -> Response:
 @router.post("/welcome")
 def use_link(site: TheSite, token: _Text, password: _Text, login: _Text = "", name: _Text = "") -> Response:
     now = site.now()
-    account = sign_in_links.use_link(site.ledger, token, now, password=password, login=login or None, name=name or None)
+    account = invitations.use_link(site.ledger, token, now, password=password, login=login or None, name=name or None)
     response = RedirectResponse("/", 303)
     start_session(response, site, account, now)
     return response
@@ -158,7 +158,7 @@ def _show_link(request: Request, site: TheSite, visitor: SignedIn, login: _Text)
     account = accounts.find_account(site.ledger, login)
     if account is None:
         raise AccountError("there is no such account; go back to the list")
-    token = sign_in_links.create_link(site.ledger, visitor.now, account_id=account.id)
+    token = invitations.create_link(site.ledger, visitor.now, account_id=account.id, by=visitor.actor)
     link = f"{site.options.url}{build_address('/welcome', token=token)}"
     return _show_list(request, site, visitor, done=_DONE["added"], link=link, link_of=account.name)
 

@@ -128,7 +128,9 @@ def read_view(site: Site, visitor: Visitor, reference: str) -> LeadView:
     story = lead_history.load_story(site.ledger, journey)
     owner, items = find_owner(story), [item for item in story.work_items if item.closed_at is None]
     deciders = [name for item in items for name in (item.route, item.assignee)]
-    reads = may(visitor.actor, Permission.READ_LEADS, owner, deciders) or has_unmasked(story, visitor)
+    reads = may(visitor.actor, Permission.READ_LEADS, owner, deciders) or unmaskings.is_unmasked(
+        story, visitor.actor, visitor.now
+    )
     here = story.journey
     current = next((a for a in story.assignments if a.journey_id == here.id and a.ended_at is None), None)
     pause = next((p for p in story.pauses if p.journey_id == here.id and p.ended_at is None), None)
@@ -158,12 +160,6 @@ def find_owner(story: Story) -> str | None:
     current = next((each for each in story.assignments if each.ended_at is None), None)
     last = current or (story.assignments[-1] if story.assignments else None)
     return None if last is None else last.owner
-
-
-def has_unmasked(story: Story, visitor: Visitor) -> bool:
-    """Whether the visitor has had the values shown lately: they are seen for the rest of the visit."""
-    since = visitor.now - unmaskings.LASTS
-    return any(each.by == visitor.actor.name and each.at > since for each in story.unmaskings)
 
 
 def answer_questions(story: Story, site: Site, visitor: Visitor) -> list[Answer]:

@@ -26,7 +26,7 @@ _FOUND: Final = re.compile(
 
 
 @pass_context
-def tell(context: Context, text: object) -> Markup:
+def link_sentence(context: Context, text: object) -> Markup:
     """A sentence, with its moments (as in "2026-03-04 10:00 UTC") as times and its ids as links to their pages."""
     names: DisplayNames = context["site"].names
     sentence = sanitise(names.write_names(str(text)), MOST)
@@ -38,11 +38,11 @@ def tell(context: Context, text: object) -> Markup:
 
 
 @pass_context
-def tell_cell(context: Context, text: object, column: str) -> Markup:
-    """A cell of a table, as ``tell``; in a column of moments, such as "when (UTC)", as a moment."""
+def link_cell(context: Context, text: object, column: str) -> Markup:
+    """A cell of a table, as ``link_sentence``; in a column of moments, such as "when (UTC)", as a moment."""
     if column.endswith("(UTC)") and re.fullmatch(_MOMENT, str(text)):
         return _show_moment(context, str(text))
-    return tell(context, text)
+    return link_sentence(context, text)
 
 
 def name_column(column: str) -> str:
