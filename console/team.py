@@ -46,10 +46,6 @@ class Cap:
     count: int
     most: int
 
-    @property
-    def is_reached(self) -> bool:
-        return self.count >= self.most
-
 
 @dataclass(frozen=True)
 class PoolTurns:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 from console.answers import Grid
-from console.display_names import DisplayNames
+from console.display_names import DisplayNames, write_as_words
 from console.explain.evidence import describe_delivery, describe_gate
 from console.screen import format_span
 from leadgate.counting import format_count
@@ -83,7 +83,7 @@ def _tell_handoffs(story: Story, names: DisplayNames) -> Iterator[Event]:
     for handoff in story.handoffs:
         stage = StageName(handoff.stage)
         again = f", rerun {handoff.generation}" if handoff.generation else ""
-        reason = f": {_write_as_words(handoff.reason)}" if handoff.reason else ""
+        reason = f": {write_as_words(handoff.reason)}" if handoff.reason else ""
         words = f"{_write_stage(stage)}{again}: {handoff.outcome}{reason}"
         gate = describe_gate(story, handoff)
         yield Event(handoff.at, "handoff", words, None, _judge(handoff, gate), (f"Gate {gate}",) if gate else ())
@@ -114,7 +114,7 @@ def _tell_score(scored: QualificationRow) -> Event:
     grade = f", grade {scored.grade}" if scored.grade else ""
     verdict = f": {scored.qualified_as.replace('_', '-')}" if scored.qualified_as else ""
     points = [
-        (_write_as_words(rule), f"{number:+}")
+        (write_as_words(rule), f"{number:+}")
         for rule, number in sorted(scored.contributions.items(), key=lambda each: -abs(each[1]))
     ]
     details = (f"Fit {scored.fit}, engagement {scored.engagement}: {'; '.join(scored.reasons)}.",)
@@ -130,7 +130,7 @@ def _tell_assignment(each: AssignmentRow, names: DisplayNames) -> Event:
         for line in each.candidates
     ]
     grid = Grid(("rep", "could take it", "because"), rows) if len(rows) > 1 or not each.turn else None
-    words = f"Owned by {names.name_rep(each.owner)}, by route {_write_as_words(each.rule)}{pool}"
+    words = f"Owned by {names.name_rep(each.owner)}, by route {write_as_words(each.rule)}{pool}"
     return Event(each.assigned_at, "owner", words, None, "good", (each.why,), grid)
 
 
@@ -148,7 +148,7 @@ def _tell_owners(story: Story, names: DisplayNames) -> Iterator[Event]:
             took = format_span(each.touched_at - each.assigned_at)
             yield Event(each.touched_at, "touch", f"First touch, {took} after the assignment", owner, "good")
         if each.ended_at is not None:
-            yield Event(each.ended_at, "owner", f"{owner} has it no more: {_write_as_words(str(each.end_reason))}")
+            yield Event(each.ended_at, "owner", f"{owner} has it no more: {write_as_words(str(each.end_reason))}")
 
 
 def _tell_activities(story: Story, names: DisplayNames) -> Iterator[Event]:
@@ -156,7 +156,7 @@ def _tell_activities(story: Story, names: DisplayNames) -> Iterator[Event]:
         length = "" if each.seconds is None else f", {format_span(each.seconds)}"
         by_rep = each.actor == ActivityActor.REP
         who = names.name_rep(each.rep) if each.rep else None
-        words = _write_as_words(each.kind)
+        words = write_as_words(each.kind)
         words = words[:1].upper() + words[1:] + length + ("" if by_rep else ", by the lead")
         yield Event(each.occurred_at, "activity", words, who, "" if by_rep else "info")
 
@@ -171,7 +171,7 @@ def _tell_items(story: Story, names: DisplayNames) -> Iterator[Event]:
             yield Event(item.escalated_at, "work item", words, None, "bad", work_item=item.id)
         if item.closed_at is not None:
             note = (item.note,) if item.note else ()
-            words = f"W{item.id} closed: {_write_as_words(str(item.resolution))}"
+            words = f"W{item.id} closed: {write_as_words(str(item.resolution))}"
             who = names.name_rep(item.closed_by) if item.closed_by else None
             yield Event(item.closed_at, "work item", words, who, "good", note, work_item=item.id)
 
@@ -185,7 +185,7 @@ def _list_item_details(item: WorkItemRow, names: DisplayNames) -> tuple[str, ...
     proposal = ", ".join(f"{name} {value}" for name, value in (item.proposal or {}).items())
     told = {"Value": item.value, "Details": item.detail, "Proposed": proposal}
     parts = [f"{name}: {value}" for name, value in told.items() if value]
-    decider = names.name_rep(item.assignee) if item.assignee else _write_as_words(item.route)
+    decider = names.name_rep(item.assignee) if item.assignee else write_as_words(item.route)
     return (*parts, f"{decider} decides." if item.closed_at is None else "")
 
 
@@ -197,7 +197,7 @@ def _tell_actions(story: Story, names: DisplayNames) -> Iterator[Event]:
             yield Event(each.at, "action", _describe_action(each, names), names.name_rep(each.by),
                         _TONES.get(each.what, ""), note, work_item=each.work_item_id, action=each.number)  # fmt: skip
     for correction in story.corrections:
-        words = f"{_write_as_words(correction.field)} set to {correction.value or 'nothing'}"
+        words = f"{write_as_words(correction.field)} set to {correction.value or 'nothing'}"
         yield Event(correction.at, "correction", words[0].upper() + words[1:], names.name_rep(correction.by), "info")
     for verdict in story.verdicts:
         what = f"the same person, kept as lead {verdict.keep}" if verdict.same else "different people"
@@ -233,7 +233,7 @@ _DID: Final[dict[str, str]] = {
 
 def _describe_action(action: ActionRow, names: DisplayNames) -> str:
     did = f"Undid A{action.undoes}" if action.undoes else _DID.get(action.what)
-    did = did or _write_as_words(action.what).capitalize()
+    did = did or write_as_words(action.what).capitalize()
     about = f" (W{action.work_item_id})" if action.work_item_id else ""
     return did + about + (f", for {names.name_rep(action.acted_for)}" if action.acted_for else "")
 
@@ -247,7 +247,7 @@ def _tell_waits(story: Story, names: DisplayNames) -> Iterator[Event]:
             )
     owners = {each.id: names.name_rep(each.owner) for each in story.assignments}
     for missed in story.missed:
-        what = f"{_write_as_words(missed.target)} by {owners.get(missed.assignment_id, 'the owner')}"
+        what = f"{write_as_words(missed.target)} by {owners.get(missed.assignment_id, 'the owner')}"
         late = (
             f", made {format_span(missed.met_at - missed.due_at)} late"
             if missed.met_at and missed.met_at > missed.due_at
@@ -259,7 +259,7 @@ def _tell_waits(story: Story, names: DisplayNames) -> Iterator[Event]:
 def _tell_messages(story: Story, names: DisplayNames) -> Iterator[Event]:
     for message in story.messages:
         tone: Tone = "bad" if message.given_up_at else "warn" if message.failure and not message.delivered_at else ""
-        words = f"Message to {_name_target(message.target, names)}: {_write_as_words(message.kind)}"
+        words = f"Message to {_name_target(message.target, names)}: {write_as_words(message.kind)}"
         yield Event(message.created_at, "message", words, None, tone, (describe_delivery(message),))
 
 
@@ -287,10 +287,6 @@ def _tell_crms(story: Story, names: DisplayNames) -> Iterator[Event]:
 
 def _write_stage(stage: StageName) -> str:
     return stage.value.replace("_", "-").capitalize()
-
-
-def _write_as_words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 _COLLECTED: Final[tuple[Callable[[Story, DisplayNames], Iterator[Event]], ...]] = (

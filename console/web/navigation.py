@@ -9,34 +9,37 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from console.web.visitors import Visitor
+from leadgate.actors import find_scope
+from leadgate.permissions import Permission, Scope
 from leadgate.vocabulary import Role
 
 
 class Page(NamedTuple):
+    """A page, offered to who has its ``permission`` for some leads at least, and one of ``roles``."""
+
     label: str
     address: str
-    roles: frozenset[Role]
+    permission: Permission
+    roles: frozenset[Role] = frozenset(Role)
 
 
 PAGES: Final = (
-    Page("My leads", "/leads/mine", frozenset({Role.REP})),
-    Page("Leads", "/leads", frozenset(Role) - {Role.ADMIN}),
-    Page("Queue", "/queue", frozenset({Role.REP, Role.MANAGER, Role.REVIEWER, Role.OPERATOR})),
-    Page("Team", "/team", frozenset({Role.MANAGER, Role.OPERATOR, Role.ADMIN})),
-    Page("Reports", "/reports", frozenset({Role.MANAGER, Role.REVIEWER, Role.OPERATOR, Role.ADMIN})),
-    Page(
-        "Playbook",
-        "/playbook",
-        frozenset({Role.MANAGER, Role.REVIEWER, Role.OPERATOR, Role.PRIVACY_OFFICER, Role.ADMIN}),
-    ),
-    Page("Operations", "/operations", frozenset({Role.MANAGER, Role.OPERATOR, Role.ADMIN})),
-    Page("Quality", "/quality", frozenset({Role.MANAGER, Role.REVIEWER, Role.OPERATOR, Role.ADMIN})),
-    Page("Accounts", "/accounts", frozenset({Role.ADMIN})),
+    # a manager's leads are those of their team, which has a page of its own
+    Page("My leads", "/leads/mine", Permission.DECIDE_LEADS, frozenset({Role.REP})),
+    Page("Leads", "/leads", Permission.SEE_LEADS),
+    Page("Queue", "/queue", Permission.DECIDE_ITEMS),
+    Page("Team", "/team", Permission.READ_TEAM),
+    Page("Reports", "/reports", Permission.READ_REPORTS),
+    Page("Playbook", "/playbook", Permission.READ_PLAYBOOK),
+    Page("Operations", "/operations", Permission.READ_OPERATIONS),
+    Page("Quality", "/quality", Permission.READ_QUALITY),
+    Page("Accounts", "/accounts", Permission.MANAGE_ACCOUNTS),
 )
 
 
 def list_pages(visitor: Visitor) -> list[Page]:
-    return [page for page in PAGES if page.roles & visitor.actor.roles]
+    actor = visitor.actor
+    return [page for page in PAGES if page.roles & actor.roles and find_scope(actor, page.permission) is not Scope.NO]
 
 
 def is_current(page: Page, path: str) -> bool:

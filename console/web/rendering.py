@@ -41,6 +41,13 @@ def render(
     return HTMLResponse(text, status)
 
 
+def reload_until_there(response: HTMLResponse, *figures: object) -> HTMLResponse:
+    """``response``; a page that lacks some of its ``figures`` comes again by itself, also without a script."""
+    if any(each is None for each in figures):
+        response.headers["Refresh"] = "2"
+    return response
+
+
 @cache
 def _build_environment() -> Environment:
     # the parts of a report are those of the file that the command writes

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -122,9 +121,8 @@ def _show_problem(request: Request, status: int, problem: str, after: str, login
 
 def make_local(address: str) -> str:
     """``address`` if it is one of ours, as a path; else the first page. A sign-in leads nowhere else."""
-    parts = urlsplit(address)
-    ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    return address if ours and address.isprintable() and "\\" not in address else "/"
+    ours = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    return address if ours and address.isprintable() else "/"
 
 
 def _find_sender(request: Request, site: Site) -> str:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from console.operations import Flow, Operations, read_flow, read_operations
-from console.web.rendering import render
+from console.web.rendering import reload_until_there, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn
 from leadgate import actors
@@ -42,9 +42,7 @@ def show_operations(request: Request, site: TheSite, visitor: SignedIn) -> Respo
         sources=[] if found is None else _list_sources(site, found.flow),
         link_run=lambda holder: _link_run(site, holder), prefect=site.options.prefect_url,
     )  # fmt: skip
-    if found is None:
-        response.headers["Refresh"] = "2"
-    return response
+    return reload_until_there(response, found)
 
 
 def _read(site: Site) -> Now:

@@ -28,7 +28,7 @@ from console.lead_trial import (
 )
 from console.rule_sentences import RuleSection, list_sections
 from console.web.kept_figures import Kept
-from console.web.rendering import render
+from console.web.rendering import reload_until_there, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn
 from leadgate import actors
@@ -68,9 +68,7 @@ def show_playbook(
         quiet=0 if hits is None else _count_quiet(sections, hits),
         versions=[] if asked is None else asked.figures[1],
     )  # fmt: skip
-    if hits is None:
-        response.headers["Refresh"] = "2"
-    return response
+    return reload_until_there(response, hits)
 
 
 @router.get("/playbook/versions/{hash_}")

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from console.quality import build_fields, build_promises, list_findings, read_counts
-from console.web.rendering import render
+from console.web.rendering import reload_until_there, render
 from console.web.site import TheSite
 from console.web.visitors import SignedIn
 from leadgate import actors
@@ -50,6 +50,4 @@ def show_quality(
         leads=leads, fields=fields, findings=findings[:_MOST],
         weeks=[f"{number} w ago" if number else "7 days" for number in reversed(range(WEEKS))],
     )  # fmt: skip
-    if counts is None:
-        response.headers["Refresh"] = "2"
-    return response
+    return reload_until_there(response, counts)

@@ -22,7 +22,7 @@ from console.report.request import Options, choose_sections, compute_period, des
 from console.report.tables import Column, Section, Table
 from console.report.zones import choose_zone
 from console.screen import CommandError
-from console.web.rendering import build_address, render
+from console.web.rendering import build_address, reload_until_there, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate import actors
@@ -108,9 +108,7 @@ def show_report(
         periods=PERIODS, sources=_list_sources(site, view), reps=_list_reps(site, view), asked=asked,
         last_day=_last_day(asked), address_of_view=view.build_address(), renewing=kept is not None and kept.renewing,
     )  # fmt: skip
-    if report is None:
-        response.headers["Refresh"] = "2"
-    return response
+    return reload_until_there(response, report)
 
 
 @router.post("/reports/refresh")

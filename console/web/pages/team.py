@@ -6,7 +6,6 @@ Belongs here: reading what was asked for, and whose team it is. Does not belong 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final
@@ -23,7 +22,7 @@ from console.report.tables import format_percent
 from console.screen import format_span
 from console.team import TeamNow, TeamRow, build_rows, list_reps, read_team_now
 from console.web.kept_figures import Kept
-from console.web.rendering import build_address, render
+from console.web.rendering import build_address, reload_until_there, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate import actors
@@ -31,6 +30,7 @@ from leadgate.ledger.actions import ActionError
 from leadgate.ledger.lead_list import LeadFilter, ListedLead, list_leads
 from leadgate.ledger.team_figures import WEEKS, RepSpeed, list_handed, read_speeds
 from leadgate.permissions import Permission
+from leadgate.references import parse
 from leadgate.vocabulary import ActionKind
 from tasks import reassignments
 from tasks.reassignments import Transfer
@@ -41,7 +41,6 @@ router = APIRouter()
 _COUNTS_LAST: Final = 2.0
 _SPEEDS_LAST: Final = 300.0
 _MOST_LEADS: Final = 200  # of one rep, on their page
-_ACTION: Final = re.compile(r"A([1-9][0-9]{0,17})")
 _BOOK: Final = "turns"  # where leads go: to whose turn it is in the pool that each came by
 
 Journeys = Annotated[list[Annotated[int, Query(ge=1, lt=2**63)]], Query(max_length=_MOST_LEADS)]
@@ -60,12 +59,12 @@ def show_team(request: Request, site: TheSite, visitor: SignedIn) -> Response:
         totals={name: sum(getattr(row.standing, name) for row in rows) for name in ("open", "soon", "overdue")},
         away=[row for row in rows if row.away],
     )  # fmt: skip
-    return _reload_until_there(response, counts, speeds)
+    return reload_until_there(response, counts, speeds)
 
 
 @router.get("/team/{rep}")
 def show_rep(request: Request, site: TheSite, visitor: SignedIn, rep: str, did: str = "") -> Response:
-    _require_rep(visitor, site, rep)
+    _require_rep(visitor, rep)
     counts, speeds = _ask_counts(site), _ask_speeds(site)
     leads = list_leads(site.ledger, LeadFilter(owners=(rep,)), visitor.now, _MOST_LEADS + 1)
     found = [] if counts is None else _build_rows(site, counts.figures, speeds, frozenset({rep}))
@@ -78,7 +77,7 @@ def show_rep(request: Request, site: TheSite, visitor: SignedIn, rep: str, did: 
         charts=_draw_weeks(row.weeks) if row else [], targets=_list_targets(site, rep),
         may_transfer=_may_transfer(visitor, rep), done=_read_done(site, did, rep), did=did,
     )  # fmt: skip
-    return _reload_until_there(response, counts, speeds)
+    return reload_until_there(response, counts, speeds)
 
 
 @router.get("/team/{rep}/reassign")
@@ -140,19 +139,12 @@ def _build_rows(
     return build_rows(team, [] if speeds is None else speeds.figures[1], site.playbook, reps)
 
 
-def _reload_until_there(response: Response, *asked: object) -> Response:
-    """A page without all of its figures comes again by itself, also without a script."""
-    if any(each is None for each in asked):
-        response.headers["Refresh"] = "2"
-    return response
-
-
 def _any_of(visitor: Visitor) -> str | None:
     """Somebody of the visitor's team: the page shows no others."""
     return min(visitor.actor.reps, default=None)
 
 
-def _require_rep(visitor: Visitor, site: Site, rep: str) -> None:
+def _require_rep(visitor: Visitor, rep: str) -> None:
     """Raises ``ActorError`` for a rep of another team, whether there is one of that name or not."""
     actors.require(visitor.actor, Permission.READ_TEAM, rep)
     if "\x00" in rep or len(rep) > 200:
@@ -164,7 +156,7 @@ def _may_transfer(visitor: Visitor, rep: str) -> bool:
 
 
 def _require_transfer(visitor: Visitor, rep: str) -> None:
-    actors.require(visitor.actor, Permission.READ_TEAM, rep)
+    _require_rep(visitor, rep)
     actors.require(visitor.actor, Permission.TRANSFER_LEADS, rep)
     actors.require(visitor.actor, ActionKind.TRANSFER, rep)
 
@@ -198,10 +190,10 @@ def _name_target(site: Site, to: str) -> str:
 
 
 def _read_done(site: Site, did: str, rep: str) -> list[tuple[str, int, bool]]:
-    found = _ACTION.fullmatch(did)
-    if found is None or int(found[1]) >= 2**63:
+    named = parse(did)
+    if named is None or named[0] != "action":
         return []
-    return [(each.owner, each.leads, each.undone) for each in list_handed(site.ledger, int(found[1]), rep)]
+    return [(each.owner, each.leads, each.undone) for each in list_handed(site.ledger, named[1], rep)]
 
 
 def _mask(leads: Sequence[ListedLead], visitor: Visitor, rep: str) -> list[ListedLead]:

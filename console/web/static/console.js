@@ -11,6 +11,11 @@
 //   data-fades="10" on a notice: it goes after so many seconds
 //   data-checks     on a checkbox: it checks all of that name
 //   data-copies     on a field: all of it is selected, to be copied
+//   data-submits    on a field: its form is sent when it changes
+//   data-sends      on a text field: Ctrl+Enter sends its form
+//   data-form       on the form of a page that a dialog shows; data-close in it: the dialog closes
+//   data-topics     on main: the changes that the page is about
+//   data-keep       on a checkbox: it stops no update while it is checked
 "use strict";
 
 const EDITABLE = "input, textarea, select";
