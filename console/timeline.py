@@ -157,7 +157,8 @@ def _tell_activities(story: Story, names: DisplayNames) -> Iterator[Event]:
         by_rep = each.actor == ActivityActor.REP
         who = names.name_rep(each.rep) if each.rep else None
         words = write_as_words(each.kind)
-        words = words[:1].upper() + words[1:] + length + ("" if by_rep else ", by the lead")
+        taken_back = "" if each.withdrawn_at is None else ", taken back"
+        words = words[:1].upper() + words[1:] + length + ("" if by_rep else ", by the lead") + taken_back
         yield Event(each.occurred_at, "activity", words, who, "" if by_rep else "info")
 
 
@@ -190,12 +191,17 @@ def _list_item_details(item: WorkItemRow, names: DisplayNames) -> tuple[str, ...
 
 
 def _tell_actions(story: Story, names: DisplayNames) -> Iterator[Event]:
-    """What people did; how a work item was closed is told with the item."""
+    """What people did; how a work item was closed is told with the item. The words of a note that was taken back are
+    told no more."""
+    undone = story.list_undone()
     for each in story.actions:
         if each.work_item_id is None or each.what in (ActionKind.TAKE, ActionKind.UNDO):
-            note = (each.note,) if each.note else ()
-            yield Event(each.at, "action", _describe_action(each, names), names.name_rep(each.by),
-                        _TONES.get(each.what, ""), note, work_item=each.work_item_id, action=each.number)  # fmt: skip
+            is_undone = each.number in undone
+            note = (each.note,) if each.note and not (is_undone and each.what == ActionKind.NOTE) else ()
+            words = _describe_action(each, names) + (", taken back" if is_undone else "")
+            tone = "" if is_undone else _TONES.get(each.what, "")
+            yield Event(each.at, "action", words, names.name_rep(each.by), tone, note, work_item=each.work_item_id,
+                        action=each.number)  # fmt: skip
     for correction in story.corrections:
         words = f"{write_as_words(correction.field)} set to {correction.value or 'nothing'}"
         yield Event(correction.at, "correction", words[0].upper() + words[1:], names.name_rep(correction.by), "info")

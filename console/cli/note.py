@@ -45,4 +45,4 @@ def note(
     build_console().print(
         f"{what} lead J{journey}, by {sanitise(who.in_words, 160)}. Next: {find_program()} explain J{journey}"
     )
-    build_console().print(describe_undo(ActionKind.NOTE, None))
+    build_console().print(describe_undo(ActionKind.NOTE, done.action))

@@ -78,4 +78,4 @@ def touch(
         )
         tell(standing, 0)
         if done.new:
-            build_console().print(describe_undo(ActionKind.TOUCH, None))
+            build_console().print(describe_undo(ActionKind.TOUCH, done.action))

@@ -76,9 +76,12 @@ def answer_evidence(story: Story) -> Answer:
             f"{correction.by} set {correction.field} to {correction.value or 'nothing'}, "
             f"{format_moment(correction.at)} UTC."
         )
+    undone = story.list_undone()
     for action in story.actions:
         about = f" (work item W{action.work_item_id})" if action.work_item_id else ""
         note = f" ({action.note})" if action.note else ""
+        if action.number in undone and action.what in (ActionKind.NOTE, ActionKind.TOUCH):
+            note = " (taken back)"
         what = action.what.replace("_", " ")
         if action.undoes:
             what = f"undo of A{action.undoes}"

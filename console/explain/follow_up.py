@@ -54,6 +54,8 @@ def _tell_touches(answer: Answer, story: Story, playbook: Playbook) -> None:
         for activity in _find_activities(story, each):
             if activity.occurred_at <= until:
                 why_no_touch = counted.explain_no_touch(activity, playbook.follow_up, each.owner, each.assigned_at)
+                if activity.withdrawn_at is not None:
+                    why_no_touch = "it was logged by mistake, and taken back"
                 first = activity.occurred_at == each.touched_at
                 counts = "yes, as the first touch" if first else "yes"
                 length = "" if activity.seconds is None else f", {activity.seconds} s"
@@ -222,10 +224,11 @@ def _find_activities(story: Story, assignment: AssignmentRow) -> Iterator[Activi
 def _build_frame(story: Story, current: AssignmentRow, playbook: Playbook) -> pd.DataFrame:
     """The owned lead as a follow-up check sees it, from its story."""
     since, recorded = current.assigned_at, (current.touched_at, current.last_touched_at)
-    active = [each.occurred_at for each in story.activities] + [each.received_at for each in story.signals]
+    activities = [each for each in story.activities if each.withdrawn_at is None]
+    active = [each.occurred_at for each in activities] + [each.received_at for each in story.signals]
     row = {name: getattr(current, name) for name in sla_targets.KEPT} | {
         "clock_from": current.clock_from or since,
-        "touches": counted.find_touches(story.activities, playbook.follow_up, current.owner, since, recorded),
+        "touches": counted.find_touches(activities, playbook.follow_up, current.owner, since, recorded),
         "finished_at": None,
         "pauses": tuple((p.started_at, p.ended_at or p.until) for p in _select_rows(story.pauses, story)),
         "active_at": max([since, *active]),

@@ -99,7 +99,10 @@ def answer_trigger(story: Story) -> Answer:
         latest = story.activities[-LAST:]
         answer.show(
             ("when (UTC)", "what", "by"),
-            [(format_moment(a.occurred_at), a.kind, a.rep or a.actor) for a in latest],
+            [
+                (format_moment(a.occurred_at), a.kind + (", taken back" if a.withdrawn_at else ""), a.rep or a.actor)
+                for a in latest
+            ],
         )
     if story.same_phone:
         leads = ", ".join(map(str, story.same_phone))

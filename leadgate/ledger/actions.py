@@ -65,13 +65,14 @@ def record(
     *,
     note: str | None = None,
     undoes: int | None = None,
+    activity_id: int | None = None,
 ) -> int:
-    """Keep who did ``what`` to each journey, once it is done.
+    """Keep who did ``what`` to each journey, once it is done. ``activity_id``: what a touch logged.
 
     Append-only. Returns the action's number.
     """
     items = [work_item_id] * len(journeys)
-    return _keep_actions(connection, journeys, items, what, by, now, note=note, undoes=undoes)
+    return _keep_actions(connection, journeys, items, what, by, now, note=note, undoes=undoes, activity_id=activity_id)
 
 
 def record_decided(
@@ -127,13 +128,15 @@ def _keep_actions(
     *,
     note: str | None = None,
     undoes: int | None = None,
+    activity_id: int | None = None,
 ) -> int:
     number: int = connection.execute(text("SELECT nextval(pg_get_serial_sequence('action', 'id'))")).scalar_one()
     connection.execute(
         text(
             "INSERT INTO action (journey_id, work_item_id, generation, what, by, acted_for, at, note, version, number, "
-            "undoes) SELECT j.id, acted.item, acted.generation, CAST(:what AS text), CAST(:by AS text), "
-            "CAST(:acted_for AS text), :now, CAST(:note AS text), j.version, :number, CAST(:undoes AS bigint) "
+            "undoes, activity_id) SELECT j.id, acted.item, acted.generation, CAST(:what AS text), CAST(:by AS text), "
+            "CAST(:acted_for AS text), :now, CAST(:note AS text), j.version, :number, CAST(:undoes AS bigint), "
+            "CAST(:activity AS bigint) "
             "FROM unnest(CAST(:ids AS bigint[]), CAST(:generations AS int[]), CAST(:items AS bigint[])) "
             "AS acted(id, generation, item) JOIN journey j ON j.id = acted.id ORDER BY j.id"
         ),
@@ -147,6 +150,7 @@ def _keep_actions(
             "note": note,
             "number": number,
             "undoes": undoes,
+            "activity": activity_id,
         },
     )
     outbox.tell_crms(connection, [journey.id for journey in journeys], now)

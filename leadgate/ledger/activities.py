@@ -49,8 +49,8 @@ def read_lead_activities(connection: Connection, batch_id: int, stage: StageName
 def read_follow_up_activities(connection: Connection, batch_id: int, outcomes: Sequence[str]) -> pd.DataFrame:
     """The activities that count for the follow-up of a batch's owned leads since their assignment, oldest first.
 
-    These are the reps' activities, and those in ``outcomes`` by anybody. Columns: ``journey_id``, ``kind``,
-    ``actor``, ``rep``, ``occurred_at``, ``seconds``, ``automatic``.
+    These are the reps' activities, and those in ``outcomes`` by anybody, unless they were withdrawn. Columns:
+    ``journey_id``, ``kind``, ``actor``, ``rep``, ``occurred_at``, ``seconds``, ``automatic``.
     """
     return bulk.select(
         connection,
@@ -58,7 +58,7 @@ def read_follow_up_activities(connection: Connection, batch_id: int, outcomes: S
         SELECT j.id AS journey_id, t.kind, t.actor, t.rep, t.occurred_at, t.seconds, t.automatic FROM journey j
         JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
         JOIN activity t ON t.lead_id = j.lead_id AND t.occurred_at >= a.assigned_at
-            AND (t.actor = 'rep' OR t.kind = ANY(:outcomes))
+            AND (t.actor = 'rep' OR t.kind = ANY(:outcomes)) AND t.withdrawn_at IS NULL
         WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id, t.occurred_at, t.id""",
         batch=batch_id,
         outcomes=list(outcomes),
@@ -118,8 +118,9 @@ BY_HAND: Final = "by_hand"
 
 def log_touch(
     connection: Connection, lead_id: int, *, kind: str, rep: str, at: datetime, seconds: int | None, now: datetime
-) -> bool:
-    """What ``rep`` did about a lead ``at`` a moment, as a person says. False when that is known already."""
+) -> int | None:
+    """What ``rep`` did about a lead ``at`` a moment, as a person says: the activity's id. None when that is known
+    already; one that was withdrawn counts again."""
     values = {
         "source": BY_HAND,
         "key": f"{lead_id}:{kind}:{rep}:{at.isoformat()}",
@@ -131,16 +132,25 @@ def log_touch(
         "payload": orjson.dumps({"kind": kind, "seconds": seconds}).decode(),
         "now": now,
     }
-    return bool(
-        connection.execute(
-            text(
-                "INSERT INTO activity (source, key, kind, actor, rep, lead_id, occurred_at, payload, received_at, "
-                "seconds) VALUES (:source, :key, :kind, 'rep', :by, :lead, :at, :payload, :now, :seconds) "
-                "ON CONFLICT (source, key) DO NOTHING"
-            ),
-            values,
-        ).rowcount
+    logged: int | None = connection.execute(
+        text(
+            "INSERT INTO activity AS a (source, key, kind, actor, rep, lead_id, occurred_at, payload, received_at, "
+            "seconds) VALUES (:source, :key, :kind, 'rep', :by, :lead, :at, :payload, :now, :seconds) "
+            "ON CONFLICT (source, key) DO UPDATE SET withdrawn_at = NULL, seconds = excluded.seconds, "
+            "payload = excluded.payload WHERE a.withdrawn_at IS NOT NULL RETURNING a.id"
+        ),
+        values,
+    ).scalar()
+    return logged
+
+
+def withdraw(connection: Connection, ids: Sequence[int], now: datetime) -> None:
+    """These activities, which somebody logged by mistake, count no more."""
+    failpoint("undo.withdraw.before")
+    connection.execute(
+        text("UPDATE activity SET withdrawn_at = :now WHERE id = ANY(:ids)"), {"ids": list(ids), "now": now}
     )
+    failpoint("undo.withdraw.after")
 
 
 class NewActivity(NamedTuple):

@@ -160,7 +160,8 @@ def find_last_active(connection: Connection, batch_id: int) -> dict[int, datetim
         text(
             """
             SELECT j.id, greatest(
-                (SELECT max(occurred_at) FROM activity WHERE lead_id = j.lead_id AND occurred_at >= a.assigned_at),
+                (SELECT max(occurred_at) FROM activity WHERE lead_id = j.lead_id AND occurred_at >= a.assigned_at
+                    AND withdrawn_at IS NULL),
                 (SELECT max(q.captured_at) FROM journey q WHERE q.lead_id = j.lead_id AND q.joined_to = j.id)) AS at
             FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
             WHERE j.batch_id = :batch AND j.status = 'owned'"""
@@ -253,6 +254,18 @@ def unaccept(connection: Connection, journey_ids: Sequence[int]) -> None:
     connection.execute(
         text("UPDATE assignment SET accepted_at = NULL WHERE ended_at IS NULL AND journey_id = ANY(:ids)"),
         {"ids": list(journey_ids)},
+    )
+
+
+def forget_touch(connection: Connection, assignment_id: int, at: datetime) -> None:
+    """The touch ``at`` that moment counts no more. The follow-up check finds those that remain."""
+    connection.execute(
+        text(
+            "UPDATE assignment SET touched_at = nullif(touched_at, :at), "
+            "last_touched_at = CASE WHEN last_touched_at = :at THEN nullif(touched_at, :at) ELSE last_touched_at END "
+            "WHERE id = :id"
+        ),
+        {"id": assignment_id, "at": at},
     )
 
 

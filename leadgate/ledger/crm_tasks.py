@@ -48,7 +48,11 @@ class WrittenTask:
 
 
 def read_needed_tasks(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> list[NeededTask]:
-    """The assignments of these leads that wait for a first touch, and those whose tasks may be open in the CRM."""
+    """The assignments of these leads that wait for a first touch, and those whose tasks may be open in the CRM.
+
+    An assignment that an undo has reopened is of a later generation: it needs a task of its own, and the one before is
+    done.
+    """
     with ledger.transaction() as connection:
         return read_rows(
             connection,
@@ -60,7 +64,15 @@ def read_needed_tasks(ledger: Ledger, crm: str, lead_ids: Collection[int]) -> li
             LEFT JOIN crm_task t ON t.crm = :crm AND t.journey_id = a.journey_id AND t.generation = a.generation
             WHERE j.lead_id = ANY(:leads) AND ((a.ended_at IS NULL AND a.touched_at IS NULL)
                 OR (t.journey_id IS NOT NULL AND NOT t.is_done))
-            ORDER BY a.id""",
+            UNION ALL
+            SELECT j.lead_id, t.journey_id, t.generation, a.owner, coalesce(a.due_at, a.assigned_at), true, t.task_id,
+                t.owner_id, t.content
+            FROM journey j JOIN crm_task t ON t.crm = :crm AND t.journey_id = j.id AND NOT t.is_done
+            CROSS JOIN LATERAL (SELECT * FROM assignment o WHERE o.journey_id = j.id AND o.generation > t.generation
+                ORDER BY o.generation LIMIT 1) a
+            WHERE j.lead_id = ANY(:leads) AND NOT EXISTS (SELECT FROM assignment o
+                WHERE o.journey_id = t.journey_id AND o.generation = t.generation)
+            ORDER BY journey_id, generation""",
             crm=crm,
             leads=sorted(lead_ids),
         )

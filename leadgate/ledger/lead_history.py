@@ -84,6 +84,10 @@ class Story:
     unmaskings: list[UnmaskingRow] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
+    def list_undone(self) -> set[int | None]:
+        """The numbers of actions that were undone."""
+        return {each.undoes for each in self.actions if each.undoes is not None}
+
 
 def find_journey_of_lead(ledger: Ledger, lead_id: int) -> int | None:
     """The journey to explain a lead by; also found by the number of a journey that has no lead of its own."""

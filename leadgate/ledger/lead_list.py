@@ -111,8 +111,9 @@ _LISTED: Final = """j.lead_id, j.id AS journey_id, j.status, j.source,
     LEFT JOIN pause p ON p.journey_id = j.id AND p.ended_at IS NULL
     LEFT JOIN LATERAL (SELECT score, grade, contributions FROM qualification
         WHERE journey_id = j.id ORDER BY generation DESC LIMIT 1) q ON true
-    LEFT JOIN LATERAL (SELECT max(at) AS at FROM action
-        WHERE journey_id = j.id AND what = 'touch' AND at >= a.assigned_at) t ON true
+    LEFT JOIN LATERAL (SELECT max(x.at) AS at FROM action x
+        WHERE x.journey_id = j.id AND x.what = 'touch' AND x.at >= a.assigned_at
+            AND NOT EXISTS (SELECT FROM action u WHERE u.undoes = x.number)) t ON true
     ORDER BY c.place"""
 #: Whose leads are listed; of everybody who has one, found by the index from owner to owner.
 OWNERS: Final = """RECURSIVE everybody AS (

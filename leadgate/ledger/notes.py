@@ -64,8 +64,9 @@ def _clean(words: str) -> str:
 def _find_same(connection: Connection, journey_id: int, words: str, by: Actor, now: datetime) -> int | None:
     found: int | None = connection.execute(
         text(
-            "SELECT number FROM action WHERE journey_id = :journey AND what = 'note' AND by = :by AND note = :words "
-            "AND at > :since ORDER BY id DESC LIMIT 1"
+            "SELECT x.number FROM action x WHERE x.journey_id = :journey AND x.what = 'note' AND x.by = :by "
+            "AND x.note = :words AND x.at > :since AND NOT EXISTS (SELECT FROM action u WHERE u.undoes = x.number) "
+            "ORDER BY x.id DESC LIMIT 1"
         ),
         {"journey": journey_id, "by": by.name, "words": words, "since": now - _ONCE_WITHIN},
     ).scalar()

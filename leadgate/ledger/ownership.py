@@ -209,7 +209,8 @@ def touch(
         journey = lock_owned_by(connection, journey_id, by, ActionKind.TOUCH)
         if not may(by, ActionKind.TOUCH, rep):
             raise ActorError(f"{by.in_words} did not do what {rep} did; only {rep} or their manager may log it")
-        new = activities.log_touch(connection, journey.lead_id, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
+        logged = activities.log_touch(connection, journey.lead_id, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
         schedule_check_now(connection, [journey.id], now)
-        action = record(connection, [journey], ActionKind.TOUCH, by, now, note=kind) if new else None
-    return Touched(new, action)
+        if logged is None:
+            return Touched(False, None)
+        return Touched(True, record(connection, [journey], ActionKind.TOUCH, by, now, note=kind, activity_id=logged))

@@ -287,6 +287,7 @@ class ActionRow:
     version: int | None
     number: int | None
     undoes: int | None
+    activity_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,7 @@ class ActivityRow:
     client_address: str | None
     request_id: str | None
     request_hash: str | None
+    withdrawn_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

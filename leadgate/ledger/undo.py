@@ -13,7 +13,7 @@ from typing import Final, get_args
 
 from sqlalchemy import Connection
 
-from leadgate.actors import Actor, OwnersAction, require
+from leadgate.actors import Actor, ActorError, OwnersAction, require
 from leadgate.ledger import undo_effects
 from leadgate.ledger.acted_journeys import ActedJourney, read_acted_journeys
 from leadgate.ledger.actions import ActionError, record
@@ -40,8 +40,6 @@ NO_UNDO: Final = {
     ActionKind.DONE_BY_HAND: "its leads went on as approved",
     ActionKind.SAME_PERSON: "the signal went on; `leadgate unjoin` takes it out of the lead that it joined",
     ActionKind.DIFFERENT_PERSON: "the signal went on as a lead of its own",
-    ActionKind.TOUCH: "what was done about a lead stays on record",
-    ActionKind.NOTE: "what was written about a lead stays on record; another note can correct it",
     ActionKind.UNJOIN: "the signal is a lead of its own now, and is not joined by the same evidence again",
     ActionKind.UNDO: "do again what it has undone",
 }
@@ -91,9 +89,11 @@ _OWNERS: Final[dict[str, OwnersAction]] = {name: name for name in get_args(Owner
 
 
 def _require(by: Actor, rows: Sequence[ActedJourney]) -> None:
-    """The person who did it may undo it, and so may those who may do it."""
+    """The person who did it may undo it, and so may those who may do it. A note is its author's alone."""
     if by.name == rows[0].by:
         return
+    if rows[0].what == ActionKind.NOTE:
+        raise ActorError(f"{rows[0].by} wrote this note, and only they may take it back; another note can answer it")
     action = _OWNERS.get(rows[0].what)
     for row in rows:
         owner = row.then_owner or row.owner
@@ -155,6 +155,27 @@ def _check_acceptance(row: ActedJourney) -> str | None:
     return "was undone before" if row.undone else f"has moved on: it is {_describe_place(row)} now"
 
 
+def _check_touch(row: ActedJourney) -> str | None:
+    """The lead is its owner's still, or is done because of this touch or of one before it."""
+    if row.undone:
+        return "was undone before"
+    if row.occurred_at is None:
+        return "has a touch of before touches could be undone"
+    if row.status == JourneyStatus.OWNED and row.then_owned_in == row.generation:
+        if row.is_first_touch and row.task_closed_in is not None:
+            return f"was told to {row.task_closed_in} as touched, where its follow-up task is closed"
+        return None
+    if row.is_ended_by_touch:
+        return _check_followed(row)
+    if row.then_end_reason == EndReason.TOUCHED and not row.is_first_touch:
+        return None  # nothing followed from it
+    return f"has moved on: it is {_describe_place(row)} now"
+
+
+def _check_note(row: ActedJourney) -> str | None:
+    return "was undone before" if row.undone else None
+
+
 def _check_wait(row: ActedJourney) -> str | None:
     if row.undone:
         return "was undone before"
@@ -208,6 +229,8 @@ _WAYS: Final[dict[ActionKind, _Way]] = {
     ActionKind.WAIT: _Way(_check_wait, undo_effects.undo_wait),
     ActionKind.RESUME: _Way(_check_wait_again, undo_effects.undo_resume),
     ActionKind.DISCARDED: _Way(_check_unchanged, undo_effects.undo_discard),
+    ActionKind.TOUCH: _Way(_check_touch, undo_effects.withdraw_touch),
+    ActionKind.NOTE: _Way(_check_note, undo_effects.keep_note_withdrawn),
     ActionKind.TAKE: _Way(_is_taken, undo_effects.undo_take),
 }
 #: The actions that have an undo.

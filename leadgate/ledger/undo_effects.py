@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.actors import Actor
-from leadgate.ledger import assignments, handoffs, leads, outbox, owner_messages, pauses, work_items
+from leadgate.ledger import activities, assignments, handoffs, leads, outbox, owner_messages, pauses, work_items
 from leadgate.ledger.acted_journeys import ActedJourney
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import read_generations
@@ -34,6 +34,29 @@ def withdraw_acceptance(connection: Connection, rows: Sequence[ActedJourney], by
         pauses.reopen_ended_with(connection, row.id, _required(row.then_ended_at), now)
     assignments.unaccept(connection, _list_ids(rows))
     schedule_check_now(connection, _list_ids(rows), now)
+
+
+def withdraw_touch(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
+    """Have the touch count no more. Where it ended the journey, the owner gets the lead back, and the wait that ended
+    with it goes on; who was to chase the owner is asked again."""
+    ended = [row for row in rows if row.is_ended_by_touch]
+    if ended:
+        restore_owner(connection, ended, by, now)
+    for row in ended:
+        pauses.reopen_ended_with(connection, row.id, _required(row.then_ended_at), now)
+    activities.withdraw(connection, [_required(row.activity_id) for row in rows], now)
+    for row in rows:
+        at = _required(row.occurred_at)
+        assignments.forget_touch(connection, _required(row.then_assignment), at)
+        # the steps of the next touch count from the last one, so they are taken anew
+        anew = [MessageKind.NEXT_TOUCH_OVERDUE] if row.then_last_touched_at == at else []
+        if row in ended or row.status == JourneyStatus.OWNED:
+            work_items.reopen_escalations(connection, row.id, row.at, besides=anew)
+    schedule_check_now(connection, _list_ids(rows), now)
+
+
+def keep_note_withdrawn(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
+    """Write nothing: a note whose action is undone is shown no more."""
 
 
 def restore_owner(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:

@@ -247,6 +247,21 @@ def close_gate_recoveries(connection: Connection, stage: StageName, now: datetim
     )
 
 
+def reopen_escalations(
+    connection: Connection, journey_id: int, since: datetime, *, besides: Sequence[str] = ()
+) -> None:
+    """Nobody has followed up after all: what was closed for that ``since`` then is open again, but for the reasons
+    ``besides``, of which the next check opens what is still due."""
+    connection.execute(
+        text(
+            "UPDATE work_item SET closed_at = NULL, closed_by = NULL, resolution = NULL "
+            "WHERE journey_id = :id AND kind IN ('escalation', 'recovery') AND resolution = 'followed_up' "
+            "AND closed_at >= :since AND reason <> ALL(:besides)"
+        ),
+        {"id": journey_id, "since": since, "besides": list(besides)},
+    )
+
+
 def close_escalations(
     connection: Connection, journey_ids: Sequence[int], now: datetime, reason: str | None = None
 ) -> None:

@@ -73,6 +73,7 @@ class Activity(SQLModel, table=True):
     client_address: str | None = declare_personal(None)
     request_id: str | None = declare_personal(None)
     request_hash: str | None = declare_personal(None)
+    withdrawn_at: datetime | None = declare_moment(nullable=True)  # it was logged by mistake, and counts no more
 
 
 class CrmChange(SQLModel, table=True):

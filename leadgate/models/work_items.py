@@ -91,7 +91,7 @@ class Action(SQLModel, table=True):
     ``by`` is who did it, and ``acted_for`` the rep or manager for whom they did. ``note`` is the reason in the person's
     own words, which may name the lead. What one command did to several journeys has one ``number``, such as A12, and is
     undone together; ``undoes`` is the number of what an undo has undone. ``version`` is the journey's after the action:
-    while it stands, nothing else has happened.
+    while it stands, nothing else has happened. ``activity_id`` is the activity that a touch logged.
     """
 
     __tablename__ = "action"
@@ -113,6 +113,7 @@ class Action(SQLModel, table=True):
     version: int | None = None  # none: from before actions could be undone
     number: int | None = declare_unchecked_id(nullable=True)  # drawn from the sequence of ids
     undoes: int | None = declare_unchecked_id(nullable=True)
+    activity_id: int | None = declare_unchecked_id(nullable=True)
 
 
 class BreakerRow(SQLModel, table=True):

@@ -15,7 +15,7 @@ from memory_crm import BOOK, SECRET, MemoryCrm, deliver, items
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.crm import CrmLimitError, CrmRecord, RowFault, RowResult
-from leadgate.ledger import ownership, reruns
+from leadgate.ledger import ownership, reruns, undo
 from leadgate.playbook import LoadedPlaybook
 
 
@@ -56,6 +56,24 @@ def test_changes_collapse_into_one_write_and_what_is_unchanged_is_not_written(ha
     deliver(harness, crm, NOW + timedelta(minutes=5))
     assert (crm.writes, len(crm.tasks)) == (2, 1)
     assert all(task.is_done for task in crm.tasks.values())
+
+
+@pytest.mark.parametrize("delivered", [True, False], ids=["after the CRM was told", "before"])
+def test_a_touch_that_is_taken_back_leaves_one_open_task(harness: Harness, delivered: bool) -> None:
+    crm = MemoryCrm()
+    harness.begin(make_lead(1))
+    deliver(harness, crm)
+    owner = harness.one("SELECT owner FROM assignment")
+    who: dict[str, Any] = {"by": make_actor(owner), "now": NOW}
+    done = ownership.touch(harness.ledger, 1, kind="call", rep=owner, at=NOW, seconds=60, **who)
+    harness.run(NOW + timedelta(minutes=5))
+    if delivered:
+        deliver(harness, crm, NOW + timedelta(minutes=5))
+    undo.undo(harness.ledger, done.action or 0, **who | {"now": NOW + timedelta(minutes=6)})
+    deliver(harness, crm, NOW + timedelta(minutes=6))
+    assert sorted(task.is_done for task in crm.tasks.values()) == [False, True]
+    assert [record["lead_status"] for record in crm.records.values()] == ["OPEN"]
+    assert harness.find_broken() == []
 
 
 def test_a_record_with_the_same_address_is_linked_and_keeps_its_values(harness: Harness) -> None:

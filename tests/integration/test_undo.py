@@ -190,6 +190,7 @@ def test_every_action_has_an_undo_or_says_why_not() -> None:
         "rerun", "corrected", "done_by_hand", "discarded", "same_person", "different_person",
     }  # fmt: skip
     assert undo.UNDOABLE | set(undo.NO_UNDO) == everything
+    assert {"touch", "note"} < undo.UNDOABLE
     assert not undo.UNDOABLE & set(undo.NO_UNDO)
 
 

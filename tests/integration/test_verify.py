@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import databases
 import pytest
@@ -15,7 +16,7 @@ from harness import NOW, Harness, make_actor, make_lead
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, joins, open_ledger
+from leadgate.ledger import Ledger, joins, open_ledger, ownership, undo
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.verify import INVARIANTS, count, verify
 from leadgate.playbook import LoadedPlaybook, Reassignments
@@ -263,6 +264,14 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         {"missed_was_due"},
     ),
     "a miss of nobody": (["UPDATE missed SET assignment_id = 999999"], {"missed_was_due"}),
+    "a touch that counts although it was undone": (
+        ["UPDATE activity SET withdrawn_at = NULL WHERE withdrawn_at IS NOT NULL"],
+        {"touch_counts_unless_undone"},
+    ),
+    "a touch that counts no more although nobody undid it": (
+        ["DELETE FROM action WHERE undoes IS NOT NULL"],
+        {"touch_counts_unless_undone"},
+    ),
     "a given-up message that nobody is asked about": (
         ["DELETE FROM work_item WHERE reason = 'undeliverable'"],
         {"given_up_asks_a_person"},
@@ -381,6 +390,17 @@ def _hand_over(ledger: Ledger, loaded: LoadedPlaybook) -> None:
     )
 
 
+def _touch_by_mistake(ledger: Ledger) -> None:
+    """Ana's call of the first lead is logged and taken back."""
+    with ledger.transaction() as connection:
+        first, owner = connection.execute(
+            text("SELECT journey_id, owner FROM assignment WHERE ended_at IS NULL ORDER BY journey_id LIMIT 1")
+        ).one()
+    who: dict[str, Any] = {"by": make_actor(owner), "now": NOW}
+    done = ownership.touch(ledger, first, kind="call", rep=owner, at=NOW, seconds=None, **who)
+    undo.undo(ledger, done.action or 0, **who)
+
+
 @pytest.fixture(scope="module")
 def sound(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """A ledger with something of everything that is checked."""
@@ -403,6 +423,7 @@ def sound(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.Tem
             joins.unjoin(ledger, 7, by=make_actor("mia"), now=NOW)  # two persons, one address
             harness.run()
             _hand_over(ledger, loaded)
+            _touch_by_mistake(ledger)
             with ledger.transaction() as connection:
                 connection.execute(
                     text(

@@ -105,7 +105,7 @@ def show_lead(
         answers=answer_questions(story, site, visitor),
         timeline=timeline if events == "all" else timeline[:SHOWN],
         left_out=0 if events == "all" else len(timeline) - SHOWN,
-        undoable=find_undoable(story),
+        undoable=find_undoable(story, visitor),
         share=f"{site.options.url}{view.address}",
     )
 
@@ -221,7 +221,9 @@ def list_choices(view: LeadView, visitor: Visitor) -> list[Choice]:
     return choices
 
 
-def find_undoable(story: Story) -> int | None:
-    """The number of the last action, if it has an undo."""
+def find_undoable(story: Story, visitor: Visitor) -> int | None:
+    """The number of the last action, if it has an undo; a note's is its author's."""
     last = next(reversed(story.actions), None)
-    return last.number if last is not None and last.what in UNDOABLE else None
+    if last is None or last.what not in UNDOABLE or (last.what == ActionKind.NOTE and last.by != visitor.actor.name):
+        return None
+    return last.number

@@ -49,13 +49,13 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         "crm_task_of_one_assignment",
-        "A follow-up task of a CRM is that of one assignment, which exists",
+        "A follow-up task of a CRM is that of one assignment, which exists, or was reopened in a later generation",
         "SELECT count(*) FROM crm_task",
         (
             "SELECT count(*) FROM (SELECT 1 FROM crm_task WHERE task_id IS NOT NULL "
             "GROUP BY crm, task_id HAVING count(*) > 1) shared",
             "SELECT count(*) FROM crm_task t WHERE NOT EXISTS (SELECT 1 FROM assignment a "
-            "WHERE a.journey_id = t.journey_id AND a.generation = t.generation)",
+            "WHERE a.journey_id = t.journey_id AND a.generation >= t.generation)",
         ),
     ),
     Invariant(

@@ -47,6 +47,16 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "(SELECT 1 FROM assignment a WHERE a.id = m.assignment_id AND a.journey_id = m.journey_id)",
     ),
     Invariant(
+        "touch_counts_unless_undone",
+        "What a touch logged counts, unless the last action that logged it was undone",
+        "SELECT count(*) FROM action WHERE activity_id IS NOT NULL",
+        "SELECT count(*) FROM (SELECT DISTINCT ON (x.activity_id) x.activity_id, "
+        "EXISTS (SELECT FROM action u WHERE u.undoes = x.number) AS undone FROM action x "
+        "WHERE x.activity_id IS NOT NULL ORDER BY x.activity_id, x.id DESC) logged "
+        "FULL JOIN (SELECT id FROM activity WHERE withdrawn_at IS NOT NULL) withdrawn "
+        "ON withdrawn.id = logged.activity_id WHERE coalesce(logged.undone, false) <> (withdrawn.id IS NOT NULL)",
+    ),
+    Invariant(
         "given_up_asks_a_person",
         "A message that was given up was not delivered, and a work item asks a person",
         "SELECT count(*) FROM outbox WHERE given_up_at IS NOT NULL",
