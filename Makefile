@@ -49,9 +49,9 @@ demo-crm: $(VENV)/.runtime ## the example leads into and out of a fake HubSpot a
 .PHONY: test
 test: style ## lint, types, import rules and all tests
 	@mkdir -p build
-	@# types are checked beside the tests, which wait for something a fifth of their time
+	@# types are checked beside the tests; three processes on two cores, as tests wait for something a third of their time
 	@$(BIN)/mypy > build/types.txt 2>&1 & types=$$!; \
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$types || { cat build/types.txt; exit 1; }; exit $$tests
 
 .PHONY: lint

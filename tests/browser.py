@@ -25,15 +25,17 @@ PATIENCE = 120.0  # seconds: a worker's look for runs, and a process that import
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One Chromium: Debian's, or whichever the machine has. While it lasts, Playwright has an event loop running in
-    this thread, and ``asyncio.run`` is refused: so no longer than a module."""
+    """One Chromium: Debian's, or whichever the machine has; preferably without the parts around a page, which take most
+    of its time. While it lasts, Playwright has an event loop running in this thread, and ``asyncio.run`` is refused: so
+    no longer than a module."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         pytest.skip("Playwright is not installed: pip install playwright")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
+        pytest.skip("Chromium is not installed: apt-get install chromium-headless-shell")
     with sync_playwright() as playwright:
         arguments = [
             # Chromium refuses to sandbox itself as root, and /dev/shm is small in containers

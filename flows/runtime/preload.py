@@ -32,17 +32,20 @@ def preload(playbook: Playbook) -> None:
 def collected_less_often() -> Iterator[None]:
     """What is imported stays; a batch then makes millions of short-lived objects without a single cycle.
 
-    With Python's defaults a good part of a large batch's time goes into looking for cycles among them.
+    With Python's defaults a good part of a large batch's time goes into looking for cycles among them. Objects that are
+    frozen already are so afterwards: who froze them says when that ends.
     """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
+    before, frozen_before = gc.get_threshold(), gc.get_freeze_count() > 0
+    if not frozen_before:
+        gc.collect()
+        gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     try:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
+        if not frozen_before:
+            gc.unfreeze()
 
 
 class CycleCollector:

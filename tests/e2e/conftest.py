@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from browser import browser, screen, signed_in, window
 from harness import Harness, harness, ledger, loaded, postgres, settings, template, write_csv
 from prefect_api import KEPT, kept_server, server
+from scheduling import shares_prefect_server
 
 from flows.run import Runner
 from leadgate.settings import Settings
@@ -32,10 +32,10 @@ __all__ = [
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """After the last of these tests the server stops: one that nobody asks takes a twentieth of a core."""
+    """After the last test that shares the server it stops: one that nobody asks takes a twentieth of a core."""
     yield
     kept = item.session.stash.get(KEPT, None)
-    if kept is not None and nextitem is not None and Path(__file__).parent not in nextitem.path.parents:
+    if kept is not None and nextitem is not None and not shares_prefect_server(nextitem.nodeid.partition("::")[0]):
         kept.stop()
 
 

@@ -44,22 +44,26 @@ def worked(harness: Harness, console: ConsoleSite) -> ConsoleSite:
 
 @pytest.fixture
 def open_page(worked: ConsoleSite, browser: Any) -> Iterator[Any]:
-    """Opens a page in a browser in which somebody of every role is signed in."""
+    """Opens pages in a browser in which somebody of every role is signed in: a test's pages one after the other in one
+    window, as another takes the browser as long as two pages."""
     person = worked.sign_in("olga", *Role, rep="ana")
-    contexts = []
+    windows: list[Any] = []
 
     def open_(address: str, **options: Any) -> Any:
-        contexts.append(browser.new_context(extra_http_headers={"Cookie": f"{COOKIE}={person.token}"}, **options))
-        page = contexts[-1].new_page()
+        if not windows:
+            context = browser.new_context(extra_http_headers={"Cookie": f"{COOKIE}={person.token}"}, **options)
+            page = context.new_page()
+            page.on("console", lambda told: page.problems.append(told.text) if told.type == "error" else None)
+            page.on("pageerror", lambda error: page.problems.append(str(error)))
+            windows.append(page)
+        (page,) = windows
         page.problems = []
-        page.on("console", lambda told: page.problems.append(told.text) if told.type == "error" else None)
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
         page.goto(f"http://127.0.0.1:{worked.port}{address}")
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    for page in windows:
+        page.context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -72,7 +76,6 @@ def test_every_page_is_accessible(open_page: Any, scheme: str) -> None:
         if broken:
             found[address] = broken
         assert [each for each in page.problems if "404" not in each] == [], address
-        page.close()  # one account has so many streams of events, and no more
     assert found == {}
 
 
