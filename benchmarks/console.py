@@ -1,12 +1,14 @@
 """The console on a large ledger, with fifty signed-in people who look at pages and act; one table.
 
 Fills a ledger of 300,000 leads as ``benchmarks.growth`` does, starts ``leadgate console`` in a process of its own, and
-lets people of every role ask for their pages, each every two seconds, while reps log touches. For each page: answers,
-p50, p95 and the slowest, as a person's browser would see them on the same machine; beside them the page of the sign-in,
-which asks the ledger nothing. Then how soon an open page of a rep has a lead that was given to them.
+lets people of every role ask for their pages, each every two seconds, while reps log touches; they are in another
+process (``benchmarks.console_people``). For each page: answers, p50, p95 and the slowest, as a person's browser would
+see them on the same machine; p95 as a multiple of that of the page of the sign-in, which asks the ledger nothing: other
+work on the machine changes it less. Then how soon an open page of a rep has a lead that was given to them.
 
-Every page is asked for once before: figures that are kept for minutes are computed then. Leads go on as in production,
-by a consumer elsewhere, which this benchmark only announces.
+Before, each page is asked for alone, one request after another: the milliseconds for which the server and PostgreSQL
+compute for one answer. Figures that are kept for minutes are computed then. Leads go on as in production, by a consumer
+elsewhere, which this benchmark only announces.
 
 Exit 1 where the p95 of a page is over 150 ms, an answer is an error of the server, or a new owner waits more than a
 second. Writes ``build/bench-console.json``.
@@ -15,9 +17,9 @@ second. Writes ``build/bench-console.json``.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
-import random
 import signal
 import socket
 import statistics
@@ -26,18 +28,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from sqlalchemy import text
 
+from benchmarks.console_people import PAGES, SIGN_IN, Browser, Plan, Seen, Someone, send_people
 from benchmarks.growth import LEADS, fill, opened
+from benchmarks.process_cpu import read_cpu
 from console.display_names import DisplayNames
 from console.web.visitors import COOKIE
 from leadgate.actors import Actor
@@ -49,74 +51,12 @@ from tasks import reassignments
 
 MOST_P95: Final = 0.150  # seconds
 MOST_NEW: Final = 1.0  # seconds until a new owner's page has the lead
-EVERY: Final = 2.0  # seconds between two requests of one person
 WARM: Final = 20.0  # seconds before
+ALONE: Final = 30  # requests for each page, by which its processor time is measured
 ROUNDS: Final = 10  # leads that are given to somebody who looks
-_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
 _ADMIN: Final = Actor("benchmark", roles=frozenset({Role.ADMIN}))
-
-#: By role, the pages that its people look at; {lead} is one of the leads that they see, {rep} one of the reps.
-PAGES: Final = {
-    Role.REP: ("/leads/mine", "/leads/mine", "/leads/{lead}", "/leads?search=miller"),
-    Role.MANAGER: ("/team", "/leads?rep={rep}", "/leads/{lead}", "/reports"),
-    Role.REVIEWER: ("/queue", "/queue", "/leads/{lead}"),
-    Role.OPERATOR: ("/operations", "/quality", "/playbook", "/leads?search=miller"),
-}
 #: Of each fifty people.
 SHARE: Final = {Role.REP: 34, Role.MANAGER: 6, Role.REVIEWER: 6, Role.OPERATOR: 4}
-
-
-@dataclass
-class Seen:
-    """What the people saw. Seconds by page."""
-
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    statuses: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, page: str, seconds: float, status: int) -> None:
-        with self.lock:
-            self.seconds[page].append(seconds)
-            self.statuses[page].add(status)
-
-
-class Person:
-    """Somebody with a browser that keeps its connection."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        self._cookie = {"Cookie": f"{COOKIE}={token}"}
-
-    def ask(self, method: str, path: str, **fields: Any) -> tuple[int, float, str]:
-        """Status, seconds, and the page."""
-        started = time.perf_counter()
-        more = _FORM if method == "POST" else {}
-        self._connection.request(method, path, urlencode(fields) if fields else None, self._cookie | more)
-        answer = self._connection.getresponse()
-        page = answer.read().decode()
-        return answer.status, time.perf_counter() - started, page
-
-
-def work(person: Person, role: Role, rep: str, leads: list[int], seen: Seen, until: float, draw: random.Random) -> None:
-    """One person's work: a page every two seconds; a rep logs a touch now and then."""
-    time.sleep(draw.uniform(0, EVERY))
-    while time.perf_counter() < until:
-        started = time.perf_counter()
-        page = draw.choice(PAGES[role])
-        lead = draw.choice(leads)
-        try:
-            if role == Role.REP and draw.random() < 0.1:
-                status, seconds, _ = person.ask("POST", f"/leads/{lead}/touch", kind="call")
-                seen.add("POST /leads/{lead}/touch", seconds, status)
-            else:
-                status, seconds, _ = person.ask("GET", page.format(lead=lead, rep=rep))
-                seen.add(page, seconds, status)
-            status, seconds, _ = person.ask("GET", "/sign-in")
-            seen.add("/sign-in", seconds, status)
-        except (OSError, HTTPException):
-            seen.add("no answer", 60.0, 599)
-            return
-        time.sleep(max(0.0, EVERY - (time.perf_counter() - started)))
 
 
 def find_free_port() -> int:
@@ -125,9 +65,17 @@ def find_free_port() -> int:
         return int(free.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Console:
+    """Where it is reached, and its process."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def console_running(home: Path) -> Iterator[int]:
-    """``leadgate console`` on this ledger, with the bundled playbook; its port."""
+def console_running(home: Path) -> Iterator[Console]:
+    """``leadgate console`` on this ledger, with the bundled playbook."""
     port = find_free_port()
     environment = {**os.environ, "LEADGATE_HOME": str(home)}
     command = [sys.executable, "-m", "console.cli", "console", "--port", str(port), "--no-link"]
@@ -141,7 +89,7 @@ def console_running(home: Path) -> Iterator[int]:
                 if process.poll() is not None:
                     raise SystemExit("the console ended at its start") from None
                 time.sleep(0.1)
-        yield port
+        yield Console(port, process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
@@ -175,24 +123,41 @@ def list_leads_of(ledger: Ledger, rep: str) -> list[int]:
         )
 
 
-def look_at_pages(ledger: Ledger, loaded: LoadedPlaybook, port: int, people: int, seconds: float) -> Seen:
-    seen, until, threads = Seen(), time.perf_counter() + seconds, []
+def invite_people(ledger: Ledger, loaded: LoadedPlaybook, count: int) -> list[Someone]:
+    """So many people, who are signed in."""
+    people = []
     reps = [rep.name for rep in loaded.playbook.reps]
     managers = sorted({rep.manager for rep in loaded.playbook.reps if rep.manager})
     for role, share in SHARE.items():
-        for number in range(max(1, round(share * people / 50))):
+        for number in range(max(1, round(share * count / 50))):
             rep = reps[number % len(reps)]
             of_playbook = {Role.REP: rep, Role.MANAGER: managers[number % len(managers)]}.get(role)
             token = sign_in(ledger, role, loaded, of_playbook)
-            leads = list_leads_of(ledger, rep) or [1]
-            draw = random.Random(number)
-            arguments = (Person(port, token), role, rep, leads, seen, until, draw)
-            threads.append(threading.Thread(target=work, args=arguments))
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return seen
+            people.append(Someone(token, role, rep, list_leads_of(ledger, rep) or [1], number))
+    return people
+
+
+async def ask_alone(console: Console, people: list[Someone], home: Path) -> dict[str, dict[str, float]]:
+    """Of each page, asked for by nobody else: milliseconds until it is there, and of the processors for it."""
+    found: dict[str, dict[str, float]] = {}
+    database = int((home / "postgresql" / "postmaster.pid").read_text().split()[0])
+    first = {each.role: each for each in reversed(people)}
+    for page, role in {page: role for role, pages in PAGES.items() for page in (*pages, SIGN_IN)}.items():
+        someone = first[role]
+        browser, taken = Browser(console.port, someone.token), []
+        before: tuple[float, float] = (0.0, 0.0)
+        for number in range(-ALONE // 3, ALONE):
+            if number == 0:
+                before = read_cpu(console.pid), read_cpu(database)
+            lead = someone.leads[number % len(someone.leads)]
+            taken.append((await browser.ask("GET", page.format(lead=lead, rep=someone.rep)))[1])
+        browser.close()
+        found[page] = {
+            "alone_ms": round(1000 * statistics.median(taken[-ALONE:]), 1),
+            "server_cpu_ms": round(1000 * (read_cpu(console.pid) - before[0]) / ALONE, 1),
+            "database_cpu_ms": round(1000 * (read_cpu(database) - before[1]) / ALONE, 1),
+        }
+    return found
 
 
 def announce_consumer(ledger: Ledger, stop: threading.Event) -> None:
@@ -205,7 +170,7 @@ def give_leads(ledger: Ledger, loaded: LoadedPlaybook, port: int) -> list[float]
     """Seconds from before a lead is given to a rep until the rep's page, which an event has told to look, has it."""
     first, second = [rep.name for rep in loaded.playbook.reps][:2]
     token = sign_in(ledger, Role.REP, loaded, first)
-    person = Person(port, token)
+    person = HTTPConnection("127.0.0.1", port, timeout=60)
     stream = HTTPConnection("127.0.0.1", port, timeout=30)
     stream.request("GET", "/live", headers={"Cookie": f"{COOKIE}={token}"})
     events = stream.getresponse()
@@ -220,7 +185,8 @@ def give_leads(ledger: Ledger, loaded: LoadedPlaybook, port: int) -> list[float]
         page = ""
         while f"/leads/{lead}" not in page:
             _wait_for_event(events)
-            page = person.ask("GET", f"/leads/{lead}")[2]
+            person.request("GET", f"/leads/{lead}", headers={"Cookie": f"{COOKIE}={token}"})
+            page = person.getresponse().read().decode()
         waits.append(time.perf_counter() - started)
     return waits
 
@@ -248,22 +214,27 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, opened(arguments.home or Path(folder) / "large") as place:
         fill(place, arguments.leads)
-        with console_running(place.home) as port:
+        with console_running(place.home) as console:
             stop = threading.Event()
             threading.Thread(target=announce_consumer, args=(place.ledger, stop), daemon=True).start()
-            look_at_pages(place.ledger, place.loaded, port, 50, WARM)
-            seen = look_at_pages(place.ledger, place.loaded, port, arguments.people, arguments.seconds)
-            waits = give_leads(place.ledger, place.loaded, port)
+            people = invite_people(place.ledger, place.loaded, arguments.people)
+            alone = asyncio.run(ask_alone(console, people, place.home))
+            send_people(Plan(console.port, WARM, people))
+            before = read_cpu(console.pid)
+            seen = send_people(Plan(console.port, arguments.seconds, people))
+            computed = read_cpu(console.pid) - before
+            waits = give_leads(place.ledger, place.loaded, console.port)
             stop.set()
-    result = describe(seen, waits)
+    result = describe(seen, alone, computed, waits)
     target = Path("build/bench-console.json")
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(result, indent=2))
     sys.exit(print_table(result))
 
 
-def describe(seen: Seen, waits: list[float]) -> dict[str, Any]:
-    pages = {}
+def describe(seen: Seen, alone: dict[str, dict[str, float]], computed: float, waits: list[float]) -> dict[str, Any]:
+    """``computed``: seconds of the server's processor time for all that was seen."""
+    pages: dict[str, dict[str, Any]] = {}
     for page, seconds in sorted(seen.seconds.items()):
         ordered = sorted(seconds)
         pages[page] = {
@@ -272,21 +243,34 @@ def describe(seen: Seen, waits: list[float]) -> dict[str, Any]:
             "p95_ms": round(1000 * ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 1),
             "max_ms": round(1000 * ordered[-1], 1),
             "statuses": sorted(seen.statuses[page]),
-        }
-    return {"pages": pages, "new_owner_ms": [round(1000 * each, 1) for each in waits]}
+        } | alone.get(page, {})
+    for row in pages.values():
+        row["times_sign_in"] = round(row["p95_ms"] / pages[SIGN_IN]["p95_ms"], 1)
+    answers = sum(row["answers"] for row in pages.values())
+    return {
+        "pages": pages,
+        "cpu_ms_per_answer": round(1000 * computed / answers, 1),
+        "new_owner_ms": [round(1000 * each, 1) for each in waits],
+    }
+
+
+#: The heading of each column, and its name in the result.
+_COLUMNS: Final = {
+    "answers": "answers", "p50 ms": "p50_ms", "p95 ms": "p95_ms", "max ms": "max_ms", "of sign-in": "times_sign_in",
+    "alone ms": "alone_ms", "server": "server_cpu_ms", "database": "database_cpu_ms",
+}  # fmt: skip
 
 
 def print_table(result: dict[str, Any]) -> int:
-    print(f"{'page':<32}{'answers':>8}{'p50 ms':>9}{'p95 ms':>9}{'max ms':>9}  statuses")
+    print(f"{'page':<28}" + "".join(f"{heading:>11}" for heading in _COLUMNS) + "  statuses")
     bad = False
     for page, row in result["pages"].items():
-        print(
-            f"{page:<32}{row['answers']:>8}{row['p50_ms']:>9}{row['p95_ms']:>9}{row['max_ms']:>9}  "
-            + " ".join(map(str, row["statuses"]))
-        )
+        values = "".join(f"{row.get(name, ''):>11}" for name in _COLUMNS.values())
+        print(f"{page:<28}{values}  " + " ".join(map(str, row["statuses"])))
         bad |= row["p95_ms"] > 1000 * MOST_P95 or any(status >= 500 for status in row["statuses"])
+    print(f"\nthe server computed {result['cpu_ms_per_answer']} ms for each answer, that of the sign-in among them")
     worst = max(result["new_owner_ms"], default=0.0)
-    print(f"\na new owner's page has the lead after at most {worst} ms, of {len(result['new_owner_ms'])} leads")
+    print(f"a new owner's page has the lead after at most {worst} ms, of {len(result['new_owner_ms'])} leads")
     return int(bad or worst > 1000 * MOST_NEW)
 
 

@@ -51,8 +51,8 @@ def main() -> None:
                 "lead": (rep, f"/leads/{lead.lead_id}"),
                 "team": (sign_in(ledger, Role.MANAGER, loaded, owner.manager), "/team"),
             }
-            with console_running(home) as port:
-                _take_pictures(port, tokens)
+            with console_running(home) as console:
+                _take_pictures(console.port, tokens)
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import quote
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -60,6 +61,8 @@ _PAGES: Final = (
     lead_actions.router,
     lead.router,  # behind other addresses that begin with /leads
 )
+#: Requests that are answered at a time; more would only wait for each other.
+_THREADS: Final = 24
 _KEPT: Final = "public, max-age=31536000, immutable"
 
 
@@ -69,6 +72,7 @@ def build_app(site: Site) -> Guard:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = _THREADS
         with going_on.running():
             async with announcements.running():
                 yield

@@ -24,6 +24,10 @@ _MOST: Final = 64  # questions whose figures are kept
 _MOST_RUNNING: Final = 8  # computed, or waiting to be
 _AT_A_TIME: Final = 2  # each takes up to two connections, and two cores of the server
 PATIENCE: Final = 0.08  # seconds for which a page waits for figures that are not there yet
+#: Figures are kept for so many times as long as computing them took, up to so many seconds: on a large ledger they
+#: take no more of the server.
+_KEPT_BY_COST: Final = 20.0
+_MOST_BY_COST: Final = 10.0
 
 
 class BusyError(LeadgateError):
@@ -48,22 +52,25 @@ class KeptFigures:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, tuple[float, object]] = OrderedDict()
+        self._took: OrderedDict[Hashable, float] = OrderedDict()  # seconds of the last computing
         self._running: dict[Hashable, Future[None]] = {}
         self._failed: OrderedDict[Hashable, BaseException] = OrderedDict()
         self._threads = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="figures")
 
     def ask(self, key: Hashable, compute: Callable[[], _T], keep: float, patience: float = PATIENCE) -> Kept[_T] | None:
         """The figures of ``key``; those older than ``keep`` seconds are shown once more while ``compute`` renews them.
+        Figures that take long to compute are kept for longer (``_KEPT_BY_COST``).
 
-        None when there are none yet and they take longer than ``patience``: ask again. Raises what ``compute`` raises,
-        and ``BusyError``.
+        None when there are none yet and they take longer than ``patience``: ask again. Nobody waits for newer ones that
+        took longer than that the last time. Raises what ``compute`` raises, and ``BusyError``.
         """
         with self._lock:
             self._raise_failed(key)
             running = self._running.get(key)
             if running is None and not self._is_fresh(key, keep):
                 running = self._start(key, compute)
-        if running is not None:
+            waits = key not in self._kept or self._took.get(key, 0.0) < patience
+        if running is not None and waits:
             wait([running], patience)
         with self._lock:
             self._raise_failed(key)
@@ -91,7 +98,9 @@ class KeptFigures:
 
     def _is_fresh(self, key: Hashable, keep: float) -> bool:
         found = self._kept.get(key)
-        return found is not None and self._clock() - found[0] < keep
+        if found is None:
+            return False
+        return self._clock() - found[0] < max(keep, min(_MOST_BY_COST, _KEPT_BY_COST * self._took.get(key, 0.0)))
 
     def _start(self, key: Hashable, compute: Callable[[], object]) -> Future[None] | None:
         """Compute it in the background. None where too much is computed already, but older figures can be shown."""
@@ -102,6 +111,7 @@ class KeptFigures:
         asked_at = self._clock()
 
         def run() -> None:
+            started_at = self._clock()
             try:
                 figures = compute()
             except BaseException as error:  # it is raised to whoever asks
@@ -112,6 +122,7 @@ class KeptFigures:
             with self._lock:
                 del self._running[key]
                 _put(self._kept, key, (asked_at, figures))
+                _put(self._took, key, self._clock() - started_at)
 
         started = self._threads.submit(run)
         self._running[key] = started

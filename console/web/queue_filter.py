@@ -49,7 +49,7 @@ class Asked:
         return build_address(path, **given, **more)
 
 
-def read_asked(reason: ShortText = "", route: ShortText = "", due: str = "", mine: bool = False) -> Asked:
+async def read_asked(reason: ShortText = "", route: ShortText = "", due: str = "", mine: bool = False) -> Asked:
     """The filter of the request. An empty choice of a form is none."""
     try:
         chosen = DueIn(due) if due else None

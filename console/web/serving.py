@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -22,6 +22,7 @@ from console.web.sign_in_settings import SignInSettings
 from console.web.site import Site, SiteOptions
 from leadgate.ledger import open_ledger
 
+_CONNECTIONS: Final = 16  # those who look at pages at a time, beside figures that are being computed
 Port = Annotated[
     int | None, typer.Option("--port", min=1, max=65_535, help="The port, in place of LEADGATE_CONSOLE_PORT.")
 ]
@@ -36,7 +37,7 @@ def console(ctx: typer.Context, port: Port = None, prefect_url: PrefectUrl = Non
     loaded = context.load_checked_playbook()
     with (
         contextlib.closing(open_socket(port or settings.console_port, "LEADGATE_CONSOLE_PORT")) as taken,
-        open_ledger(settings) as ledger,
+        open_ledger(settings, connections=_CONNECTIONS) as ledger,
     ):
         # a page comes back from each of its statements through this lock; at 5 ms, waiting for it takes the most time
         sys.setswitchinterval(0.0005)

@@ -62,5 +62,10 @@ def find_site(request: Request) -> Site:
     return site
 
 
+async def provide_site(request: Request) -> Site:
+    """``find_site`` for FastAPI, which would give a plain function to another thread."""
+    return find_site(request)
+
+
 #: A parameter of a page's function.
-TheSite = Annotated[Site, Depends(find_site)]
+TheSite = Annotated[Site, Depends(provide_site)]

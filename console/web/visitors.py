@@ -56,10 +56,10 @@ def find_visitor(request: Request, site: TheSite) -> Visitor | None:
     token = read_token(request)
     if token is None:
         return None
-    now = site.now()
-    account = web_sessions.read_session(site.ledger, token, now)
-    if account is None:
+    found = web_sessions.read_session(site.ledger, token, site.options.as_of)
+    if found is None:
         return None
+    account, now = found
     vouched = find_vouched_login(request)
     if vouched is not None and vouched.casefold() != account.login.casefold():
         return None  # somebody else sits at this browser now, and the proxy knows
@@ -72,7 +72,7 @@ def build_visitor(account: Account, site: Site, now: datetime) -> Visitor:
     return Visitor(account, actor, ZoneInfo(account.time_zone or rep_zone or "UTC"), now)
 
 
-def require_visitor(visitor: Annotated[Visitor | None, Depends(find_visitor)]) -> Visitor:
+async def require_visitor(visitor: Annotated[Visitor | None, Depends(find_visitor)]) -> Visitor:
     """Raises ``SignInNeededError``."""
     if visitor is None:
         raise SignInNeededError

@@ -83,7 +83,7 @@ def read_absences(connection: Connection, now: datetime) -> list[SaidAbsence]:
 
 def find_absences(ledger: Ledger, reps: Sequence[str], now: datetime) -> list[AbsenceRow]:
     """The absences of ``reps`` that last at ``now``, and who said them."""
-    with ledger.transaction() as connection:
+    with ledger.statement() as connection:
         return read_rows(
             connection,
             AbsenceRow,

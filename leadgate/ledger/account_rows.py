@@ -34,7 +34,18 @@ class Account:
 
 def read_accounts(connection: Connection, statement: str, **parameters: object) -> list[Account]:
     """The accounts of a statement that selects ``COLUMNS``."""
-    return [
-        Account(id_, login, name, email, zone, frozenset(map(Role, roles)), rep, disabled_at)
-        for id_, login, name, email, zone, roles, rep, disabled_at in connection.execute(text(statement), parameters)
-    ]
+    return [build_account(*row) for row in connection.execute(text(statement), parameters)]
+
+
+def build_account(
+    id_: int,
+    login: str,
+    name: str,
+    email: str | None,
+    zone: str | None,
+    roles: list[str],
+    rep: str | None,
+    disabled_at: datetime | None,
+) -> Account:
+    """The account of the values of ``COLUMNS``."""
+    return Account(id_, login, name, email, zone, frozenset(map(Role, roles)), rep, disabled_at)

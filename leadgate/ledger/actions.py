@@ -189,7 +189,7 @@ _DONE: Final = """
 
 def find_done(ledger: Ledger, number: int) -> DoneAction | None:
     """The action ``number``; None when there is none."""
-    with ledger.transaction() as connection:
+    with ledger.statement() as connection:
         return read_row(connection, DoneAction, _DONE, number=number)
 
 

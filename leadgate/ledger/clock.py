@@ -32,5 +32,5 @@ def ask_time(ledger: Ledger, as_of: datetime | None = None) -> datetime:
     """The same for a caller that has no transaction open. With ``as_of`` PostgreSQL is not asked."""
     if as_of is not None:
         return as_of
-    with ledger.transaction() as connection:
+    with ledger.statement() as connection:
         return read_time(connection)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import orjson
 import psycopg
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 
 from leadgate import data_folder
 from leadgate.ledger import embedded, faults, keys, schema
@@ -45,6 +46,9 @@ APPLICATION = "leadgate"
 _HOST_GONE_AFTER = 20.0
 _KEEPALIVE_SECONDS, _KEEPALIVES = 5, 3
 _LEAST_IDLE = 10.0  # seconds
+#: Connections of a process, opened as they are needed at a time, and kept: a new one costs PostgreSQL as much as a
+#: page, and knows no prepared statement.
+CONNECTIONS = 8
 
 
 @dataclass(frozen=True)
@@ -79,17 +83,25 @@ class Ledger:
             yield connection
 
     @contextlib.contextmanager
-    def snapshot(self, snapshot: str | None = None) -> Iterator[Connection]:
-        """A transaction that only reads: all of one moment of the ledger, and possibly much of it.
+    def statement(self) -> Iterator[Connection]:
+        """For one statement, which is a transaction of its own: PostgreSQL is asked once, not three times."""
+        with self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
-        It has the memory to sort and group some hundred thousand rows without the disk. ``snapshot`` is the moment of
-        another such transaction, which exported it (``pg_export_snapshot``) and is still open.
+    @contextlib.contextmanager
+    def snapshot(self, snapshot: str | None = None, *, much: bool = True) -> Iterator[Connection]:
+        """A transaction that only reads: all of one moment of the ledger.
+
+        ``much``: it has the memory to sort and group some hundred thousand rows without the disk. ``snapshot`` is the
+        moment of another such transaction, which exported it (``pg_export_snapshot``) and is still open.
         """
-        with self.engine.begin() as connection:
-            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        with self.engine.connect() as connection:
+            # told with BEGIN: no statement of its own
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             if snapshot is not None:  # PostgreSQL takes no parameter here
                 connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-            connection.execute(text("SET LOCAL work_mem = '128MB'"))
+            if much:
+                connection.execute(text("SET LOCAL work_mem = '128MB'"))
             yield connection
 
     @contextlib.contextmanager
@@ -111,10 +123,11 @@ def _set_locally(*settings: tuple[str, str]) -> TextClause:
 
 
 @contextlib.contextmanager
-def open_ledger(settings: Settings, *, create: bool = True) -> Iterator[Ledger]:
+def open_ledger(settings: Settings, *, create: bool = True, connections: int = CONNECTIONS) -> Iterator[Ledger]:
     """Start PostgreSQL where needed, migrate, and yield the ledger. Raises ``LedgerError``.
 
-    Without ``create`` nothing is made where there is no ledger: raises ``NoLedgerError``.
+    Without ``create`` nothing is made where there is no ledger: raises ``NoLedgerError``. Work of more threads than
+    there are ``connections`` waits for them.
     """
     if not create and not settings.database_url and not embedded.is_in(settings.home):
         raise NoLedgerError(f"the data folder {settings.home}")
@@ -126,7 +139,7 @@ def open_ledger(settings: Settings, *, create: bool = True) -> Iterator[Ledger]:
             url, prefect_url, revive = stack.enter_context(_running_embedded(settings.home))
         setup = _create_engine(url)  # computing new values for old rows may take longer than a transaction may be idle
         stack.callback(setup.dispose)
-        engine = _create_engine(url, settings.lease_seconds)
+        engine = _create_engine(url, settings.lease_seconds, connections)
         stack.callback(engine.dispose)
         try:
             version = schema.read_version(setup)
@@ -179,7 +192,7 @@ def _describe_unreachable(settings: Settings, error: OperationalError) -> str:
     return f"PostgreSQL at {where} does not answer: {reason}"
 
 
-def _create_engine(url: str, lease_seconds: float | None = None) -> Engine:
+def _create_engine(url: str, lease_seconds: float | None = None, connections: int = CONNECTIONS) -> Engine:
     """``lease_seconds``: PostgreSQL ends a session whose process does nothing in a transaction for most of a lease."""
     idle = 0 if lease_seconds is None else max(_LEAST_IDLE, lease_seconds * 2 / 3)
     # an apply of 20,000 leads computes for some seconds between two of its statements
@@ -193,10 +206,9 @@ def _create_engine(url: str, lease_seconds: float | None = None) -> Engine:
     options = " ".join([_OPTIONS, *(f"-c {name}={value}" for name, value in limits.items())])
     engine = create_engine(
         url,
-        pool_size=4,
-        max_overflow=4,
+        pool_size=connections,
+        max_overflow=0,
         hide_parameters=True,  # an error is shown in the state of a flow run: a lead's values must not be in it
-        pool_pre_ping=True,  # a connection that died while nobody used it is replaced without an error
         connect_args={
             "options": options,
             "connect_timeout": 10,
@@ -208,6 +220,7 @@ def _create_engine(url: str, lease_seconds: float | None = None) -> Engine:
         },
     )
     event.listen(engine, "connect", _read_json_fast)
+    event.listen(engine, "checkout", partial(_replace_dead, engine))
     event.listen(engine, "handle_error", faults.remove_values)
     return engine
 
@@ -215,6 +228,21 @@ def _create_engine(url: str, lease_seconds: float | None = None) -> Engine:
 def _read_json_fast(connection: Any, _: Any) -> None:
     """A batch reads tens of thousands of JSON values; the standard library takes several times longer."""
     set_json_loads(orjson.loads, connection)
+
+
+def _replace_dead(engine: Engine, connection: Any, *_: Any) -> None:
+    """A connection that died while nobody used it is replaced without an error, and so are those that died with it.
+
+    Where PostgreSQL or the way to it is gone, there is something to read: at least the end. Only then it is asked; the
+    pool's own look would ask before each transaction.
+    """
+    try:
+        looked = select.poll()
+        looked.register(connection.fileno(), select.POLLIN)
+        if looked.poll(0):
+            engine.dialect.do_ping(connection)
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
 
 
 @contextlib.contextmanager

@@ -91,7 +91,7 @@ class Story:
 
 def find_journey_of_lead(ledger: Ledger, lead_id: int) -> int | None:
     """The journey to explain a lead by; also found by the number of a journey that has no lead of its own."""
-    with ledger.transaction() as connection:
+    with ledger.statement() as connection:
         found: int | None = connection.execute(
             text(
                 "SELECT id FROM journey WHERE lead_id = :lead "
@@ -99,7 +99,7 @@ def find_journey_of_lead(ledger: Ledger, lead_id: int) -> int | None:
             ),
             {"lead": lead_id},
         ).scalar()
-        return found if found is not None else _find_journey(connection, lead_id)
+    return found if found is not None else find_journey(ledger, lead_id)
 
 
 def find_journey_of_work_item(ledger: Ledger, work_item_id: int) -> int | None:
@@ -117,8 +117,11 @@ def find_journey_of_work_item(ledger: Ledger, work_item_id: int) -> int | None:
 
 def find_journey(ledger: Ledger, journey_id: int) -> int | None:
     """``journey_id`` if there is such a journey."""
-    with ledger.transaction() as connection:
-        return _find_journey(connection, journey_id)
+    with ledger.statement() as connection:
+        found: int | None = connection.execute(
+            text("SELECT id FROM journey WHERE id = :id"), {"id": journey_id}
+        ).scalar()
+        return found
 
 
 def find_owner(ledger: Ledger, journey_id: int) -> str | None:
@@ -177,7 +180,7 @@ def find_id_range(ledger: Ledger) -> tuple[int, int] | None:
 
 def load_story(ledger: Ledger, journey_id: int) -> Story:
     """Everything about the lead of a journey, on one consistent picture of the ledger."""
-    with ledger.snapshot() as connection:
+    with ledger.snapshot(much=False) as connection:
         main = read_row(connection, JourneyRow, f"{_select(JourneyRow, 'journey')} WHERE id = :id", id=journey_id)
         if main is None:
             raise LookupError(f"there is no journey J{journey_id}")
@@ -266,11 +269,6 @@ _REUSED: Final = (
 def _find_same_phone(connection: Connection, lead: LeadRow) -> list[int]:
     statement = text("SELECT id FROM lead WHERE phone = :phone AND id <> :id ORDER BY id LIMIT 20")
     return list(connection.execute(statement, {"phone": lead.phone, "id": lead.id}).scalars())
-
-
-def _find_journey(connection: Connection, journey_id: int) -> int | None:
-    found: int | None = connection.execute(text("SELECT id FROM journey WHERE id = :id"), {"id": journey_id}).scalar()
-    return found
 
 
 def _count_rows(connection: Connection, source: str, lead_id: int | None) -> int:

@@ -212,7 +212,7 @@ def list_leads(
     else:
         statement = _AMONG_ALL if found is None else _AMONG_FOUND
         parameters |= {"before": _LAST_LEAD if after is None else after.number}
-    with ledger.transaction(plan_by_index=found is not None) as connection:
+    with ledger.statement() if found is None else ledger.transaction(plan_by_index=True) as connection:
         return read_rows(connection, ListedLead, statement, **parameters)
 
 
@@ -227,7 +227,7 @@ def _is_among_owned(wanted: LeadFilter) -> bool:
 
 def find_lead(ledger: Ledger, lead_id: int) -> ListedLead | None:
     """One lead as the list has it."""
-    with ledger.transaction() as connection:
+    with ledger.statement() as connection:
         return read_row(connection, ListedLead, _ONE, lead=lead_id)
 
 
@@ -258,7 +258,7 @@ _COUNTS: Final = f"""
 def count_leads(ledger: Ledger, owners: tuple[str, ...] | None, now: datetime) -> LeadCounts:
     """The counts of the leads of ``owners``, of everybody without them. Of each owner at most ``MOST_COUNTED`` are
     looked at, in the order of the list."""
-    with ledger.transaction() as connection:
+    with ledger.statement() as connection:
         given = None if owners is None else list(owners)
         (row,) = read_rows(connection, LeadCounts, _COUNTS, owners=given, now=now, most=MOST_COUNTED)
     counted = (int(count or 0) for count in (row.all, row.due, row.overdue))  # nobody has one: no sum

@@ -237,7 +237,7 @@ def list_work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = 
             (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys, {OWNER} AS owner
         FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id
         WHERE w.closed_at IS NULL{conditions} ORDER BY w.due_at, w.id LIMIT :most"""
-    with ledger.transaction() as connection:
+    with ledger.statement() as connection:
         return read_rows(connection, OpenWorkItem, statement, most=limit, **parameters)
 
 

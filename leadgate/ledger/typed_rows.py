@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from sqlalchemy import Connection, CursorResult, text
+from sqlalchemy import Connection, CursorResult, TextClause, text
 
 from leadgate import vocabulary
 
@@ -37,16 +37,22 @@ def list_columns(row_type: type[DataclassInstance], table: str) -> str:
     return ", ".join(f"{table}.{name}" for name in list_fields(row_type))
 
 
+@lru_cache(maxsize=1_000)
+def read_statement(statement: str) -> TextClause:
+    """``statement`` with its parameters found, once for all of its uses."""
+    return text(statement)
+
+
 def read_rows(connection: Connection, row_type: type[_Row], statement: str, **parameters: object) -> list[_Row]:
     """The rows of ``statement``. Raises ``TypeError`` when its columns are not the fields of ``row_type``."""
-    result = connection.execute(text(statement), parameters)
+    result = connection.execute(read_statement(statement), parameters)
     make = _choose_maker(row_type, result)
     return [make(*row) for row in result]
 
 
 def read_row(connection: Connection, row_type: type[_Row], statement: str, **parameters: object) -> _Row | None:
     """The first row of ``statement``, if there is one. Raises as ``read_rows`` does."""
-    result = connection.execute(text(statement), parameters)
+    result = connection.execute(read_statement(statement), parameters)
     make, row = _choose_maker(row_type, result), result.first()
     return None if row is None else make(*row)
 

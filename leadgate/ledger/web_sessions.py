@@ -16,8 +16,9 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from leadgate.ledger.account_rows import COLUMNS, Account, read_accounts
+from leadgate.ledger.account_rows import COLUMNS, Account, build_account
 from leadgate.ledger.database import Ledger
+from leadgate.ledger.typed_rows import read_statement
 
 #: A session is over after so long without a request, and so long after it began.
 IDLE: Final = timedelta(hours=12)
@@ -39,25 +40,26 @@ def open_session(ledger: Ledger, account_id: int, now: datetime) -> str:
     return token
 
 
-def read_session(ledger: Ledger, token: str, now: datetime) -> Account | None:
-    """Whose session it is; None for one that is over or never was, and for an account that was disabled."""
-    with ledger.transaction() as connection:
-        found = read_accounts(
-            connection,
-            f"""
-            WITH session AS (
-                SELECT id_hash, account_id, last_seen_at FROM web_session WHERE id_hash = :id AND ended_at IS NULL
-                    AND last_seen_at > :idle_since AND created_at > :begun_since),
-            seen AS (UPDATE web_session w SET last_seen_at = :now FROM session
-                WHERE w.id_hash = session.id_hash AND session.last_seen_at <= :seen_before)
-            SELECT {COLUMNS} FROM account a JOIN session ON session.account_id = a.id WHERE a.disabled_at IS NULL""",
-            id=hash_token(token),
-            idle_since=now - IDLE,
-            begun_since=now - ABSOLUTE,
-            seen_before=now - SEEN_EVERY,
-            now=now,
-        )
-    return found[0] if found else None
+def read_session(ledger: Ledger, token: str, as_of: datetime | None = None) -> tuple[Account, datetime] | None:
+    """Whose session it is, and the ledger's time, or ``as_of``. None for a session that is over or never was, and for
+    an account that was disabled.
+
+    Every page asks this first, so it is one statement.
+    """
+    statement = f"""
+        WITH clock AS MATERIALIZED (SELECT coalesce(CAST(:as_of AS timestamptz), clock_timestamp()) AS now),
+        session AS (
+            SELECT s.id_hash, s.account_id, s.last_seen_at, clock.now FROM web_session s, clock
+            WHERE s.id_hash = :id AND s.ended_at IS NULL AND s.last_seen_at > clock.now - CAST(:idle AS interval)
+                AND s.created_at > clock.now - CAST(:absolute AS interval)),
+        seen AS (UPDATE web_session w SET last_seen_at = session.now FROM session
+            WHERE w.id_hash = session.id_hash AND session.last_seen_at <= session.now - CAST(:seen_every AS interval))
+        SELECT session.now, {COLUMNS} FROM account a JOIN session ON session.account_id = a.id
+        WHERE a.disabled_at IS NULL"""
+    limits = {"idle": IDLE, "absolute": ABSOLUTE, "seen_every": SEEN_EVERY}
+    with ledger.statement() as connection:
+        row = connection.execute(read_statement(statement), {"id": hash_token(token), "as_of": as_of, **limits}).first()
+    return None if row is None else (build_account(*row[1:]), row[0])
 
 
 def end_session(ledger: Ledger, token: str, now: datetime) -> None:

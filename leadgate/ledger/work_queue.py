@@ -54,7 +54,7 @@ def count_groups(ledger: Ledger, wanted: WorkItemFilter, now: datetime) -> list[
         SELECT w.reason, w.route, count(*) AS items, count(*) FILTER (WHERE w.due_at <= :now) AS overdue
         FROM work_item w WHERE w.closed_at IS NULL{conditions}
         GROUP BY w.reason, w.route ORDER BY items DESC, w.reason, w.route"""
-    with ledger.transaction() as connection:
+    with ledger.statement() as connection:
         return read_rows(connection, QueueGroup, statement, now=now, **parameters)
 
 
@@ -69,5 +69,5 @@ def read_ends(ledger: Ledger, ids: Sequence[int]) -> list[ItemEnd]:
             WHERE each.journey_id = w.journey_id AND each.work_item_id = w.id AND each.what <> 'undo'
             ORDER BY each.id DESC LIMIT 1) a ON true
         WHERE w.id = ANY(:ids) ORDER BY w.id"""
-    with ledger.transaction() as connection:
+    with ledger.statement() as connection:
         return read_rows(connection, ItemEnd, statement, ids=list(ids))

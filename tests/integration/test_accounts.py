@@ -241,7 +241,7 @@ def test_the_parameters_are_those_of_the_rfc(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_session_is_kept_by_the_hash_of_its_token(ledger: Ledger) -> None:
     account = add(ledger, password=None)
     token = open_session(ledger, account.id, NOW)
-    assert read_session(ledger, token, NOW) == account
+    assert read_session(ledger, token, NOW) == (account, NOW)
     assert kept(ledger, "id_hash", "web_session") == [hashlib.sha256(token.encode()).hexdigest()]
     for other in ("", token[:-1], str(kept(ledger, "id_hash", "web_session")[0]), "\x00", "\ud800"):
         assert read_session(ledger, other, NOW) is None
@@ -277,7 +277,7 @@ def test_sessions_end_when_somebody_signs_out_or_is_disabled_or_has_another_pass
     end_session(ledger, here, NOW)
     end_session(ledger, "no token", NOW)
     assert read_session(ledger, here, NOW) is None
-    assert read_session(ledger, there, NOW) == account
+    assert read_session(ledger, there, NOW) == (account, NOW)
     set_password(ledger, "kim", ANOTHER, by=ADMIN, now=NOW)
     assert read_session(ledger, there, NOW) is None
     again = open_session(ledger, account.id, NOW)
@@ -285,7 +285,7 @@ def test_sessions_end_when_somebody_signs_out_or_is_disabled_or_has_another_pass
     assert read_session(ledger, again, NOW) is None
     enable_account(ledger, "kim", by=ADMIN, now=NOW)
     assert read_session(ledger, again, NOW) is None
-    assert read_session(ledger, hers, NOW) == other
+    assert read_session(ledger, hers, NOW) == (other, NOW)
     assert end_sessions(ledger, other.id, NOW) == 1
     assert read_session(ledger, hers, NOW) is None
 
@@ -293,9 +293,9 @@ def test_sessions_end_when_somebody_signs_out_or_is_disabled_or_has_another_pass
 def test_roles_that_are_taken_away_are_gone_from_sessions_at_once(ledger: Ledger) -> None:
     token = open_session(ledger, add(ledger, "kim", Role.OPERATOR, Role.REP, password=None).id, NOW)
     set_roles(ledger, "kim", {Role.REP}, rep="ana", by=ADMIN, now=NOW)
-    account = read_session(ledger, token, NOW)
-    assert account is not None
-    assert (account.roles, account.rep) == ({Role.REP}, "ana")
+    found = read_session(ledger, token, NOW)
+    assert found is not None
+    assert (found[0].roles, found[0].rep) == ({Role.REP}, "ana")
 
 
 def test_old_sessions_are_forgotten_in_parts(ledger: Ledger) -> None:
@@ -304,7 +304,7 @@ def test_old_sessions_are_forgotten_in_parts(ledger: Ledger) -> None:
         open_session(ledger, account.id, NOW)
     last = open_session(ledger, account.id, NOW + MINUTE)
     assert [forget_old_sessions(ledger, NOW + ABSOLUTE, 2) for _ in range(3)] == [2, 1, 0]
-    assert read_session(ledger, last, NOW + MINUTE) == account
+    assert read_session(ledger, last, NOW + MINUTE) == (account, NOW + MINUTE)
 
 
 # --- links ------------------------------------------------------------------------------------------------

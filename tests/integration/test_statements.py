@@ -45,6 +45,7 @@ TAKES_STATEMENT = {
     "Read": 1,
     "fetch": 1,
     "read_accounts": 1,
+    "read_statement": 0,
 }
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 _EVERY_CONDITION = WorkItemFilter(

@@ -98,8 +98,9 @@ def test_roles_passwords_and_disabling_change_an_account(
     assert found is not None
     session = web_sessions.open_session(ledger, found.id, NOW)
     cli("user", "roles", "kim", "--role", "rep", "--role", "operator")
-    changed = web_sessions.read_session(ledger, session, NOW)
-    assert changed is not None
+    found_session = web_sessions.read_session(ledger, session, NOW)
+    assert found_session is not None
+    changed = found_session[0]
     assert (changed.roles, changed.rep) == ({Role.REP, Role.OPERATOR}, "ana")
     typed(f"{ANOTHER}\n", "user", "password", "kim")
     assert web_sessions.read_session(ledger, session, NOW) is None

@@ -105,3 +105,36 @@ def test_forgotten_figures_are_computed_again(kept: KeptFigures) -> None:
     found = kept.ask("a", lambda: "after", keep=10, patience=LONG)
     assert found is not None
     assert found.figures == "after"
+
+
+def test_nobody_waits_for_newer_figures_that_took_long_the_last_time(kept: KeptFigures, clock: Clock) -> None:
+    go_on = threading.Event()
+
+    def compute() -> str:
+        clock.now += 0.5
+        return "old"
+
+    kept.ask("a", compute, keep=2, patience=LONG)
+    clock.now = 100.0
+    found = kept.ask("a", lambda: go_on.wait(LONG) and "new", keep=2, patience=0.25)
+    go_on.set()
+    assert found is not None
+    assert (found.figures, found.renewing) == ("old", True)
+
+
+@pytest.mark.parametrize(("took", "lasts"), [(0.05, 2.0), (0.25, 5.0), (0.9, 10.0)])
+def test_figures_that_take_long_are_kept_for_longer_up_to_a_limit(
+    kept: KeptFigures, clock: Clock, took: float, lasts: float
+) -> None:
+    def compute() -> str:
+        clock.now += took
+        return "first"
+
+    kept.ask("a", compute, keep=2, patience=LONG)
+    shown = []
+    for now in (lasts - 0.01, lasts):
+        clock.now = now
+        found = kept.ask("a", lambda: "second", keep=2, patience=LONG)
+        assert found is not None
+        shown.append(found.figures)
+    assert shown == ["first", "second"]

@@ -39,7 +39,7 @@ def show_quality(
         raise HTTPException(404)
     promises = build_promises(counts, source or None) if counts else []
     leads, fields = build_fields(counts, source or None) if counts else ([], [])
-    with site.ledger.transaction() as connection:
+    with site.ledger.statement() as connection:
         breakers = list_breakers(connection)
     findings = list_findings(counts, breakers, site.playbook.breaker, source or None) if counts else []
     response = render(

@@ -63,7 +63,7 @@ class View:
         )
 
 
-def read_view(
+async def read_view(
     section: _Text = "",
     days: Annotated[int, Query(ge=1, le=3660)] = 30,
     since: _Text = "",
@@ -75,7 +75,7 @@ def read_view(
     return View(section, days, since.strip(), until.strip(), source.strip(), rep.strip(), zone.strip())
 
 
-def read_sent_view(
+async def read_sent_view(
     section: Annotated[str, Form(max_length=200)] = "",
     days: Annotated[int, Form(ge=1, le=3660)] = 30,
     since: Annotated[str, Form(max_length=200)] = "",
@@ -84,7 +84,7 @@ def read_sent_view(
     rep: Annotated[str, Form(max_length=200)] = "",
     zone: Annotated[str, Form(max_length=200)] = "",
 ) -> View:
-    return read_view(section, days, since, until, source, rep, zone)
+    return await read_view(section, days, since, until, source, rep, zone)
 
 
 @router.get("/reports")
