@@ -130,6 +130,15 @@ DEPLOYMENTS: Final = (
         ("leadgate", "by hand"),
     ),
     Deployment(
+        "build-data-docs",
+        "data-docs",
+        "flows.data_docs.data_docs",
+        "Builds Great Expectations' Data Docs of the gates' suites and latest validations, which the console shows; "
+        "`leadgate quality docs` does the same.",
+        ("leadgate", "data docs"),
+        every=timedelta(hours=1),
+    ),
+    Deployment(
         "housekeeping",
         "housekeeping",
         "flows.housekeeping.housekeeping",

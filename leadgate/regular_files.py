@@ -9,12 +9,17 @@ before it is opened, opened without waiting, and looked at again through the des
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Final, TextIO
+
+#: Errors of a path that leads to nothing, or over a symbolic link that must not be followed.
+_NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 
 
 class UnusableFile(OSError):  # noqa: N818 - a kind of OSError, told by its ``strerror`` as the others are
@@ -52,6 +57,32 @@ def open_text_below(folder: Path, name: str, *, max_bytes: int) -> TextIO:
         file.close()
         raise
     return io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+
+
+def read_below_without_links(folder: Path, steps: Sequence[str], *, max_bytes: int) -> bytes | None:
+    """The content of the file that ``steps`` lead to from ``folder``, each the name of a folder but the last.
+
+    None for anything but a regular file of at most ``max_bytes``, and where a step is a symbolic link: each one is
+    opened below the one before, so nobody can exchange a folder meanwhile. Raises ``OSError`` for other faults.
+    """
+    with contextlib.ExitStack() as opened:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, descriptor)
+            for number, step in enumerate(steps, start=1):
+                kind = os.O_DIRECTORY if number < len(steps) else os.O_NONBLOCK | os.O_NOCTTY
+                descriptor = os.open(step, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | kind, dir_fd=descriptor)
+                opened.callback(os.close, descriptor)
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            raise
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
+            return None
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(max_bytes + 1)
+        return content if len(content) <= max_bytes else None
 
 
 def require_size(file: BinaryIO, path: Path, max_bytes: int) -> None:

@@ -160,6 +160,16 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
         },
     ),
+    "quality": Group(
+        "Build the pages about what gates found.",
+        {
+            "docs": Entry(
+                "console.cli.quality",
+                "Build Great Expectations' Data Docs now: suites and latest validations, as counts. The console shows "
+                "them.",
+            )
+        },
+    ),
     "secret": Group(
         "Make secrets for sources that post.",
         {

@@ -27,6 +27,7 @@ from console.web.open_id_provider import OpenIdProvider
 from console.web.pages import (
     accounts,
     away,
+    data_docs,
     home,
     lead,
     lead_actions,
@@ -55,6 +56,7 @@ _PAGES: Final = (
     operations.router,
     playbook.router,
     quality.router,
+    data_docs.router,
     queue.router,
     my_leads.router,
     away.router,

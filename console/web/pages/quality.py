@@ -16,6 +16,7 @@ from console.web.rendering import reload_until_there, render
 from console.web.site import TheSite
 from console.web.visitors import SignedIn
 from leadgate import actors
+from leadgate.data_docs_folder import find_build
 from leadgate.ledger.breakers import list_breakers
 from leadgate.ledger.quality_figures import WEEKS
 from leadgate.permissions import Permission
@@ -48,6 +49,7 @@ def show_quality(
         broke=sorted((each for each in promises if each.broken or each.open), key=lambda each: -each.broken),
         gates=[(gate, [each for each in promises if each.gate == gate]) for gate in GateName],
         leads=leads, fields=fields, findings=findings[:_MOST],
+        data_docs=find_build(site.settings.home),
         weeks=[f"{number} w ago" if number else "7 days" for number in reversed(range(WEEKS))],
     )  # fmt: skip
     return reload_until_there(response, counts)

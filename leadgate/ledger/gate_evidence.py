@@ -1,0 +1,44 @@
+"""What gates found lately, batch by batch: how many rows were checked and failed, and by which playbook.
+
+Belongs here: reading the table ``gate_result``. Does not belong here: writing it (``gates``), or counting by source and
+week (``quality_figures``). No row has a value of a lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from leadgate.json_columns import CheckedPromise
+from leadgate.ledger.typed_rows import read_rows
+from leadgate.vocabulary import GateName
+
+
+@dataclass(frozen=True, slots=True)
+class GateEvidence:
+    """What the gate ``gate`` found in a batch. ``held`` and ``warned``: journeys that it held, and let pass warned."""
+
+    id: int
+    batch_id: int
+    gate: str
+    rows: int
+    held: int
+    warned: int
+    evidence: list[CheckedPromise]
+    at: datetime
+    playbook_hash: str
+
+
+def list_latest_evidence(connection: Connection, gates: Sequence[GateName], most: int) -> list[GateEvidence]:
+    """Of each gate, the latest ``most`` batches in which it had rows, the newest first."""
+    statement = """
+        SELECT r.id, r.batch_id, r.gate, r.rows, r.held, r.warned, r.evidence, r.at, b.playbook_hash
+        FROM unnest(CAST(:gates AS text[])) WITH ORDINALITY AS wanted(gate, place)
+        CROSS JOIN LATERAL (
+            SELECT * FROM gate_result WHERE gate = wanted.gate AND rows > 0 ORDER BY id DESC LIMIT :most) r
+        JOIN batch b ON b.id = r.batch_id
+        ORDER BY wanted.place, r.id DESC"""
+    return read_rows(connection, GateEvidence, statement, gates=[gate.value for gate in gates], most=most)
