@@ -12,6 +12,7 @@ front of every such sign, at the beginning of a value and after anything that co
 from __future__ import annotations
 
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -29,8 +30,14 @@ _SIGN, _UNSEEN, _TEXT = "sign", "unseen", "text"
 
 def write(path: Path, lines: Iterable[Iterable[object]]) -> None:
     """Write ``lines`` as CSV in UTF-8 with a byte order mark, without which a spreadsheet guesses the encoding."""
-    with path.open("w", encoding="utf-8-sig", newline="", errors="backslashreplace") as stream:
-        csv.writer(stream).writerows(map(guard_cell, line) for line in lines)
+    path.write_bytes(encode(lines))
+
+
+def encode(lines: Iterable[Iterable[object]]) -> bytes:
+    """``lines`` as ``write`` writes them to a file."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream).writerows(map(guard_cell, line) for line in lines)
+    return stream.getvalue().encode("utf-8-sig", errors="backslashreplace")
 
 
 def guard_cell(value: object) -> object:

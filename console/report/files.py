@@ -34,11 +34,12 @@ def write(sections: Sequence[Section], folder: Path) -> list[Path]:
     for section in sections:
         for table in section.tables:
             files.append(folder / f"{section.key}_{table.key}.csv")
-            spreadsheet.write(files[-1], _list_lines(table))
+            spreadsheet.write(files[-1], list_lines(table))
     return files
 
 
-def _list_lines(table: Table) -> Iterator[list[object]]:
+def list_lines(table: Table) -> Iterator[list[object]]:
+    """The lines of a table's file, the names of its columns first."""
     yield [name for column in table.columns for name in _list_names(column)]
     for row in table.rows:
         yield [each for column in table.columns for each in _list_values(column, row[column.key])]

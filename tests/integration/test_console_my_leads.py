@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import timedelta
 from typing import Any
 
@@ -316,3 +318,32 @@ def test_a_note_is_kept_by_the_command_too_and_the_story_and_the_page_tell_it(
     assert "ask for Jo" in console.sign_in_rep("ana").get(f"/leads/{lead}").words
     assert cli("note", lead, "--words", " ", code=2).stderr
     assert owned.find_broken() == []
+
+
+def read_csv(page: Page) -> list[dict[str, str]]:
+    assert page.headers["content-type"].startswith("text/csv")
+    return list(csv.DictReader(io.StringIO(page.text.removeprefix("\ufeff"))))
+
+
+def test_a_list_is_a_file_that_has_what_its_page_has(owned: Harness, console: ConsoleSite) -> None:
+    ana = console.sign_in_rep("ana")
+    (mine,) = find_owned(owned, "ana")
+    (link,) = ana.get("/leads/mine").tree.xpath("//a[starts-with(@href, '/leads.csv')]/@href")
+    assert [row["lead_id"] for row in read_csv(ana.get(link))] == [str(mine)]
+    rows = read_csv(ana.get("/leads.csv"))
+    assert {row["lead_id"] for row in rows} == {"1", "2", "3", "4"}
+    for row in rows:
+        assert ("Number" in row["name"]) is (row["lead_id"] == str(mine))
+        assert (f"lead{row['lead_id']}@" in row["email"]) is (row["lead_id"] == str(mine))
+    assert read_csv(ana.get("/leads.csv", search="alex", rep="bob")) == []
+    assert console.sign_in("adam", Role.ADMIN).get("/leads.csv").status == 403
+    assert console.sign_in("rhea", Role.REVIEWER).get("/leads.csv", mine="true").status == 403
+    assert ana.get("/leads.csv", due="soon").status == 400
+
+
+def test_no_cell_of_the_file_is_a_formula(hostile: Harness, console: ConsoleSite) -> None:
+    with hostile.ledger.transaction() as connection:
+        connection.execute(text("UPDATE lead SET company = '=HYPERLINK(1)'"))
+    (row,) = read_csv(console.sign_in("olga", Role.OPERATOR).get("/leads.csv"))
+    assert row["company"] == "'=HYPERLINK(1)"
+    assert row["phone"].startswith("'+49")

@@ -165,3 +165,18 @@ def test_hostile_names_are_shown_harmless(worked: Harness, mia: Browser) -> None
         assert page.status == 200
         assert "\u202e" not in page.text
         assert page.tree.xpath("//main//script") == []
+
+
+def test_each_table_of_a_view_is_a_file(mia: Browser, console: ConsoleSite) -> None:
+    page = look(mia, section="load", days=7)
+    links = page.tree.xpath("//p[@class='file']/a/@href")
+    assert "/reports.csv?section=load&days=7&table=reps" in links
+    for link in links:
+        answer = mia.get(link)
+        assert answer.headers["content-type"].startswith("text/csv"), link
+        assert "attachment" in answer.headers["content-disposition"], link
+    lines = mia.get("/reports.csv", section="load", table="reps").text.splitlines()
+    assert {line.split(",")[0] for line in lines} == {"\ufeffrep", "ana", "bob", "cyn"}
+    assert mia.get("/reports.csv", section="load", table="nothing").status == 404
+    assert 400 <= mia.get("/reports.csv", section="nothing", table="reps").status < 500
+    assert console.sign_in_rep("ana").get("/reports.csv", section="load", table="reps").status == 403

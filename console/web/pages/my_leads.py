@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from console.listed_leads import describe_standing, list_reasons, mask_lead
 from console.web.contacts import build_contact_link
+from console.web.downloads import answer_csv
 from console.web.rendering import build_address, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
@@ -28,6 +29,11 @@ from leadgate.vocabulary import ActionKind, JourneyStatus
 
 router = APIRouter()
 _ROWS: Final = 50
+_MOST_EXPORTED: Final = 5_000
+_EXPORTED: Final = (
+    "lead_id", "name", "job_title", "company", "email", "phone", "grade", "score", "source", "owner", "assigned_at",
+    "due_at", "accepted_at", "touched_at", "waits_until",
+)  # fmt: skip
 _Text = Annotated[str, Query(max_length=200)]
 _PLACE: Final = re.compile(r"([0-2])_([0-9T:.+-]{0,40})_([0-9]{1,18})")
 
@@ -54,13 +60,7 @@ class Row:
 @router.get("/leads/mine")
 def show_my_leads(request: Request, site: TheSite, visitor: SignedIn, due: _Text = "", after: _Text = "") -> Response:
     """The leads of the rep who is signed in; of a manager who is no rep, those of their team."""
-    actor = visitor.actor
-    if find_scope(actor, Permission.DECIDE_LEADS) is Scope.NO:
-        require(actor, Permission.DECIDE_LEADS)
-    owners = (actor.rep,) if actor.rep is not None else tuple(sorted(actor.reps))
-    if not owners:
-        raise ActorError("your account is no rep and no manager of the playbook; an admin says who you are there")
-    wanted = LeadFilter(owners, _read_due(due))
+    wanted = LeadFilter(_list_own_reps(visitor), _read_due(due))
     return _show(request, site, visitor, wanted, after, mine=True, query={"search": "", "rep": "", "due": due})
 
 
@@ -75,15 +75,50 @@ def show_leads(
     after: _Text = "",
 ) -> Response:
     """All leads that have an owner, or those that a search finds among the leads that the visitor may read."""
+    wanted, query = _read_filter(visitor, search, rep, due)
+    return _show(request, site, visitor, wanted, after, mine=False, query=query)
+
+
+@router.get("/leads.csv")
+def export_leads(
+    site: TheSite,
+    visitor: SignedIn,
+    search: _Text = "",
+    rep: _Text = "",
+    due: _Text = "",
+    mine: bool = False,
+) -> Response:
+    """The leads of a list as a file, without pages: as the visitor may see them there."""
+    if mine:
+        wanted = LeadFilter(_list_own_reps(visitor), _read_due(due))
+    else:
+        wanted, _ = _read_filter(visitor, search, rep, due)
+    found = lead_list.list_leads(site.ledger, wanted, visitor.now, _MOST_EXPORTED)
+    rows = (_build_row(visitor, lead) for lead in found)
+    lines = ([getattr(row.lead, name) for name in _EXPORTED] + [row.standing] for row in rows)
+    return answer_csv("leads", [[*_EXPORTED, "stands"], *lines])
+
+
+def _list_own_reps(visitor: Visitor) -> tuple[str, ...]:
+    """Whose leads are the visitor's. Raises ``ActorError``."""
+    actor = visitor.actor
+    if find_scope(actor, Permission.DECIDE_LEADS) is Scope.NO:
+        require(actor, Permission.DECIDE_LEADS)
+    owners = (actor.rep,) if actor.rep is not None else tuple(sorted(actor.reps))
+    if not owners:
+        raise ActorError("your account is no rep and no manager of the playbook; an admin says who you are there")
+    return owners
+
+
+def _read_filter(visitor: Visitor, search: str, rep: str, due: str) -> tuple[LeadFilter, dict[str, str]]:
+    """The filter of the address, as far as the visitor may have it, and the query of its links."""
     require(visitor.actor, Permission.SEE_LEADS)
     words, rep = " ".join(search.replace("\x00", " ").split()), rep.replace("\x00", "").strip()
     owners: tuple[str, ...] | None = (rep,) if rep else None
     if words and find_scope(visitor.actor, Permission.READ_LEADS) is not Scope.ALL:
         # a search among values that are masked would tell them, letter by letter
         owners = tuple(sorted(visitor.actor.reps if owners is None else visitor.actor.reps & {*owners}))
-    wanted = LeadFilter(owners, _read_due(due), words or None)
-    query = {"search": words, "rep": rep, "due": due}
-    return _show(request, site, visitor, wanted, after, mine=False, query=query)
+    return LeadFilter(owners, _read_due(due), words or None), {"search": words, "rep": rep, "due": due}
 
 
 def _show(
@@ -120,6 +155,7 @@ def _show(
         more=more,
         first=build_address(path, **query) if after else None,
         here=build_address(path, **query, after=after),
+        export=build_address("/leads.csv", **query, mine=mine and "true"),
         reps=sorted(reps, key=lambda each: each[1]),
         limited=not mine and find_scope(visitor.actor, Permission.READ_LEADS) is not Scope.ALL,
     )

@@ -14,14 +14,17 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from console.report.files import list_lines
 from console.report.page import group_cards
 from console.report.reading import Report, read_report
 from console.report.request import Options, choose_sections, compute_period, describe_request
 from console.report.tables import Column, Section, Table
 from console.report.zones import choose_zone
 from console.screen import CommandError
+from console.web.downloads import answer_csv
 from console.web.rendering import build_address, reload_until_there, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
@@ -32,6 +35,7 @@ from leadgate.permissions import Permission
 
 router = APIRouter()
 _LAST: Final = 300.0  # seconds for which the figures of a view are kept
+_PATIENCE: Final = 10.0  # seconds for which a file waits for figures that are not there yet
 _YOUNG: Final = 10.0  # seconds: younger figures are not computed again because somebody asks for it
 PERIODS: Final = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
 _TITLES: Final = {
@@ -54,13 +58,12 @@ class View:
     rep: str = ""
     zone: str = ""
 
-    def build_address(self, **changes: Any) -> str:
-        """The address of this view; it is what people save and send to one another."""
+    def build_address(self, path: str = "/reports", *, table: str = "", **changes: Any) -> str:
+        """The address of this view; it is what people save and send to one another. ``table``: of one table's file."""
         view = replace(self, **changes)
         default = View()
-        return build_address(
-            "/reports", **{name: value for name, value in vars(view).items() if value != getattr(default, name)}
-        )
+        given = {name: value for name, value in vars(view).items() if value != getattr(default, name)}
+        return build_address(path, **given, table=table)
 
 
 async def read_view(
@@ -104,11 +107,32 @@ def show_report(
         request, "reports.html", visitor=visitor, view=view, report=report, section=section, chosen=chosen,
         tabs=[(name, _TITLES[name], view.build_address(section=name)) for name in sections],
         tiles=_list_tiles(shown, section, view), groups=list(group_cards(section.tables)) if section else [],
-        link=_build_links(view), about="" if report is None else describe_request(report.asked, whose, site.playbook),
+        link=_build_links(view),
+        export=lambda table: view.build_address("/reports.csv", section=chosen, table=table.key),
+        about="" if report is None else describe_request(report.asked, whose, site.playbook),
         periods=PERIODS, sources=_list_sources(site, view), reps=_list_reps(site, view), asked=asked,
         last_day=_last_day(asked), address_of_view=view.build_address(), renewing=kept is not None and kept.renewing,
     )  # fmt: skip
     return reload_until_there(response, report)
+
+
+@router.get("/reports.csv")
+def export_table(
+    site: TheSite, visitor: SignedIn, view: Annotated[View, Depends(read_view)], table: _Text = ""
+) -> Response:
+    """A table of a view as a file; the page instead while its figures are being computed."""
+    actors.require(visitor.actor, Permission.READ_REPORTS)
+    options = _read_options(view, site)
+    sections = choose_sections(replace(options, sections=()))
+    chosen = _choose_section(view, sections)
+    asked, _ = _read_asked(options, site, visitor)
+    kept = site.figures.ask(_build_key(asked), lambda: _compute(site, asked, sections), _LAST, _PATIENCE)
+    if kept is None:
+        return RedirectResponse(view.build_address(), 303)
+    tables = {each.key: each for section in kept.figures.sections if section.key == chosen for each in section.tables}
+    if table not in tables:
+        raise HTTPException(404)
+    return answer_csv(f"{chosen}_{table}", list_lines(tables[table]))
 
 
 @router.post("/reports/refresh")

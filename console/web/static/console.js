@@ -16,6 +16,8 @@
 //   data-form       on the form of a page that a dialog shows; data-close in it: the dialog closes
 //   data-topics     on main: the changes that the page is about
 //   data-keep       on a checkbox: it stops no update while it is checked
+//   data-jump       on a button: the jump menu is shown
+//   data-then="t"   on a link that calls or writes to somebody, in a row or anywhere: what that key does comes next
 "use strict";
 
 const EDITABLE = "input, textarea, select";
@@ -23,6 +25,7 @@ const FIRST = "input:not([type=hidden], details *), textarea, select, button";
 let refreshing = null;
 let lastRow = null; // the row that was chosen last, and its place: rows go while one works on them
 let again = false;
+let suggested = ""; // the value of the button that a dialog begins with
 
 function parse(text) {
   return new DOMParser().parseFromString(text, "text/html");
@@ -135,7 +138,8 @@ async function openDialog(link) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => { dialog.remove(); if (document.activeElement === document.body && lastRow) chooseAgain(); if (again) refresh(); });
   dialog.showModal();
-  dialog.querySelector(FIRST)?.focus();
+  (suggested && dialog.querySelector(`button[value="${suggested}"]`) || dialog.querySelector(FIRST))?.focus();
+  suggested = "";
 }
 
 function move(by) {
@@ -146,8 +150,16 @@ function move(by) {
   row?.scrollIntoView({ block: "nearest" });
 }
 
+// What a key does: in the row, else on the page, else everywhere.
+function findKey(pressed, row) {
+  const key = `[data-key="${CSS.escape(pressed)}"]`;
+  return row?.querySelector(key) || document.querySelector(`main ${key}:not([data-row] *)`) || document.querySelector(`.top ${key}`);
+}
+
 function press(event) {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("[data-sends]")) { event.target.form.requestSubmit(); return; }
+  if (event.key === "k" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); openJump(); return; }
+  if (document.querySelector("dialog#jump[open]")) { pressInJump(event); return; }
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(EDITABLE)) return;
   const dialog = document.querySelector("dialog[open]");
   if (dialog) {
@@ -158,11 +170,58 @@ function press(event) {
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
   if (event.key === "j") { move(1); return; }
   if (event.key === "k") { move(-1); return; }
-  if (event.key === "?") { document.getElementById("keys")?.showModal(); return; }
-  const row = document.activeElement?.closest("[data-row]");
-  const key = CSS.escape(event.key);
-  const target = row?.querySelector(`[data-key="${key}"]`) || document.querySelector(`[data-key="${key}"]:not([data-row] *)`);
+  if (event.key === "?") { const keys = document.getElementById("keys"); if (keys) keys.showModal(); else openJump(); return; }
+  const target = findKey(event.key, document.activeElement?.closest("[data-row]"));
   if (target) { event.preventDefault(); if (target.matches(EDITABLE) && target.type !== "checkbox") target.focus(); else target.click(); }
+}
+
+// The jump menu: what the keys of the chosen row and of this page do, and the pages. Typing narrows it; Enter takes the
+// first of what is left, or finds leads by these words.
+function nameTarget(target) {
+  const words = target.getAttribute("aria-label") || [...target.childNodes].filter((node) => node.nodeName !== "KBD").map((node) => node.textContent).join("");
+  return words.trim().replace(/\s+/g, " ").replace(/ …$/, "");
+}
+
+function openJump() {
+  const dialog = document.getElementById("jump");
+  if (!dialog || document.querySelector("dialog[open]")) return;
+  const row = document.activeElement?.closest("[data-row]") || (lastRow && document.getElementById(lastRow.id));
+  const inRow = row ? [...row.querySelectorAll("[data-key]")].filter((each) => each.dataset.key !== "Enter") : [];
+  const ofPage = document.querySelectorAll("main [data-key]:not([data-row] *, [data-key=Enter])");
+  const targets = [...inRow, ...ofPage, ...document.querySelectorAll("#pages a, .who a")];
+  const list = dialog.querySelector("ul");
+  list.replaceChildren(...targets.filter((each) => nameTarget(each)).map((target) => {
+    const item = document.createElement("li"), button = document.createElement("button");
+    button.append(nameTarget(target));
+    if (inRow.includes(target)) button.append(Object.assign(document.createElement("span"), { className: "soft small clip", textContent: row.querySelector("th, td a")?.textContent.trim().slice(0, 60) || "" }));
+    if (target.dataset.key) button.append(Object.assign(document.createElement("kbd"), { textContent: target.dataset.key }));
+    button.addEventListener("click", () => {
+      dialog.close();
+      if (target.matches(EDITABLE) && target.type !== "checkbox") target.focus(); else target.click();
+    });
+    item.append(button);
+    return item;
+  }));
+  const input = dialog.querySelector("input");
+  input.value = "";
+  dialog.showModal();
+  input.focus();
+}
+
+function listJumps() {
+  return [...document.querySelectorAll("#jump li:not([hidden]) button")];
+}
+
+function narrowJump(input) {
+  const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const item of document.querySelectorAll("#jump li")) item.hidden = !words.every((word) => item.textContent.toLowerCase().includes(word));
+}
+
+function pressInJump(event) {
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  event.preventDefault();
+  const jumps = listJumps(), at = jumps.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+  (at < 0 ? document.querySelector("#jump input") : jumps[Math.min(at, jumps.length - 1)])?.focus();
 }
 
 const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
@@ -211,6 +270,20 @@ document.addEventListener("click", (event) => {
   if (link && !event.ctrlKey && !event.metaKey) { event.preventDefault(); openDialog(link); return; }
   if (event.target.closest("[data-close]")) { event.preventDefault(); event.target.closest("dialog")?.close(); }
 });
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-jump]")) openJump();
+  const link = event.target.closest("a[data-then]");
+  if (!link) return;
+  suggested = link.protocol === "mailto:" ? "email" : "call";
+  findKey(link.dataset.then, link.closest("[data-row]"))?.click();
+});
+document.addEventListener("input", (event) => { if (event.target.matches("#jump input")) narrowJump(event.target); });
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("#jump form")) return;
+  const first = event.target.elements.search.value.trim() ? listJumps()[0] : null;
+  if (first || "noSearch" in event.target.dataset || !event.target.elements.search.value.trim()) event.preventDefault();
+  first?.click();
+});
 document.addEventListener("focusin", (event) => { if (event.target.matches("[data-copies]")) event.target.select(); });
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-checks]")) for (const box of document.getElementsByName(event.target.dataset.checks)) box.checked = event.target.checked; 
@@ -225,6 +298,7 @@ document.addEventListener("focusin", (event) => {
   if (row) lastRow = { id: row.id, place: [...document.querySelectorAll("[data-row]")].indexOf(row) };
 });
 document.addEventListener("keydown", press);
+for (const each of document.querySelectorAll("[data-jump]")) each.hidden = false; // without a script it would do nothing
 start();
 listen();
 setInterval(tick, 15000);
