@@ -23,7 +23,8 @@ from leadgate.values.domains import find_domain_owner, find_website_host
 from leadgate.values.figures import read_integer, read_number
 from leadgate.values.moments import read_date, read_moment
 from leadgate.values.names import capitalise_name, find_rest_of_name, split_name
-from leadgate.values.phones import Phone, read_phone
+from leadgate.values.phone_countries import list_likely_countries
+from leadgate.values.phones import guess_phone, read_phone
 from leadgate.values.spam import find_spam_reason
 from leadgate.values.text import as_text, clean_line, clean_lines, is_no_value
 
@@ -58,6 +59,9 @@ _OF_AN_ADDRESS: Final = {
 
 #: Countries that write the month before the day.
 _MONTH_FIRST: Final = frozenset({"US"})
+
+#: The attribute that says by which country a phone was read where nobody named one.
+GUESSED_PHONE_COUNTRY: Final = "phone_country_guessed"
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
@@ -173,16 +177,17 @@ class _Batch:
                 self._set_problem(row, "email", address.problem, address.proposal)
 
     def read_phones(self) -> None:
+        """By the country of the lead or its source; else by those that may be its own, and then it is marked so."""
         texts = self._text["phone"]
-        fallback = self._playbook.validation.default_country
         regions = [
-            (None if self._problems["country_problem"][row] else country)
-            or self._source[row].default_country
-            or fallback
+            (None if self._problems["country_problem"][row] else country) or self._source[row].default_country
             for row, country in enumerate(self._text["country"])
         ]
-        keys = [None if text is None else (text, region) for text, region in zip(texts, regions, strict=True)]
-        read: dict[tuple[str, str], Phone] = _read_distinct(keys, lambda key: read_phone(*key))
+        keys = [
+            None if text is None else (text, region, () if region else self._list_likely_countries(row))
+            for row, (text, region) in enumerate(zip(texts, regions, strict=True))
+        ]
+        read = _read_distinct(keys, lambda key: read_phone(*key[:2]) if key[1] else guess_phone(key[0], key[2]))
         for row, key in enumerate(keys):
             if key is None:
                 continue
@@ -193,6 +198,15 @@ class _Batch:
                 texts[row] = phone.number
             if phone.extension:
                 self._keep(row, "phone_extension", phone.extension)
+            if key[0] != phone.number:  # else an earlier pass has read it
+                self._keep(row, GUESSED_PHONE_COUNTRY, phone.guessed)
+
+    def _list_likely_countries(self, row: int) -> tuple[str, ...]:
+        found = list_likely_countries(
+            self._validated["email_domain"][row], self._text["language"][row], self._text["company"][row]
+        )
+        default = self._playbook.validation.default_country
+        return found if default in found else (*found, default)
 
     def read_names(self) -> None:
         for name in _NAMES:

@@ -1,13 +1,15 @@
 """Phone numbers to E.164, through Google's numbering plans (``phonenumbers``).
 
-Belongs here: how people and CRMs write numbers. Does not belong here: whether anybody answers. A number is
-judged by its length for its country (possible), not by whether its block is in use (valid): plans change
-faster than releases, and a lead must not be held for a new prefix.
+Belongs here: how people and CRMs write numbers. Does not belong here: whether anybody answers, and which country a
+lead may be from (``phone_countries``). Where the country is known, a number is judged by its length for the country
+(possible), not by whether its block is in use (valid): plans change faster than releases, and a lead must not be held
+for a new prefix. Where the country is a guess, only a valid number speaks for the guess.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -31,18 +33,26 @@ _DECIMAL: Final = re.compile(r"(\+?\d{6,15})\.0")
 _PLAIN: Final = re.compile(r"\+?[\d ().-]{6,}", re.ASCII)
 _NOT_DIGITS: Final = str.maketrans("", "", "+ ().-")
 
+#: The kinds of numbers that a valid number is one of, by the library's names.
+_KINDS: Final = (
+    "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan",
+    "voicemail",
+)  # fmt: skip
+
 _TOO_SHORT: Final = "too short for a phone number"
 _TOO_LONG: Final = "too long for a phone number"
 _NOT_ONE: Final = "not a phone number"
 
 
 class Phone(NamedTuple):
-    """``number`` is E.164, or ``None`` with a ``problem`` and perhaps a ``proposal``."""
+    """``number`` is E.164, or ``None`` with a ``problem`` and perhaps a ``proposal``. ``guessed`` is the country that it
+    was read by, where nobody said which."""
 
     number: str | None
     problem: str | None = None
     proposal: str | None = None
     extension: str | None = None
+    guessed: str | None = None
 
 
 def read_phone(text: str, region: str | None) -> Phone:
@@ -50,8 +60,8 @@ def read_phone(text: str, region: str | None) -> Phone:
 
     >>> [read_phone(t, "FR").number for t in ("06 12 34 56 78", "p:0612345678", "0033612345678", "33612345678")]
     ['+33612345678', '+33612345678', '+33612345678', '+33612345678']
-    >>> read_phone("(212) 555-1234 ext. 7", "US")
-    Phone(number='+12125551234', problem=None, proposal=None, extension='7')
+    >>> read_phone("(212) 555-1234 ext. 7", "US")[:4]
+    ('+12125551234', None, None, '7')
     >>> read_phone("call me", "US").problem, read_phone("12345", "FR").problem
     ('not a phone number', 'too short for a phone number in FR')
     """
@@ -78,16 +88,20 @@ def _read(text: str, region: str | None) -> Phone:
         return Phone(quick)
     if _SHORTENED.fullmatch(text):
         return Phone(None, "a spreadsheet has shortened this number; it has to be entered again")
-    digits = "".join(char for char in text if char.isdecimal())
+    digits = "".join(_list_digits(text))
     if text[:2] == "00":
         # the way abroad from most countries, though not from all: where it is not, no number starts with it
         international = _parse_number("+" + text[2:], None)
         if isinstance(international, PhoneNumber):
             return _stabilise(international)
     national = _parse_number(text, region)
-    if len(digits) >= 11 and digits[0] != "0" and not _has_plus(text) and not _is_valid(national):
+    if len(digits) >= 11 and digits[0] != "0" and not _has_plus(text):
         international = _parse_number("+" + digits, None)
-        if _is_valid(international) or (isinstance(national, str) and isinstance(international, PhoneNumber)):
+        if _is_valid(national):
+            # of a plan with long numbers both readings are valid: "4917612345678" has Germany's code once, not twice
+            if _begins_with_code(digits, region) and _is_valid(international):
+                national = international
+        elif _is_valid(international) or (isinstance(national, str) and isinstance(international, PhoneNumber)):
             national = international
     return Phone(None, national) if isinstance(national, str) else _stabilise(national)
 
@@ -214,6 +228,89 @@ def _find_national_prefix(number: PhoneNumber) -> str | None:
 
 def _is_valid(number: PhoneNumber | str) -> bool:
     return not isinstance(number, str) and bool(phonenumbers.is_valid_number(number))
+
+
+def _begins_with_code(digits: str, region: str | None) -> bool:
+    """Whether ``digits`` begin with the region's country code, where national numbers would begin with a zero."""
+    metadata = PhoneMetadata.metadata_for_region(region) if region else None
+    return metadata is not None and metadata.national_prefix == "0" and digits.startswith(str(metadata.country_code))
+
+
+def guess_phone(text: str, regions: Sequence[str]) -> Phone:
+    """The number ``text`` writes, where nobody said from which country; ``guessed`` is the country that was tried.
+
+    ``regions`` are tried in their order, those first in which numbers are written as ``text`` is. A number without a
+    country code has to be valid in one of them: a guess that is only possible would be invented.
+
+    >>> guess_phone("06 12 34 56 78", ["FR", "US"])[::4], guess_phone("(212) 555-1234", ["DE", "US"])[::4]
+    (('+33612345678', 'FR'), ('+12125551234', 'US'))
+    >>> guess_phone("06 12 34 56 78", ["US"]).problem
+    'no country code, and not a number of US; the country of the lead is not known'
+    """
+    if is_international(text):
+        return read_phone(text, None)
+    readings = {region: read_phone(text, region) for region in regions}
+    valid = [
+        found._replace(guessed=country)
+        for region, found in readings.items()
+        if found.number is not None and (country := find_country(found.number, region)) is not None
+    ]
+    if valid:
+        nationally = (found for found in valid if len(valid) > 1 and _is_written_nationally(text, found))
+        return next(nationally, valid[0])
+    unread = [found for found in readings.values() if found.number is None]
+    if unread and len(unread) == len(readings):
+        return unread[-1]
+    tried = " or ".join(regions)
+    return Phone(None, f"no country code, and not a number of {tried}; the country of the lead is not known")
+
+
+def is_international(text: str) -> bool:
+    """Whether a number begins with the way abroad: no country has to be known to read it."""
+    text = _LABEL.sub("", text.strip(), count=1)
+    return _has_plus(text) or text[:2] == "00"
+
+
+def find_country(number: str, region: str) -> str | None:
+    """The country of a valid number in E.164, where several share a country code; None where it is not valid.
+
+    ``region`` is the answer for numbers of no country (freephone). A property test holds this to ``phonenumbers``,
+    which takes twenty times as long.
+    """
+    code = next((number[1:end] for end in (2, 3, 4) if number[1:end].isdecimal() and _list_valid(number[1:end])), "")
+    national = number[1 + len(code) :]
+    for country, leading, valid in _list_valid(code):
+        if leading.match(national) if leading is not None else valid.fullmatch(national):
+            return (region if country == "001" else country) if valid.fullmatch(national) else None
+    return None
+
+
+@cache
+def _list_valid(code: str) -> tuple[tuple[str, re.Pattern[str] | None, re.Pattern[str]], ...]:
+    """The countries of a country code, in the order in which the library looks at them: the first digits of those that
+    have numbers of their own within it, and all their valid numbers."""
+    found = []
+    countries = phonenumbers.region_codes_for_country_code(int(code)) if code and code[0] != "0" else ()
+    for country in countries:
+        metadata = PhoneMetadata.metadata_for_region_or_calling_code(int(code), country)
+        if metadata is None:
+            continue
+        kinds = [getattr(metadata, kind) for kind in _KINDS]
+        patterns = [kind.national_number_pattern for kind in kinds if kind is not None and kind.national_number_pattern]
+        leading = metadata.leading_digits if len(countries) > 1 else None
+        found.append((country, re.compile(leading) if leading else None, re.compile("|".join(patterns))))
+    return tuple(found)
+
+
+def _is_written_nationally(text: str, found: Phone) -> bool:
+    """Whether ``text`` has the digits with which the number is written within its country, its leading zero too."""
+    number = phonenumbers.parse(found.number or "", None)
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return _list_digits(text) == _list_digits(written)
+
+
+def _list_digits(text: str) -> list[str]:
+    return [char for char in text if char.isdecimal()]
 
 
 def _has_plus(text: str) -> bool:
