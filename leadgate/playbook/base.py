@@ -43,10 +43,11 @@ def _parse_span(value: Any) -> Any:
     first, dash, last = value.partition("-")
     if not dash:
         raise ValueError(f"{value!r} is not a span of hours; write it like 09:00-17:30")
-    return first.strip(), last.strip()
+    last = last.strip()
+    return first.strip(), "00:00" if last == "24:00" else last
 
 
-#: ``09:00-17:30``, or the two times as a list.
+#: ``09:00-17:30``, or the two times as a list. The end of the day is ``24:00`` or ``00:00``.
 Span = Annotated[tuple[time, time], BeforeValidator(_parse_span)]
 
 

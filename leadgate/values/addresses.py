@@ -12,13 +12,13 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
-from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH, LOCAL_PART_MAX_LENGTH
 
 from leadgate.limits import find_max_length
 from leadgate.playbook import Validation
-from leadgate.values.domains import explain_error, find_registered, read_mail_domain
+from leadgate.values.domains import explain_error, find_registered, has_known_ending, read_mail_domain
 from leadgate.values.lists import read_words
-from leadgate.values.typos import find_intended
+from leadgate.values.typos import find_intended, find_intended_ending
 
 _LONGEST: Final = find_max_length("email")
 
@@ -28,6 +28,8 @@ _BEFORE: Final = " \t\r\n'\"‘’“”`´«»<>()[]{}:;,"
 _AFTER: Final = _BEFORE + ".?!"
 _PREFIX: Final = re.compile(r"(?:mailto|e-?mail|courriel|correo|mail)\s*:\s*", re.IGNORECASE)
 _PIECES: Final = re.compile(r"[\s,;/|]+")
+#: "jane doe@acme.com": the word may be half of the local part, or a name, and only a person knows which.
+_WORD_BEFORE: Final = re.compile(r"[^\s@,;:/|<(\[]+[ \t]+[^\s@]+@[^\s@]+")
 _AT: Final = re.compile(r"\s*[\[({]\s*(?:at|arobase|a)\s*[\])}]\s*|\s+(?:at|arobase)\s+|＠|﹫", re.IGNORECASE)
 _DOT: Final = re.compile(r"\s*[\[({]\s*(?:dot|punkt|point|punto)\s*[\])}]\s*|\s+dot\s+", re.IGNORECASE)
 
@@ -100,6 +102,9 @@ def read_address(text: str, kinds: Kinds) -> Address:
     if ascii_domain not in kinds.free and (meant := find_intended(ascii_domain)) is not None:
         typo = f"the domain {ascii_domain} looks like a typo of {meant}"
         return _classify(email, local, ascii_domain, kinds)._replace(problem=typo, proposal=f"{local}@{meant}")
+    if not has_known_ending(ascii_domain) and (meant := find_intended_ending(ascii_domain)) is not None:
+        typo = f"no top-level domain is called {ascii_domain.rpartition('.')[2]}; {meant} was probably meant"
+        return Address(email, problem=typo, proposal=f"{local}@{meant}")
     return _classify(email, local, ascii_domain, kinds)
 
 
@@ -129,6 +134,8 @@ def _build_canonical(local: str, domain: str) -> str:
 def _split(bare: str) -> tuple[str, str, str | None]:
     """Local part and domain of a well-formed address, normalised, or the problem."""
     local, _, domain = bare.rpartition("@")
+    if len(local.encode()) > LOCAL_PART_MAX_LENGTH:
+        return local, domain, f"the part before the @ is longer than {LOCAL_PART_MAX_LENGTH} bytes"
     if (
         _PLAIN_LOCAL.fullmatch(local)
         and len(bare) <= EMAIL_MAX_LENGTH
@@ -162,6 +169,8 @@ def _strip(text: str) -> str:
 def _repair(bare: str, kinds: Kinds) -> str | None:
     """The address that was probably meant by a malformed one, for a person to confirm."""
     plain = _DOT.sub(".", _AT.sub("@", bare))
+    if _WORD_BEFORE.fullmatch(plain):
+        return None
     squeezed = re.sub(r"\s+", "", plain).replace(",", ".").replace(";", ".")
     squeezed = re.sub(r"@{2,}", "@", re.sub(r"\.{2,}", ".", squeezed))
     for candidate in (*_PIECES.split(plain)[:4], squeezed):
@@ -169,7 +178,7 @@ def _repair(bare: str, kinds: Kinds) -> str | None:
         local, at, domain = candidate.rpartition("@")
         if not at or not local:
             continue
-        if (meant := find_intended(domain.lower())) is not None and domain.lower() not in kinds.free:
+        if domain.lower() not in kinds.free and (meant := find_intended(domain.lower())) is not None:
             candidate = f"{local}@{meant}"
         local, domain, problem = _split(candidate)
         if problem is None and candidate != bare:

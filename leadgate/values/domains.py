@@ -21,6 +21,7 @@ _LONGEST_WEBSITE: Final = 2_000
 #: A label with two hyphens may be Punycode or reserved, and goes the long way.
 _PLAIN: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _LONGEST_PLAIN: Final = 200
+_FOR_EXAMPLES: Final = frozenset({"example", "test"})  # RFC 2606
 _HOST: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{0,30}://|//)?(?:[^/?#@\s]*@)?([^/?#:@\s]+)", re.IGNORECASE)
 
 
@@ -76,6 +77,12 @@ def find_registered(host: str) -> str:
     if found.suffix:
         return str(found.top_domain_under_public_suffix) or host
     return ".".join(host.split(".")[-2:])
+
+
+@lru_cache(maxsize=20_000)
+def has_known_ending(host: str) -> bool:
+    """Whether ``host`` ends in a top-level domain of the public suffix list, or one that is reserved for examples."""
+    return host.rpartition(".")[2] in _FOR_EXAMPLES or bool(_build_extractor().extract_str(host).suffix)
 
 
 def find_website_domain(text: str) -> str | None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from rapidfuzz.distance import OSA
+
 from leadgate.values.lists import read_pairs, read_words
 
 _SHORTEST_NAME: Final = 5  # of shorter ones ("aol", "web") nearly every slip is somebody else's domain
@@ -32,6 +34,8 @@ _ENDINGS: Final = {
     "frr": "fr", "ft": "fr", "fe": "fr", "rf": "fr", "dde": "de", "ed": "de",
     "co.ku": "co.uk", "couk": "co.uk", "co.u": "co.uk", "co.uk.com": "co.uk",
 }  # fmt: skip
+_COMMON_ENDINGS: Final = ("com", "net", "org")
+_LETTERS: Final = str.maketrans("013", "ole")  # digits that look like letters, or are typed for them
 #: Countries' endings, real ones: a typo only after the name of a provider that does not use them.
 _REAL_ENDINGS: Final = {"co": "com", "cm": "com", "om": "com"}
 #: Companies of their own, whatever a slip of the finger would make of them.
@@ -62,6 +66,22 @@ def find_intended(domain: str) -> str | None:
     if fixed is None and len(meant) >= _SHORTEST_NAME:
         fixed = _REAL_ENDINGS.get(ending)
     return f"{meant}.{fixed}" if f"{meant}.{fixed}" in common else None
+
+
+def find_intended_ending(domain: str) -> str | None:
+    """What ``domain``, whose ending is no top-level domain, was probably to be; ``None`` where nothing is near.
+
+    New endings come into being, so that only one that is a slip away from a common one is taken for a mistake.
+
+    >>> [find_intended_ending(d) for d in ("acme.con", "acme.c0m", "acme.cmo", "acme.co.ukk", "acme.newly")]
+    ['acme.com', 'acme.com', 'acme.com', None, None]
+    """
+    name, _, ending = domain.rpartition(".")
+    meant = _ENDINGS.get(ending, ending.translate(_LETTERS))
+    if meant not in _COMMON_ENDINGS:
+        near = [common for common in _COMMON_ENDINGS if OSA.distance(meant, common, score_cutoff=1) <= 1]
+        meant = near[0] if len(near) == 1 else ""
+    return f"{name}.{meant}" if name and meant else None
 
 
 @cache

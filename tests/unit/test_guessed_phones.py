@@ -65,7 +65,8 @@ def test_numbers_of_every_region_are_right_marked_or_refused() -> None:
 
 
 @given(
-    st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)), st.from_regex(r"[1-9][0-9]{5,11}", fullmatch=True)
+    st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)),
+    st.from_regex(r"[1-9][0-9]{5,11}", fullmatch=True),
 )
 def test_the_country_of_a_number_is_the_librarys(code: int, national: str) -> None:
     number = phonenumbers.PhoneNumber(country_code=code, national_number=int(national))

@@ -315,3 +315,11 @@ def test_as_many_days_with_open_time_pass_as_were_asked_for(hours: Hours, start:
     # the last of them ends on that date, or in the night after it
     assert timedelta(0) <= ends[-1].astimezone(zone).date() - day <= timedelta(days=1)
     assert ends[0] > start
+
+
+def test_a_whole_day_is_written_as_people_write_it() -> None:
+    for written in ("00:00-24:00", "00:00-00:00"):
+        hours = Hours.model_validate({"week": {"mon": [written], "tue": ["18:00-24:00"]}})
+        clock = make_clock(hours)
+        monday = datetime(2026, 3, 9, tzinfo=UTC)
+        assert clock.measure_between(monday, monday + timedelta(days=2)) == timedelta(hours=30)

@@ -84,6 +84,12 @@ def test_an_address_is_read_and_made_canonical(text: str, email: str, canonical:
         ("user@acme.local", None),
         ("+33612345678", None),
         ("a" * 321, None),
+        ("jane doe@acme.com", None),
+        (f"{'a' * 65}@acme.com", None),
+        ("ann@acme.con", "ann@acme.com"),
+        ("ann@acme.c0m", "ann@acme.com"),
+        ("ann@acme.cmo", "ann@acme.com"),
+        ("Jane Doe jane@acme.com", "jane@acme.com"),
         ("user..double@test.com", "user.double@test.com"),
         ("user @test.com", "user@test.com"),
         ("user@test .com", "user@test.com"),
@@ -102,6 +108,13 @@ def test_a_bad_address_has_a_problem_and_perhaps_a_proposal(text: str, proposal:
     assert address.problem
     assert address.email == text
     assert address.proposal == proposal
+
+
+@pytest.mark.parametrize(
+    "domain", ["acme.com", "acme.example", "acme.test.example", "acme.museum", "acme.newly", "acme.cm"]
+)
+def test_an_ending_that_exists_or_is_new_is_no_typo(domain: str) -> None:
+    assert read_address(f"ann@{domain}", KINDS).problem is None
 
 
 @pytest.mark.parametrize(
