@@ -7,7 +7,7 @@ number by it (``phones``), or countries that a lead names (``countries``).
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers

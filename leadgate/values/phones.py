@@ -45,8 +45,10 @@ _NOT_ONE: Final = "not a phone number"
 
 
 class Phone(NamedTuple):
-    """``number`` is E.164, or ``None`` with a ``problem`` and perhaps a ``proposal``. ``guessed`` is the country that it
-    was read by, where nobody said which."""
+    """``number`` is E.164, or ``None`` with a ``problem`` and perhaps a ``proposal``.
+
+    ``guessed`` is the country by which it was read, where nobody said which.
+    """
 
     number: str | None
     problem: str | None = None

@@ -77,7 +77,7 @@ def test_the_country_of_a_number_is_the_librarys(code: int, national: str) -> No
 
 
 @pytest.mark.parametrize(
-    "row, number, guessed",
+    ("row", "number", "guessed"),
     [
         ({"phone": "06 12 34 56 78", "email": "a@b.fr"}, "+33612345678", "FR"),
         ({"phone": "06 12 34 56 78", "language": "French"}, "+33612345678", "FR"),
