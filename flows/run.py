@@ -59,8 +59,10 @@ def run(
     was committed stays, and the next run continues.
     """
     progress(Progress("opening the ledger"))
-    with open_ledger(settings) as ledger, Runner(ledger, settings, playbook, progress) as runner:
-        return runner.run(now=now)
+    with open_ledger(settings) as ledger:
+        hosts.require_right_clock(ledger, settings.clock_skew_limit)  # before anything slow is imported or started
+        with Runner(ledger, settings, playbook, progress) as runner:
+            return runner.run(now=now)
 
 
 class Runner:

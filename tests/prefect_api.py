@@ -6,18 +6,25 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from leadgate.ledger import Ledger
 
 
 class KeptServer:
-    """One Prefect server for all tests that ask for its address, until it is stopped."""
+    """One Prefect server for all tests that ask for its address, until it is stopped.
 
-    def __init__(self, postgres: Ledger) -> None:
+    Each of Prefect's clients reads all certificates of public authorities, a fifth of the CPU time of these tests, and
+    none of them is needed on loopback: they are given one.
+    """
+
+    def __init__(self, postgres: Ledger, folder: Path) -> None:
         self._postgres = postgres
+        self._certificate = folder / "certificate.pem"
         self._running = contextlib.ExitStack()
         self._url: str | None = None
 
@@ -26,6 +33,9 @@ class KeptServer:
         if self._url is None:
             from flows.runtime.server import open_prefect_server, wait_until_ready
 
+            first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
+            self._certificate.write_text(first + end, encoding="utf-8")
+            os.environ["PREFECT_API_SSL_CERT_FILE"] = str(self._certificate)
             url = self._running.enter_context(open_prefect_server(self._postgres))
             wait_until_ready(url)
             os.environ["PREFECT_API_URL"] = self._url = url
@@ -36,7 +46,8 @@ class KeptServer:
 
     def stop(self) -> None:
         if self._url is not None:
-            os.environ.pop("PREFECT_API_URL", None)
+            for name in ("PREFECT_API_URL", "PREFECT_API_SSL_CERT_FILE"):
+                os.environ.pop(name, None)
             self._url = None
             self._running.close()
 
@@ -46,8 +57,10 @@ KEPT = pytest.StashKey[KeptServer]()
 
 
 @pytest.fixture(scope="session")
-def kept_server(postgres: Ledger, request: pytest.FixtureRequest) -> Iterator[KeptServer]:
-    kept = request.session.stash[KEPT] = KeptServer(postgres)
+def kept_server(
+    postgres: Ledger, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KeptServer]:
+    kept = request.session.stash[KEPT] = KeptServer(postgres, tmp_path_factory.mktemp("prefect"))
     yield kept
     kept.stop()
 

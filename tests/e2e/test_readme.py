@@ -14,6 +14,7 @@ from shutil import copytree
 
 import pytest
 from openpyxl import load_workbook
+from prefect_api import KeptServer
 
 from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
@@ -30,13 +31,14 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What all commands of the README print, one after the other."""
+def printed(tmp_path_factory: pytest.TempPathFactory, kept_server: KeptServer) -> str:
+    """What all commands of the README print, one after the other. PostgreSQL and Prefect need not start for each."""
+    kept_server.start()
     folder = tmp_path_factory.mktemp("readme")
     copytree(ROOT / "examples", folder / "examples")
     programs = Path(sys.executable).parent
     outside = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    with open_ledger(Settings(home=folder / ".my-leads")):  # PostgreSQL need not start for each command
+    with open_ledger(Settings(home=folder / ".my-leads")):
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "\n".join(blocks("sh"))],
             cwd=folder,
