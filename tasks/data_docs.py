@@ -22,7 +22,7 @@ from expectations.data_docs.site import Suite, Validation, build_pages
 from expectations.gate import RefusedExpectationError, list_promises
 from expectations.promises import Promise
 from leadgate.counting import format_count
-from leadgate.data_docs_folder import building, put_in_place
+from leadgate.data_docs_folder import BuildRunningError, building, put_in_place
 from leadgate.ledger import Ledger, faults, playbook_versions
 from leadgate.ledger.gate_evidence import GateEvidence, list_latest_evidence
 from leadgate.playbook import LoadedPlaybook, Playbook, parse
@@ -64,7 +64,7 @@ def build_data_docs(ledger: Ledger, loaded: LoadedPlaybook, now: datetime, lates
 @task(task_run_name="build Data Docs", cache_policy=NO_CACHE, persist_result=False)
 async def build_data_docs_task(ledger: Ledger, loaded: LoadedPlaybook, now: datetime, latest: int) -> DataDocsReport:
     """Build the Data Docs, beside the event loop."""
-    with faults.removing_values():
+    with faults.removing_values(BuildRunningError):
         return await asyncio.to_thread(build_data_docs, ledger, loaded, now, latest)
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
 from leadgate.json_columns import CheckedPromise
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.vocabulary import GateName
+
+#: So many results are looked at, the newest first: a gate that has none among them is not looked for in all others.
+_LOOKED_AT: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,18 @@ class GateEvidence:
 
 
 def list_latest_evidence(connection: Connection, gates: Sequence[GateName], most: int) -> list[GateEvidence]:
-    """Of each gate, the latest ``most`` batches in which it had rows, the newest first."""
+    """Of each gate, the latest ``most`` batches in which it had rows, the newest first.
+
+    Those that are not among the latest 100,000 results of all gates are left out.
+    """
     statement = """
         SELECT r.id, r.batch_id, r.gate, r.rows, r.held, r.warned, r.evidence, r.at, b.playbook_hash
         FROM unnest(CAST(:gates AS text[])) WITH ORDINALITY AS wanted(gate, place)
         CROSS JOIN LATERAL (
-            SELECT * FROM gate_result WHERE gate = wanted.gate AND rows > 0 ORDER BY id DESC LIMIT :most) r
+            SELECT * FROM gate_result WHERE gate = wanted.gate AND rows > 0
+                AND id > (SELECT max(id) FROM gate_result) - :looked_at
+            ORDER BY id DESC LIMIT :most) r
         JOIN batch b ON b.id = r.batch_id
         ORDER BY wanted.place, r.id DESC"""
-    return read_rows(connection, GateEvidence, statement, gates=[gate.value for gate in gates], most=most)
+    names = [gate.value for gate in gates]
+    return read_rows(connection, GateEvidence, statement, gates=names, most=most, looked_at=_LOOKED_AT)

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from console_site import ConsoleSite
 from harness import NOW, Harness, make_lead
 
+from console.web.visitors import COOKIE
 from leadgate.vocabulary import Role
 from tasks.data_docs import build_data_docs
 
 ADDRESS = "/quality/data-docs/"
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 
 
 @pytest.fixture
@@ -89,3 +92,44 @@ def test_where_they_were_never_built_it_is_told_how_they_are(harness: Harness, c
     for page in (missing, olga.get("/quality")):
         assert "leadgate quality docs" in page.words
         assert "build-data-docs" in page.words
+
+
+#: What a file might have got that somebody has put something into; each tells that it was there by a request.
+FOREIGN = """<script>fetch("/ran-inline"); document.location = "/ran-away"</script><script src="/ran-file.js"></script>
+<script src="https://other.example/a.js"></script><img src="https://other.example/a.png" onerror="fetch('/ran-on-error')">
+<img src="/own-picture.png"><link rel="stylesheet" href="https://other.example/a.css"><style>@import "https://other.example/b.css"</style>
+<iframe src="/own-frame"></iframe><form action="/own-form"><button>Send</button></form>
+<meta http-equiv="refresh" content="0; url=https://other.example/">"""
+
+
+def test_a_browser_asks_for_the_page_and_its_style_and_for_nothing_else(
+    built: Path, console: ConsoleSite, browser: Any
+) -> None:
+    """Also where somebody has put scripts, pictures, frames and addresses of other servers into a file."""
+    olga = console.sign_in("olga", Role.OPERATOR)
+    (built / "tampered.html").write_text((built / "index.html").read_text().replace("<main>", f"<main>{FOREIGN}"))
+    context = browser.new_context(extra_http_headers={"Cookie": f"{COOKIE}={olga.token}"})
+    context.set_default_timeout(30_000)
+    here = f"http://127.0.0.1:{console.port}{ADDRESS}"
+    sent: list[Any] = []
+    context.on("request", lambda request: sent.append(request))
+    for name in ("tampered.html", "index.html"):  # the first goes on while the other is loaded
+        context.new_page().goto(here + name)
+    asked = {each.url for each in sent if "csp" not in (each.failure or "").lower()}
+    context.close()
+    assert asked <= {f"{here}{name}" for name in ("index.html", "tampered.html", "style.css")}
+    assert f"{here}style.css" in asked
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_files_are_accessible_and_no_wider_than_a_phone(built: Path, browser: Any, scheme: str) -> None:
+    """Without the console: in its sandbox no script runs, not even one that looks for what WCAG forbids."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    (validation,) = (each for each in built.glob("validation-*.html") if "What broke" in each.read_text())
+    for file in (built / "index.html", built / "suite-validated.html", validation):
+        page.goto(file.as_uri())
+        assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "10px"
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, file.name
+        assert [rule["id"] for rule in Axe().run(page, options=RULES).response["violations"]] == [], file.name
+    context.close()

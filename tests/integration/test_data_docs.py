@@ -112,6 +112,8 @@ def test_a_validation_says_what_great_expectations_says_of_it_and_the_promise_in
     assert "values must match this regular expression" in phone["Expectation"]
     assert "2 unexpected values found" in phone["Expectation"]
     assert results["The lead does not look like spam"]["Status"] == "Succeeded"
+    (broke,) = parse(page).xpath("//h2[text()='What broke']/..//li[contains(., 'phone number is not')]")
+    assert "2 of 4 rows" in broke.text_content()
     facts = {
         row.xpath("string(th)"): row.xpath("string(td)") for row in parse(page).xpath("//table[@class='facts']//tr")
     }
