@@ -23,6 +23,8 @@ MAX_ROUTE_LENGTH: Final = 200
 #: The most characters of a server that signs people in, and of whom it calls somebody (OpenID Connect Core, 2: 255).
 LONGEST_ISSUER: Final = 400
 LONGEST_SUBJECT: Final = 255
+#: The most characters of the name of a saved view of the report.
+LONGEST_VIEW_NAME: Final = 80
 #: The most characters of a column's header that is mapped to a field.
 MAX_HEADER_LENGTH: Final = 500
 #: The most characters of a field that is not in ``MAX_LENGTHS``, also of the playbook's own fields.

@@ -10,9 +10,16 @@ from typing import Final, Literal
 
 from leadgate.errors import LeadgateError
 
-Kind = Literal["lead", "journey", "work item", "batch", "action"]
+Kind = Literal["lead", "journey", "work item", "batch", "action", "saved view"]
 
-_KINDS: Final[dict[str, Kind]] = {"L": "lead", "J": "journey", "W": "work item", "B": "batch", "A": "action"}
+_KINDS: Final[dict[str, Kind]] = {
+    "L": "lead",
+    "J": "journey",
+    "W": "work item",
+    "B": "batch",
+    "A": "action",
+    "V": "saved view",
+}
 _LETTERS: Final[dict[Kind, str]] = {kind: letter for letter, kind in _KINDS.items()}
 #: How an id of each kind is printed.
 _EXAMPLES: Final[dict[Kind, str]] = {
@@ -21,6 +28,7 @@ _EXAMPLES: Final[dict[Kind, str]] = {
     "work item": "W12",
     "batch": "3",
     "action": "A12",
+    "saved view": "V3",
 }
 _REFERENCE: Final = re.compile(
     rf"\s*(?:(?P<word>{'|'.join(_LETTERS)})\s+)?(?P<letter>[{''.join(_KINDS)}])?(?P<number>\d{{1,18}})\s*",

@@ -49,6 +49,7 @@ class Settings:
     stalled_after: float = 60.0  # seconds for which the lead that waits longest may stand still
     metrics_token: str | None = field(default=None, repr=False)  # none: no metrics are served
     key: str | None = field(default=None, repr=False)  # of hashes; none: the file `key` in the data folder
+    mail_server: str | None = field(default=None, repr=False)  # of reports by e-mail; none: they wait
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose X-Forwarded-For HTTP capture believes
 
     @classmethod
@@ -75,6 +76,7 @@ class Settings:
             stalled_after=_read_number(env, "LEADGATE_STALLED_AFTER", cls.stalled_after, least=1),
             metrics_token=env.get("LEADGATE_METRICS_TOKEN") or None,
             key=_read_key(env.get("LEADGATE_KEY")),
+            mail_server=env.get("LEADGATE_MAIL_SERVER", "").strip() or None,
             trusted_proxies=_read_networks(env, "LEADGATE_TRUSTED_PROXIES"),
         )
 

@@ -254,6 +254,25 @@ class EventKind(StrEnum):
         return self.value.removeprefix("event_")
 
 
+class ViewSchedule(StrEnum):
+    """How often a saved view of the report is sent."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+class ReportMailStep(StrEnum):
+    """What happened to an e-mail of a saved view: a person asked for it, a process claimed it, what came of it."""
+
+    ASKED = "asked"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    FAILED = "failed"
+    GIVEN_UP = "given_up"
+    REFUSED = "refused"
+
+
 class Role(StrEnum):
     """What somebody is to Leadgate, which says what they may do (``leadgate.permissions``)."""
 

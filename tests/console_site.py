@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urldefrag, urlencode, urljoin
 
 import lxml.html
 import pytest
@@ -92,7 +92,7 @@ class Browser:
         for _ in range(5):
             if page.status != 303:
                 break
-            page = self.send("GET", urljoin(page.address, page.headers["location"]))
+            page = self.send("GET", urldefrag(urljoin(page.address, page.headers["location"])).url)
         return page
 
 

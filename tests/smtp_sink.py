@@ -1,4 +1,4 @@
-"""A mail server on loopback that takes every message and keeps it, with the standard library alone."""
+"""A mail server on loopback that takes every message and keeps it, or refuses it; with the standard library alone."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Mailbox:
     port: int = 0
     envelopes: list[list[str]] = field(default_factory=list)
     messages: list[EmailMessage] = field(default_factory=list)
+    refusal: str = ""  # what recipients are answered in place of being taken
 
 
 @contextlib.contextmanager
@@ -37,6 +38,9 @@ def taking_mail() -> Iterator[Mailbox]:
                 if verb.startswith("QUIT"):
                     self._say("221 bye")
                     return
+                if verb.startswith("RCPT") and box.refusal:
+                    self._say(box.refusal)
+                    continue
                 if verb.startswith("RCPT"):
                     recipients.append(line.decode().strip())
                 if verb != "DATA":

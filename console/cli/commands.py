@@ -189,6 +189,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             "list": Entry("console.cli.user", "The accounts, with their roles."),
             "roles": Entry("console.cli.user", "Give an account these roles and no others, at once."),
             "password": Entry("console.cli.user", "Give an account another password. Its sessions end."),
+            "email": Entry("console.cli.user", "Give an account another e-mail address: reports go there."),
             "disable": Entry("console.cli.user", "Nobody signs in with the account any more. Its sessions end."),
             "enable": Entry("console.cli.user", "Take back what `leadgate user disable` did."),
             "link": Entry(
@@ -198,6 +199,15 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
                 "console.cli.user_demo",
                 "Accounts to try the console with, while there are none: everybody of the playbook, a reviewer, an "
                 "operator, a privacy officer and an admin, all with one new password, which is printed.",
+            ),
+        },
+    ),
+    "views": Group(
+        "Saved views of the report, and their e-mails.",
+        {
+            "list": Entry("console.cli.views", "The saved views of everybody, when each is sent, and how that went."),
+            "send": Entry(
+                "console.cli.views", "Send a saved view now, to the address of its account and to nobody else."
             ),
         },
     ),

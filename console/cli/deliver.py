@@ -16,6 +16,7 @@ from rich.console import Console
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
+from console.report.sending import build_sender, render_mails
 from console.screen import build_console, build_error_console, build_table, find_program, print_json
 from leadgate.counting import format_count
 from leadgate.ledger.outbox import Message
@@ -31,10 +32,12 @@ def deliver(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     with status_line as status, context.ledger() as ledger:
         show_progress = _build_progress(status.update if status is not None else lambda _: None)
         report = deliver_waiting(ledger, playbook, at, progress=show_progress)
+        mails = build_sender(context.settings, playbook)(ledger, at, lambda: False)
     if json:
-        print_json(report.to_dict())
+        print_json(report.to_dict() | {"reports": mails.to_dict()})
     else:
         render(report, build_console())
+        render_mails(mails, build_console())
 
 
 def _build_progress(update_status: Callable[[str], None]) -> Callable[[Message, str], None]:

@@ -25,7 +25,7 @@ def _refuse_by(name: str | None) -> None:
         )
 
 
-def _build_id_parser(kind: Kind) -> Any:
+def build_id_parser(kind: Kind) -> Any:
     """A parser of ids of ``kind`` as they are printed; typer shows what it raises beside the option's name."""
 
     def number(typed: str | int) -> int:
@@ -50,17 +50,17 @@ Lead = Annotated[
 Items = Annotated[
     list[int] | None,
     typer.Option(
-        "--work-item", "-w", metavar="W12", parser=_build_id_parser("work item"), help="A work item; may be repeated."
+        "--work-item", "-w", metavar="W12", parser=build_id_parser("work item"), help="A work item; may be repeated."
     ),
 ]
 ItemIds = Annotated[
-    list[int] | None, typer.Argument(metavar="[W12]...", parser=_build_id_parser("work item"), help="Work items.")
+    list[int] | None, typer.Argument(metavar="[W12]...", parser=build_id_parser("work item"), help="Work items.")
 ]
 ActionId = Annotated[
-    int, typer.Argument(metavar="A12", parser=_build_id_parser("action"), help="An action, by its number.")
+    int, typer.Argument(metavar="A12", parser=build_id_parser("action"), help="An action, by its number.")
 ]
 Batch = Annotated[
-    int | None, typer.Option("--batch", metavar="N", parser=_build_id_parser("batch"), help="Those of this batch.")
+    int | None, typer.Option("--batch", metavar="N", parser=build_id_parser("batch"), help="Those of this batch.")
 ]
 Reason = Annotated[str | None, typer.Option("--reason", help="Those held for this reason.")]
 Stage = Annotated[str | None, typer.Option("--stage", help="Those held at this stage.")]
@@ -71,7 +71,7 @@ SameAs = Annotated[
     typer.Option(
         "--same",
         metavar="LEAD",
-        parser=_build_id_parser("lead"),
+        parser=build_id_parser("lead"),
         help="It is the person of this lead: it joins, or takes it up.",
     ),
 ]

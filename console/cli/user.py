@@ -21,6 +21,7 @@ from console.redaction import sanitise
 from console.screen import CommandError, build_console, build_table, find_program, format_moment, print_json
 from console.web.addresses import build_address
 from leadgate.actors import Actor, require
+from leadgate.connectors.notify import is_mail_address
 from leadgate.ledger import Ledger, accounts, invitations
 from leadgate.ledger.accounts import Account
 from leadgate.ledger.clock import ask_time
@@ -133,6 +134,21 @@ def password(ctx: typer.Context, login: Login, json: Json = False, now: Now = No
         before = desk.find(login)
         account = accounts.set_password(desk.ledger, before.login, _read_password(), by=desk.by, now=desk.now)
     _tell(account, "has another password, and its sessions have ended", as_json=json)
+
+
+def email(
+    ctx: typer.Context,
+    login: Login,
+    address: Annotated[str, typer.Option("--address", metavar="ADDRESS", help="Their e-mail address.")],
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Give an account another e-mail address: reports go there."""
+    if not is_mail_address(address.strip()):
+        raise CommandError(f"{sanitise(address, 80)!r} is no e-mail address; write it like ana@example.com")
+    with _open_desk(ctx, now) as desk:
+        account = accounts.set_email(desk.ledger, desk.find(login).login, address.strip(), by=desk.by, now=desk.now)
+    _tell(account, "has another e-mail address", as_json=json)
 
 
 def disable(ctx: typer.Context, login: Login, json: Json = False, now: Now = None) -> None:

@@ -41,7 +41,11 @@ def work(ctx: typer.Context) -> None:
         from flows.runtime.consumer import Consumer
 
         preload.preload(playbook.playbook)
-        consumer = Consumer(ledger, settings, playbook, tell=_tell)
+        from console.report.sending import build_sender
+
+        consumer = Consumer(
+            ledger, settings, playbook, tell=_tell, send_reports=build_sender(settings, playbook.playbook)
+        )
         with preload.collected_less_often():
             _run_until_signal(consumer.run, consumer.stop, consumer.name)
     _tell("ended")

@@ -20,7 +20,7 @@ from console.report import files, page, text, trend
 from console.report.reading import Report, read_report
 from console.report.request import Options, choose_sections, compute_period, describe_request
 from console.report.zones import choose_zone
-from console.screen import build_console, find_program, print_json, say
+from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.ledger.clock import ask_time
 
 _SECTION_HELP: Final = "funnel, conversion, speed, load or paths; with --rep speed, load or overdue. May be repeated."
@@ -42,6 +42,10 @@ def report(
     ] = None,
     until: Annotated[
         str | None, typer.Option("--until", metavar="DAY", help="Up to this day, included; else today.")
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option("--period", metavar="PERIOD", help="Such as this_week, last_week, last_month or 90_days."),
     ] = None,
     zone: Annotated[
         str | None,
@@ -67,7 +71,11 @@ def report(
     now: Now = None,
 ) -> None:
     """The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths."""
+    if period is not None and (since is not None or until is not None):
+        raise CommandError("--period names the days already; leave --since and --until out, or --period")
     options = Options(since, until, zone, source, rep, tuple(section or ()))
+    if period is not None:
+        options = replace(options, period=period)
     context: CommandContext = ctx.obj
     ways = Ways(json, csv, html)
     sections = choose_sections(options)

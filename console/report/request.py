@@ -19,6 +19,7 @@ from leadgate.ledger import Ledger, figures
 from leadgate.ledger.figures import Asked
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook
+from leadgate.report_periods import PERIODS, compute_days, count_days
 from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, list_time_zones
 
 DAYS: Final = 30  # of the period, today included
@@ -35,7 +36,7 @@ class Options:
     source: str | None = None
     rep: str | None = None
     sections: Sequence[str] = ()
-    days: int = DAYS  # of the period, where its first day is not given
+    period: str = f"{DAYS}_days"  # where no day is given
 
 
 def compute_period(options: Options, now: datetime, zone_name: str) -> Asked:
@@ -43,16 +44,32 @@ def compute_period(options: Options, now: datetime, zone_name: str) -> Asked:
     if zone_name not in list_time_zones():
         raise CommandError(f"{zone_name!r} is not a time zone; {propose(zone_name, list_time_zones())}")
     zone = ZoneInfo(zone_name)
-    last = _parse_day(options.until) or now.astimezone(zone).date()
-    first = _parse_day(options.since) or last - timedelta(days=options.days - 1)
+    today = now.astimezone(zone).date()
+    if options.since is None and options.until is None:
+        days = compute_days(options.period, today)
+        if days is None:
+            raise CommandError(f"there is no period {options.period[:80]!r}; {propose(options.period[:80], PERIODS)}")
+        before = _find_moments(days.before_first, days.before_last, zone)
+        return Asked(
+            *_find_moments(days.first, days.last, zone), now, zone_name, options.source, options.rep, before=before
+        )
+    last = _parse_day(options.until) or today
+    first = _parse_day(options.since) or last - timedelta(days=(count_days(options.period) or DAYS) - 1)
     if first > last:
         raise CommandError(f"the period ends ({last}) before it begins ({first}); --since comes first")
-    since, until = (datetime.combine(day, time(0), zone) for day in (first, last + timedelta(days=1)))
-    return Asked(since, until, now, zone_name, options.source, options.rep)
+    return Asked(*_find_moments(first, last, zone), now, zone_name, options.source, options.rep)
+
+
+def _find_moments(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """From the beginning of the first day to the end of the last."""
+    return datetime.combine(first, time(0), zone), datetime.combine(last + timedelta(days=1), time(0), zone)
 
 
 def compute_period_before(asked: Asked) -> Asked:
-    """The period of as many days that ends where ``asked`` begins."""
+    """The one that the period names, else that of as many days which ends where ``asked`` begins."""
+    if asked.before is not None:
+        since, until = asked.before
+        return replace(asked, since=since, until=until, before=None)
     zone = ZoneInfo(asked.zone)
     first, following = (moment.astimezone(zone).date() for moment in (asked.since, asked.until))
     since = datetime.combine(first - (following - first), time(0), zone)

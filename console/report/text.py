@@ -15,13 +15,14 @@ from console.redaction import sanitise
 from console.report.tables import Column, Section, Table
 from console.screen import build_heading, build_table
 
+_MORE: Final = "with --json, --csv or --html"
 _ROWS: Final = 24  # of a table; what is left out is said
 _GAP: Final = 2  # between columns
 _NAMES: Final = (32, 18)  # characters of a name; the fewer where there is no room for all columns
 
 
-def render(sections: Sequence[Section], about: str, console: Console) -> None:
-    """Print the sections, under ``about``: the period, the zone, what was left out."""
+def render(sections: Sequence[Section], about: str, console: Console, more: str = _MORE) -> None:
+    """Print the sections, under ``about``: the period, the zone, what was left out. ``more``: where all of it is."""
     console.print(Text(about, style="dim"))
     for section in sections:
         console.print()
@@ -33,10 +34,10 @@ def render(sections: Sequence[Section], about: str, console: Console) -> None:
                 console.print(f"    {tile.before}", style="dim")
         for each in section.tables:
             if each.rows:
-                _print(each, console)
+                _print(each, console, more)
 
 
-def _print(each: Table, console: Console) -> None:
+def _print(each: Table, console: Console, more: str) -> None:
     said = [column for column in each.columns if not column.wide and _has_content(each, column)]
     for name in _NAMES:
         widths = _compute_widths(each, said, console.width, name)
@@ -56,7 +57,7 @@ def _print(each: Table, console: Console) -> None:
     console.print(made)
     left = [f"{len(each.rows) - _ROWS:,} rows"] if len(each.rows) > _ROWS else []
     if left := left + [column.label for column in said[len(shown) :]]:
-        console.print(f"Left out: {', '.join(left)}; all of it with --json, --csv or --html.", style="dim")
+        console.print(f"Left out: {', '.join(left)}; all of it {more}.", style="dim")
     if each.note:
         console.print(each.note, style="dim")
 

@@ -36,6 +36,7 @@ from console.web.pages import (
     playbook,
     quality,
     queue,
+    report_views,
     reports,
     team,
 )
@@ -53,6 +54,7 @@ _PAGES: Final = (
     accounts.router,
     team.router,
     reports.router,
+    report_views.router,
     operations.router,
     playbook.router,
     quality.router,

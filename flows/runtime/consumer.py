@@ -58,6 +58,7 @@ ANSWERS_WITHIN: Final = 5.0  # else Prefect counts as away
 SEEN_EVERY: Final = 5.0
 DELIVER_EVERY: Final = 2.0  # seconds between rounds of delivery
 LEAD_ADS_EVERY: Final = 1.0  # seconds between looks for leads that webhooks have named
+REPORTS_EVERY: Final = 15.0  # seconds between looks for e-mails of saved views that are due
 RETRY_EVERY: Final = 2.0  # while a server is away
 
 AWAY: Final = "waits for Prefect"
@@ -68,11 +69,16 @@ _WORDS: Final = {
 _OVER: Final = {PAUSED: "resumed in the Prefect UI", AWAY: "the Prefect API answers again"}
 
 
+#: Gets the ledger, a moment in place of its clock, and whether to stop.
+SendReports = Callable[[Ledger, datetime | None, Callable[[], bool]], object]
+
+
 class Consumer:
     """Takes what waits, until ``stop`` is called.
 
     ``tell`` gets a line for people whenever something happens. ``now`` is what time it is, in place of the ledger's
-    clock; for trying things out.
+    clock; for trying things out. ``send_reports`` sends the e-mails of saved views that are due: what they say is
+    composed by the floor above.
     """
 
     def __init__(
@@ -83,8 +89,10 @@ class Consumer:
         tell: Callable[[str], None] = lambda _: None,
         *,
         now: datetime | None = None,
+        send_reports: SendReports | None = None,
     ) -> None:
         self._now = now
+        self._send_reports = send_reports
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._worker = Worker(ledger, playbook, self.name, settings.lease_seconds, settings.batch_limit)
         self._session = session.Session(
@@ -150,6 +158,7 @@ class Consumer:
             (self._look_for_orders, ORDERS_EVERY),
             (self._deliver, DELIVER_EVERY),
             (self._read_answers, LEAD_ADS_EVERY),
+            (self._send_due_reports, REPORTS_EVERY),
         ]
 
     async def _serve(self) -> None:
@@ -309,6 +318,11 @@ class Consumer:
             self._now,
             stop=self._stopping.is_set,
         )
+
+    async def _send_due_reports(self) -> None:
+        """Beside the messages, which must not wait for a report to be computed."""
+        if self._send_reports is not None and not self._clock_off:
+            await asyncio.to_thread(self._send_reports, self._worker.ledger, self._now, self._stopping.is_set)
 
     async def _read_answers(self) -> None:
         """Ask for what leads answered that a webhook has only named: a call is due minutes after such a form."""

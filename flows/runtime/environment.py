@@ -22,6 +22,8 @@ _LEDGER_FAMILIES: Final = ("PG", "LEADGATE_FAILPOINT")  # PG…: what PostgreSQL
 _PREFECT_FAMILIES: Final = ("PREFECT_", "DO_NOT_TRACK")
 #: Of the console alone: how people sign in by other servers, with the secrets for it.
 _SIGN_IN_FAMILIES: Final = ("LEADGATE_OIDC_", "LEADGATE_TRUSTED_HEADER")
+#: Of the processes that send reports by e-mail: it has a password.
+MAIL_SERVER: Final = "LEADGATE_MAIL_SERVER"
 METRICS_TOKEN: Final = "LEADGATE_METRICS_TOKEN"  # noqa: S105 - the name of a variable
 
 
@@ -74,13 +76,14 @@ def select_for_flows(environ: Mapping[str, str], playbook: Playbook) -> dict[str
 
 def select_for_http_capture(environ: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
     """Nothing of Prefect, no addresses of messages, no credentials of CRMs."""
-    return _select(environ, settings.list_variables() | list_source_secrets(playbook), _LEDGER_FAMILIES)
+    names = settings.list_variables() | list_source_secrets(playbook)
+    return _select(environ, names, _LEDGER_FAMILIES, {MAIL_SERVER})
 
 
 def select_for_console(environ: Mapping[str, str]) -> dict[str, str]:
     """No secrets of sources, addresses of messages, or credentials of CRMs and services; no token for metrics."""
-    names = {*settings.list_variables(), *_PROXIES} - {METRICS_TOKEN}
-    return _select(environ, names, (*_LEDGER_FAMILIES, *_SIGN_IN_FAMILIES), {METRICS_TOKEN})
+    names = {*settings.list_variables(), *_PROXIES}
+    return _select(environ, names, (*_LEDGER_FAMILIES, *_SIGN_IN_FAMILIES), {METRICS_TOKEN, MAIL_SERVER})
 
 
 def _select(

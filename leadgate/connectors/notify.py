@@ -13,8 +13,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import smtplib
+import ssl
 import threading
 from collections.abc import Iterator
+from email.headerregistry import Address
+from email.message import EmailMessage
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,6 +61,71 @@ def send(address: str, title: str, body: str) -> None:
             raise NotifyError(f"sending failed ({type(error).__name__})") from None
     if not sent:
         raise NotifyError(_find_reason(heard))
+
+
+#: Of addresses that no mail goes to, such as those of messages.
+LOCAL_DOMAIN: Final = "leadgate.invalid"
+_MAIL_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether ``text`` is one address, and nothing that a mail server or a header could take for more."""
+    return _MAIL_ADDRESS.fullmatch(text) is not None
+
+
+def send_mail(address: str, to: str, message: EmailMessage) -> None:
+    """Send ``message`` to ``to`` alone, by the mail server and as the sender of an address in Apprise's notation
+    (``mailto://``, ``mailtos://``); a receiver that it names gets nothing. Raises ``NotifyError``."""
+    with _capturing_log():
+        from apprise import Apprise
+        from apprise.plugins.email import NotifyEmail
+
+        try:
+            server = Apprise.instantiate(address, asset=_build_asset())
+        except Exception as error:
+            raise NotifyError(f"the address cannot be used ({type(error).__name__})") from None
+        if not isinstance(server, NotifyEmail):
+            raise NotifyError("the address is none of a mail server; write it like mailtos://USER:PASSWORD@HOST")
+        name, sender = str(server.from_addr[0] or "Leadgate"), str(server.from_addr[1])
+        try:
+            del message["From"]
+            message["From"] = Address(format_line(name, _TITLE), addr_spec=sender)
+            connection = _connect(server)
+            try:
+                connection.send_message(message, sender, [to])
+            finally:
+                with contextlib.suppress(OSError):  # the message is taken, or not, whatever follows
+                    connection.quit()
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = {code for code, _ in error.recipients.values()}
+            raise NotifyError(f"the mail server refused the receiver ({', '.join(map(str, sorted(codes)))})") from None
+        except smtplib.SMTPResponseException as error:
+            raise NotifyError(f"the mail server answered {error.smtp_code}") from None
+        except OSError:  # smtplib's other errors are some, too
+            raise NotifyError("the mail server cannot be reached, or did not answer in time") from None
+        except Exception as error:
+            raise NotifyError(f"sending failed ({type(error).__name__})") from None
+
+
+def _connect(server: Any) -> smtplib.SMTP:
+    """A connection to the mail server of an address, signed in where it has a user and a password."""
+    host, port, within = server.smtp_host, server.port, server.socket_connect_timeout
+    context = ssl.create_default_context()
+    if not server.verify_certificate:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if server.secure_mode == "ssl":
+        connection: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=within, context=context)
+    else:
+        connection = smtplib.SMTP(host, port, timeout=within)
+    try:
+        if server.secure_mode == "starttls":
+            connection.starttls(context=context)
+        if server.user and server.password:
+            connection.login(server.user, server.password)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 #: Characters of a title, which is the subject of a mail: a line break in it would begin another header.

@@ -34,6 +34,7 @@ __all__ = [
     "enable_account",
     "find_account",
     "list_accounts",
+    "set_email",
     "set_password",
     "set_roles",
     "set_time_zone",
@@ -156,12 +157,8 @@ def set_roles(
             connection,
             "UPDATE account AS a SET roles = CAST(:roles AS varchar[]), rep = :rep, "
             f"changed_at = :now, changed_by = :by WHERE id = :id RETURNING {COLUMNS}",
-            id=account.id,
-            roles=_list_roles(roles),
-            rep=rep,
-            now=now,
-            by=by.name,
-        )
+            id=account.id, roles=_list_roles(roles), rep=rep, now=now, by=by.name,
+        )  # fmt: skip
         _require_admin(connection, account)
     return changed[0]
 
@@ -171,17 +168,24 @@ def set_time_zone(ledger: Ledger, login: str, time_zone: str | None, *, by: Acto
     _require_own_or_admin(by, login)
     if time_zone is not None and time_zone not in (known := available_timezones()):
         raise AccountError(f"there is no time zone {time_zone[:80]!r}; {propose(time_zone[:80], known)}")
+    return _set_column(ledger, login, "time_zone", time_zone, by=by, now=now)
+
+
+def set_email(ledger: Ledger, login: str, email: str | None, *, by: Actor, now: datetime) -> Account:
+    """The address of an account, to which its reports go. An admin sets it. Raises as ``set_roles`` does."""
+    require(by, Permission.MANAGE_ACCOUNTS)
+    cleaned = None if email is None else _clean(email, "e-mail address")
+    return _set_column(ledger, login, "email", cleaned, by=by, now=now)
+
+
+def _set_column(ledger: Ledger, login: str, name: str, value: str | None, *, by: Actor, now: datetime) -> Account:
     with ledger.transaction() as connection:
-        account = _lock(connection, login)
         return read_accounts(
             connection,
-            "UPDATE account AS a SET time_zone = :zone, changed_at = :now, changed_by = :by WHERE id = :id "
+            f"UPDATE account AS a SET {name} = :value, changed_at = :now, changed_by = :by WHERE id = :id "
             f"RETURNING {COLUMNS}",
-            id=account.id,
-            zone=time_zone,
-            now=now,
-            by=by.name,
-        )[0]
+            id=_lock(connection, login).id, value=value, now=now, by=by.name,
+        )[0]  # fmt: skip
 
 
 def disable_account(ledger: Ledger, login: str, *, by: Actor, now: datetime) -> Account:
@@ -207,11 +211,8 @@ def _set_disabled(ledger: Ledger, login: str, at: datetime | None, *, by: Actor,
             connection,
             "UPDATE account AS a SET disabled_at = CAST(:at AS timestamptz), changed_at = :now, changed_by = :by "
             f"WHERE id = :id RETURNING {COLUMNS}",
-            id=account.id,
-            at=at,
-            now=now,
-            by=by.name,
-        )
+            id=account.id, at=at, now=now, by=by.name,
+        )  # fmt: skip
         web_sessions.end_sessions_of(connection, account.id, now)
         _require_admin(connection, account)
     return changed[0]

@@ -47,6 +47,7 @@ class Asked:
     source: str | None = None
     rep: str | None = None
     lost: tuple[str, ...] = ()  # outcomes that the playbook calls lost
+    before: tuple[datetime, datetime] | None = None  # the period before; none: of as many days
 
 
 #: What became of the first touch of an assignment ``a``: one of ``leadgate.figures.FIRST_TOUCHES``. An owner who lost

@@ -90,7 +90,14 @@ _BREAKERS: Final = """
 _OUTBOX: Final = """
     SELECT target, count(*) AS waiting, count(*) FILTER (WHERE attempts > 0) AS retried, min(created_at) AS oldest_at,
         (array_agg(failure ORDER BY attempts DESC, id) FILTER (WHERE failure IS NOT NULL))[1] AS failure
-    FROM outbox WHERE delivered_at IS NULL AND given_up_at IS NULL GROUP BY target ORDER BY waiting DESC, target"""
+    FROM outbox WHERE delivered_at IS NULL AND given_up_at IS NULL GROUP BY target
+    UNION ALL
+    SELECT 'reports by e-mail', count(*), count(*) FILTER (WHERE m.attempt > 0), min(m.due_at),
+        (array_agg(m.failure ORDER BY m.attempt DESC, m.id) FILTER (WHERE m.failure IS NOT NULL))[1]
+    FROM saved_view v CROSS JOIN LATERAL (SELECT * FROM report_mail m WHERE m.view_id = v.id
+        ORDER BY m.due_at DESC, (m.step = 'sent') DESC, m.id DESC LIMIT 1) m
+    WHERE v.deleted_at IS NULL AND m.step IN ('asked', 'claimed', 'failed') HAVING count(*) > 0
+    ORDER BY waiting DESC, target"""
 
 _BATCHES: Final = f"""
     SELECT id, kind, holder, size, failures, opened_at, closed_at,

@@ -25,6 +25,7 @@ from leadgate.ledger import (
     leads,
     outbox,
     qualifications,
+    report_mails,
     work_items,
 )
 from leadgate.ledger.actions import ActionError
@@ -117,6 +118,8 @@ def rerun(
         for item in items:
             if item.reason == UNDELIVERABLE and (item.promise or "").startswith(EVENT_TARGET):
                 event_subscriptions.go_on(connection, (item.promise or "").removeprefix(EVENT_TARGET))
+            elif item.reason == UNDELIVERABLE and (item.promise or "").startswith(report_mails.PROMISE):
+                report_mails.try_again(connection, item.promise or "")
             elif item.reason == UNDELIVERABLE and item.promise is not None:
                 outbox.try_again(connection, item.promise)
             elif item.reason in ABOUT_CRMS and item.promise is not None:

@@ -24,6 +24,7 @@ from leadgate.models.journeys import GateResult, Handoff, Journey, Qualification
 from leadgate.models.leads import Lead, LeadIdentity, LeadJoin, LeadVerdict, Lookalike, MatchKey
 from leadgate.models.lookups import ProviderAnswer, ProviderState
 from leadgate.models.operation import Batch, BatchHolder, Consumer, HashKey, Host, PlaybookVersion
+from leadgate.models.saved_views import ReportMail, SavedViewRow
 from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
 from leadgate.models.unmaskings import Unmasking
@@ -70,7 +71,9 @@ __all__ = [
     "ProviderAnswer",
     "ProviderState",
     "QualificationRecord",
+    "ReportMail",
     "ReusedRequest",
+    "SavedViewRow",
     "SignInLink",
     "Signal",
     "Unmasking",

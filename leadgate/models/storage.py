@@ -10,7 +10,14 @@ from typing import Final
 from sqlalchemy import DDL, event
 from sqlmodel import SQLModel
 
-from leadgate.limits import LONGEST_ISSUER, LONGEST_SUBJECT, MAX_KEY_LENGTH, MAX_ROUTE_LENGTH, find_max_length
+from leadgate.limits import (
+    LONGEST_ISSUER,
+    LONGEST_SUBJECT,
+    LONGEST_VIEW_NAME,
+    MAX_KEY_LENGTH,
+    MAX_ROUTE_LENGTH,
+    find_max_length,
+)
 from leadgate.models import assignments, journeys, leads  # noqa: F401 - declare the tables of ``FILLED``
 
 #: How full a page of a table is made, in percent. Rows of these tables are changed soon after they are written: with
@@ -57,6 +64,8 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "reused_request.source": _NAME,
     "reused_request.request_id": 255,
     "absence.rep": _NAME,
+    "saved_view.name": 4 * LONGEST_VIEW_NAME,
+    "report_mail.step": _NAME,
     "account.subject": 4 * (LONGEST_ISSUER + 1 + LONGEST_SUBJECT),
     "web_session.id_hash": 64,  # SHA-256 in hex
     "sign_in_link.id_hash": 64,

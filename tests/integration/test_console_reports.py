@@ -74,7 +74,7 @@ def test_a_view_is_its_address(mia: Browser) -> None:
     asked = {"section": "load", "since": "2026-03-01", "until": "2026-03-04", "rep": "bob", "zone": "Asia/Tokyo"}
     page = look(mia, **asked)
     (address,) = page.tree.xpath("//main/p/a/@href")
-    assert mia.get(address).texts("//h2") == page.texts("//h2") == ["Load and fairness"]
+    assert mia.get(address).texts("//h2[@id='section']") == page.texts("//h2[@id='section']") == ["Load and fairness"]
     assert "2026-03-01 to 2026-03-04, days and hours of Asia/Tokyo · rep Bob" in page.words
     form = {each.get("name"): each.get("value") for each in page.tree.xpath("//form[@method='get']//input")}
     assert form["since"] == "2026-03-01"
@@ -153,7 +153,7 @@ def test_an_address_that_cannot_be_read_is_answered_with_what_is_wrong(
 
 def test_a_section_that_a_rep_does_not_have_gives_way_to_one_that_they_have(mia: Browser) -> None:
     page = look(mia, section="funnel", rep="bob")
-    assert (page.status, page.texts("//h2")) == (200, ["Speed to lead"])
+    assert (page.status, page.texts("//h2[@id='section']")) == (200, ["Speed to lead"])
 
 
 def test_hostile_names_are_shown_harmless(worked: Harness, mia: Browser) -> None:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from leadgate import playbook as playbooks
+from leadgate.connectors import notify
 from leadgate.ledger.message_facts import MessageFacts
 from leadgate.ledger.outbox import Message
 from leadgate.playbook import CrmConnection, Playbook, ShownFact
@@ -203,3 +204,20 @@ def test_a_manager_named_by_an_address_is_masked(playbook: Playbook) -> None:
     assert "To m••• at acme[.]example" in text.body
     assert mask_target("mia.b@acme.example") == "m•••@acme.example"
     assert mask_target("mia") == "mia"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("ana@team.example", True),
+        ("ana+lead@sub.team.example", True),
+        ("ana@team.example, b@c.example", False),
+        ("Ana <ana@team.example>", False),
+        ("ana@team.example\r\nBcc: b@c.example", False),
+        ("ana@localhost", False),
+        ("@team.example", False),
+        ("", False),
+    ],
+)
+def test_an_address_is_one_address(text: str, is_one: bool) -> None:
+    assert notify.is_mail_address(text) is is_one

@@ -48,3 +48,16 @@ def test_secrets_for_signing_in_reach_the_console_and_no_other_process() -> None
         environment.select_for_prefect_server(environ),
     ):
         assert environ.keys() & process.keys() == set()
+
+
+def test_the_mail_server_reaches_the_processes_that_send_reports_and_no_other() -> None:
+    environ = {"LEADGATE_MAIL_SERVER": "mailtos://user:hush@mail.example"}
+    rules = playbook.load_default().playbook
+
+    assert environment.select_for_flows(environ, rules).items() >= environ.items()
+    for process in (
+        environment.select_for_console(environ),
+        environment.select_for_http_capture(environ, rules),
+        environment.select_for_prefect_server(environ),
+    ):
+        assert environ.keys() & process.keys() == set()

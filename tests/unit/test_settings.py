@@ -51,10 +51,11 @@ def test_a_secret_is_not_shown() -> None:
         "LEADGATE_DATABASE_URL": "postgresql://a:hush@b/c",
         "LEADGATE_METRICS_TOKEN": "hush",
         "LEADGATE_KEY": "hush" * 8,
+        "LEADGATE_MAIL_SERVER": "mailtos://a:hush@b.example",
     }
     read = Settings.from_environment(secrets)
     assert "hush" not in repr(read)
-    assert (read.database_url, read.metrics_token, read.key) == tuple(secrets.values())
+    assert (read.database_url, read.metrics_token, read.key, read.mail_server) == tuple(secrets.values())
 
 
 FITTING = {"trusted_proxies": "10.0.0.0/24", "console_url": "https://leads.example.com"}

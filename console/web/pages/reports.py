@@ -7,7 +7,7 @@ Belongs here: reading the address, and where numbers lead to. Does not belong he
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -20,74 +20,51 @@ from starlette.responses import RedirectResponse, Response
 from console.report.files import list_lines
 from console.report.page import group_cards
 from console.report.reading import Report, read_report
-from console.report.request import Options, choose_sections, compute_period, describe_request
+from console.report.request import choose_sections, describe_request
 from console.report.tables import Column, Section, Table
-from console.report.zones import choose_zone
-from console.screen import CommandError
+from console.report.view import TITLES, View, compute_asked
 from console.web.downloads import answer_csv
+from console.web.pages.report_views import list_saved
 from console.web.rendering import build_address, reload_until_there, render
 from console.web.site import Site, TheSite
-from console.web.visitors import SignedIn, Visitor
+from console.web.visitors import SignedIn
 from leadgate import actors
 from leadgate.ledger.figures import Asked
-from leadgate.nearest import propose
 from leadgate.permissions import Permission
+from leadgate.report_periods import PERIODS, describe_period
 
 router = APIRouter()
 _LAST: Final = 300.0  # seconds for which the figures of a view are kept
 _PATIENCE: Final = 10.0  # seconds for which a file waits for figures that are not there yet
 _YOUNG: Final = 10.0  # seconds: younger figures are not computed again because somebody asks for it
-PERIODS: Final = {7: "7 days", 30: "30 days", 90: "90 days", 365: "a year"}
-_TITLES: Final = {
-    "funnel": "Funnel", "conversion": "Conversion", "speed": "Speed and SLA", "load": "Load and fairness",
-    "paths": "Clean paths", "overdue": "Overdue now",
-}  # fmt: skip
-
 _Text = Annotated[str, Query(max_length=200)]
-
-
-@dataclass(frozen=True)
-class View:
-    """What the address asks for, as written; its fields are the parameters of the address."""
-
-    section: str = ""
-    days: int = 30
-    since: str = ""
-    until: str = ""
-    source: str = ""
-    rep: str = ""
-    zone: str = ""
-
-    def build_address(self, path: str = "/reports", *, table: str = "", **changes: Any) -> str:
-        """The address of this view; it is what people save and send to one another. ``table``: of one table's file."""
-        view = replace(self, **changes)
-        default = View()
-        given = {name: value for name, value in vars(view).items() if value != getattr(default, name)}
-        return build_address(path, **given, table=table)
 
 
 async def read_view(
     section: _Text = "",
     days: Annotated[int, Query(ge=1, le=3660)] = 30,
+    period: _Text = "",
     since: _Text = "",
     until: _Text = "",
     source: _Text = "",
     rep: _Text = "",
     zone: _Text = "",
 ) -> View:
-    return View(section, days, since.strip(), until.strip(), source.strip(), rep.strip(), zone.strip())
+    view = View(section, days, "", since.strip(), until.strip(), source.strip(), rep.strip(), zone.strip())
+    return replace(view.with_period(period.strip()), since=view.since, until=view.until) if period.strip() else view
 
 
 async def read_sent_view(
     section: Annotated[str, Form(max_length=200)] = "",
     days: Annotated[int, Form(ge=1, le=3660)] = 30,
+    period: Annotated[str, Form(max_length=200)] = "",
     since: Annotated[str, Form(max_length=200)] = "",
     until: Annotated[str, Form(max_length=200)] = "",
     source: Annotated[str, Form(max_length=200)] = "",
     rep: Annotated[str, Form(max_length=200)] = "",
     zone: Annotated[str, Form(max_length=200)] = "",
 ) -> View:
-    return await read_view(section, days, since, until, source, rep, zone)
+    return await read_view(section, days, period, since, until, source, rep, zone)
 
 
 @router.get("/reports")
@@ -95,23 +72,25 @@ def show_report(
     request: Request, site: TheSite, visitor: SignedIn, view: Annotated[View, Depends(read_view)]
 ) -> Response:
     actors.require(visitor.actor, Permission.READ_REPORTS)
-    options = _read_options(view, site)
-    sections = choose_sections(replace(options, sections=()))
-    chosen = _choose_section(view, sections)
-    asked, whose = _read_asked(options, site, visitor)
+    options = view.read_options(site.names)
+    sections = choose_sections(options)
+    chosen = view.choose_section(sections)
+    asked, whose = compute_asked(options, site.names, site.playbook, visitor.now)
     kept = site.figures.ask(_build_key(asked), lambda: _compute(site, asked, sections), keep=_LAST)
     report = None if kept is None else kept.figures
     shown = report.sections if report else []
     section = next((each for each in shown if each.key == chosen), None)
     response = render(
         request, "reports.html", visitor=visitor, view=view, report=report, section=section, chosen=chosen,
-        tabs=[(name, _TITLES[name], view.build_address(section=name)) for name in sections],
+        tabs=[(name, TITLES[name], build_view_address(view, section=name)) for name in sections],
         tiles=_list_tiles(shown, section, view), groups=list(group_cards(section.tables)) if section else [],
         link=_build_links(view),
-        export=lambda table: view.build_address("/reports.csv", section=chosen, table=table.key),
+        export=lambda table: build_view_address(view, "/reports.csv", table=table.key, section=chosen),
         about="" if report is None else describe_request(report.asked, whose, site.playbook),
-        periods=PERIODS, sources=_list_sources(site, view), reps=_list_reps(site, view), asked=asked,
-        last_day=_last_day(asked), address_of_view=view.build_address(), renewing=kept is not None and kept.renewing,
+        periods=list_periods(view.relative), sources=_list_sources(site, view), reps=_list_reps(site, view),
+        asked=asked, last_day=_last_day(asked), address_of_view=build_view_address(view),
+        renewing=kept is not None and kept.renewing, saved=list_saved(site, visitor),
+        save_address=build_address("/reports/views/new", **view.list_query()),
     )  # fmt: skip
     return reload_until_there(response, report)
 
@@ -122,13 +101,13 @@ def export_table(
 ) -> Response:
     """A table of a view as a file; the page instead while its figures are being computed."""
     actors.require(visitor.actor, Permission.READ_REPORTS)
-    options = _read_options(view, site)
-    sections = choose_sections(replace(options, sections=()))
-    chosen = _choose_section(view, sections)
-    asked, _ = _read_asked(options, site, visitor)
+    options = view.read_options(site.names)
+    sections = choose_sections(options)
+    chosen = view.choose_section(sections)
+    asked, _ = compute_asked(options, site.names, site.playbook, visitor.now)
     kept = site.figures.ask(_build_key(asked), lambda: _compute(site, asked, sections), _LAST, _PATIENCE)
     if kept is None:
-        return RedirectResponse(view.build_address(), 303)
+        return RedirectResponse(build_view_address(view), 303)
     tables = {each.key: each for section in kept.figures.sections if section.key == chosen for each in section.tables}
     if table not in tables:
         raise HTTPException(404)
@@ -139,38 +118,23 @@ def export_table(
 def refresh(site: TheSite, visitor: SignedIn, view: Annotated[View, Depends(read_sent_view)]) -> Response:
     """Compute the figures of a view again."""
     actors.require(visitor.actor, Permission.READ_REPORTS)
-    asked, _ = _read_asked(_read_options(view, site), site, visitor)
+    asked, _ = compute_asked(view.read_options(site.names), site.names, site.playbook, visitor.now)
     site.figures.forget(_build_key(asked), older_than=_YOUNG)
-    return RedirectResponse(view.build_address(), 303)
+    return RedirectResponse(build_view_address(view), 303)
 
 
-def _read_options(view: View, site: Site) -> Options:
-    rep = site.names.find_rep(view.rep) if view.rep else None
-    return Options(
-        view.since or None, view.until or None, view.zone or None, view.source or None, rep,
-        days=view.days,
-    )  # fmt: skip
+def build_view_address(view: View, path: str = "/reports", *, table: str = "", **changes: Any) -> str:
+    """The address of a view; it is what people save and send to one another. ``table``: of one table's file."""
+    return build_address(path, **replace(view, **changes).list_query(), table=table)
 
 
-def _choose_section(view: View, sections: list[str]) -> str:
-    """The section to show; the first, where a rep has not the one that was shown of all. Raises ``CommandError``."""
-    if view.section in sections or not view.section:
-        return view.section or sections[0]
-    if view.section in _TITLES:
-        return sections[0]
-    raise CommandError(f"there is no section {view.section!r}; {propose(view.section, sections)}")
-
-
-def _read_asked(options: Options, site: Site, visitor: Visitor) -> tuple[Asked, str]:
-    """What is asked for, and whose time zone that is. The number of days holds where no day is named."""
-    name = site.names.name_rep(options.rep) if options.rep else ""
-    zone, whose = choose_zone(site.playbook, options.zone, options.rep, name)
-    asked = compute_period(options, visitor.now, zone)
-    return replace(asked, lost=site.playbook.follow_up.lost_outcomes), whose
+def list_periods(chosen: str) -> list[tuple[str, str]]:
+    """The periods to choose from, with the one that is chosen."""
+    return [(name, describe_period(name)) for name in dict.fromkeys([*PERIODS, chosen])]
 
 
 def _build_key(asked: Asked) -> tuple[object, ...]:
-    return ("report", asked.since, asked.until, asked.zone, asked.source, asked.rep)
+    return ("report", asked.since, asked.until, asked.before, asked.zone, asked.source, asked.rep)
 
 
 def _compute(site: Site, asked: Asked, sections: list[str]) -> Report:
@@ -205,11 +169,11 @@ def _build_links(view: View) -> Callable[[Table, Column, Mapping[str, Any]], str
             case "reps", "overdue":
                 return build_address("/leads", rep=row["rep"], due="overdue")
             case "by_rep", "owner" if row["owner"]:
-                return view.build_address(section="speed", rep=row["owner"])
+                return build_view_address(view, section="speed", rep=row["owner"])
             case "reasons", ("reason" | "open"):
                 return build_address("/queue", reason=row["reason"])
             case _, "source" if row["source"]:
-                return view.build_address(source=row["source"])
+                return build_view_address(view, source=row["source"])
             case "late", "journey":
                 return f"/leads/{row['journey']}"
             case _:
