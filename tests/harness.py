@@ -94,14 +94,14 @@ PLAYBOOK += INSISTS
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """The embedded PostgreSQL, migrated once; tests copy its database."""
     with open_ledger(Settings(home=tmp_path_factory.mktemp("home"))) as ledger:
-        databases.prepare(ledger)
+        databases.prepare(ledger, KEY)
         yield ledger
 
 
 @pytest.fixture
 def template() -> str:
     """The database that a test gets a copy of; a module names another by a fixture of its own."""
-    return databases.EMPTY
+    return databases.KEYED
 
 
 @pytest.fixture

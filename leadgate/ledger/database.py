@@ -137,21 +137,32 @@ def open_ledger(settings: Settings, *, create: bool = True, connections: int = C
             url, prefect_url, revive = _build_server_url(settings.database_url), None, None
         else:
             url, prefect_url, revive = stack.enter_context(_running_embedded(settings.home))
-        setup = _create_engine(url)  # computing new values for old rows may take longer than a transaction may be idle
-        stack.callback(setup.dispose)
         engine = _create_engine(url, settings.lease_seconds, connections)
         stack.callback(engine.dispose)
         try:
-            version = schema.read_version(setup)
+            version = schema.read_version(engine)
             if version is None and not create:
                 raise NoLedgerError(f"the database {make_url(url).render_as_string()}")
-            if version != schema.find_newest():
-                schema.migrate(setup)
-            key = keys.agree(setup, settings)
-            setup.dispose()
+            key = keys.find_agreed(engine, settings) if version == schema.find_newest() else None
+            if key is None:
+                key = _set_up(url, settings, migrate=version != schema.find_newest())
         except OperationalError as error:
             raise LedgerError(_describe_unreachable(settings, error)) from error
         yield Ledger(engine=engine, home=settings.home, key=key, prefect_url=prefect_url, revive=revive)
+
+
+def _set_up(url: str, settings: Settings, *, migrate: bool) -> bytes:
+    """Bring the ledger up to date and agree on its key, which is returned.
+
+    By connections of its own: computing new values for old rows may take longer than a transaction may be idle.
+    """
+    engine = _create_engine(url)
+    try:
+        if migrate:
+            schema.migrate(engine)
+        return keys.agree(engine, settings)
+    finally:
+        engine.dispose()
 
 
 def explain_database_error(error: DBAPIError) -> str:

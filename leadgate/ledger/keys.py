@@ -52,6 +52,16 @@ def agree(engine: Engine, settings: Settings) -> bytes:
         return key
 
 
+def find_agreed(engine: Engine, settings: Settings) -> bytes | None:
+    """The key that this process and the ledger share already; None for a ledger that has no fingerprint yet.
+
+    Raises ``LedgerError`` as ``agree`` does.
+    """
+    with engine.begin() as connection:
+        known = _read_fingerprint(connection)
+    return None if known is None else _require_same(find(settings), known, settings)
+
+
 def find(settings: Settings) -> bytes | None:
     """The key of ``LEADGATE_KEY``, else of the file in the data folder; None without either.
 

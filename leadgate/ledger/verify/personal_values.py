@@ -25,7 +25,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 import leadgate.models  # noqa: F401 - declares the tables
-from leadgate.ledger.verify.invariant import Invariant
+from leadgate.ledger.verify.invariant import Invariant, Tally
 from leadgate.models import PERSONAL, STAFF
 
 #: Whose values are looked for by default: those of so many leads, the latest.
@@ -71,9 +71,10 @@ def _build_invariants() -> tuple[Invariant, ...]:
         Invariant(
             "text_columns_declared",
             "Every text and JSON column is declared, so that it is known which may hold personal values",
-            f"SELECT count(*) FROM information_schema.columns c WHERE {_OURS}",
-            f"SELECT count(*) FROM information_schema.columns c WHERE {_OURS} "
-            f"AND (c.table_name || '.' || c.column_name) NOT IN ({_list_declared()})",
+            Tally(_COLUMNS, "count(*)"),
+            Tally(
+                _COLUMNS, f"count(*) FILTER (WHERE (c.table_name || '.' || c.column_name) NOT IN ({_list_declared()}))"
+            ),
         ),
         Invariant(
             "nothing_personal_kept",
@@ -84,9 +85,13 @@ def _build_invariants() -> tuple[Invariant, ...]:
     )
 
 
-_OURS: Final = (
-    "c.table_schema = 'public' AND c.table_name <> 'alembic_version' "
-    "AND c.data_type IN ('text', 'character varying', 'json', 'jsonb')"
+#: The text and JSON columns of the database. ``information_schema`` says the same in fifty times as long.
+_COLUMNS: Final = (
+    "(SELECT t.relname AS table_name, a.attname AS column_name FROM pg_class t "
+    "JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped "
+    "WHERE t.relnamespace = 'public'::regnamespace AND t.relkind IN ('r', 'p', 'v', 'f') "
+    "AND t.relname <> 'alembic_version' "
+    "AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'json'::regtype, 'jsonb'::regtype)) c"
 )
 
 
