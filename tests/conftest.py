@@ -14,11 +14,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import properties  # noqa: F401 - declares the profiles, one of which a command may name
 import pytest
+from hypothesis import settings
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ROOM = 4_000_000_000  # bytes; what fails stays there until the next run
 
+settings.load_profile("everyday")
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # as ``flows.runtime.server.use_defaults`` does
 if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))

@@ -19,10 +19,18 @@ GROWING: dict[str, Callable[[int], str]] = {
 
 
 def grow_to_limit(grow: Callable[[int], str]) -> str:
-    """The largest of a family that is accepted."""
-    for n in range(1, 400):
-        try:
-            parse(grow(n + 1))
-        except RuleError:
-            return grow(n)
-    raise AssertionError("never refused")
+    """The largest of a family that is accepted. Of a family, all that are larger than a refused one are refused."""
+    accepted, refused = 1, 400
+    assert not _is_accepted(grow(refused)), "never refused"
+    while refused - accepted > 1:
+        middle = (accepted + refused) // 2
+        accepted, refused = (middle, refused) if _is_accepted(grow(middle)) else (accepted, middle)
+    return grow(accepted)
+
+
+def _is_accepted(expression: str) -> bool:
+    try:
+        parse(expression)
+    except RuleError:
+        return False
+    return True

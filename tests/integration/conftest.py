@@ -6,7 +6,6 @@ from console_site import cheap_passwords, console, console_as_of
 from crm_books import org, taken, use_book, written
 from crm_fakes.hubspot.connected import hubspot
 from harness import harness, ledger, loaded, postgres, settings, template, write_csv
-from hypothesis import settings as hypothesis_settings
 from posting import client, environment
 
 __all__ = [
@@ -31,7 +30,3 @@ __all__ = [
     "write_csv",
     "written",
 ]
-
-# an example may take long on a busy machine; how long is for the benchmarks to tell
-hypothesis_settings.register_profile("untimed", deadline=None)
-hypothesis_settings.load_profile("untimed")

@@ -40,6 +40,7 @@ from posting import (
     writer_held,
 )
 from prometheus_client.parser import text_string_to_metric_families
+from properties import tried
 from sqlalchemy import create_engine, text
 from stub_gates import pass_all
 
@@ -847,7 +848,7 @@ _types = st.sampled_from(
 
 # a server and a database for each example would take minutes, so the examples share theirs
 @hypothesis(
-    max_examples=250, deadline=None,
+    max_examples=tried(250),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(

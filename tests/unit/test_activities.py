@@ -11,6 +11,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.connectors.files import Row
 from leadgate.playbook import Playbook, Source
@@ -141,7 +142,7 @@ def test_a_file_must_say_who_what_and_when() -> None:
     assert list_missing_fields(["Wer", "Was", "Wann"], mapped) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tried(100))
 @given(st.text(max_size=80))
 def test_a_kind_is_always_a_name_of_the_playbook_or_nothing(words: str) -> None:
     kind = normalise_kind(words)

@@ -12,6 +12,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate import playbook as playbooks
 from leadgate.expressions.json_paths import JsonPathError, compile_path
@@ -45,7 +46,7 @@ def rules() -> Playbook:
     return playbooks.load_default().playbook.model_copy(update={"fields": own})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(
     found=st.lists(st.dictionaries(st.sampled_from([*list_enrichable(OWN), "email", "nobodys"]), VALUES), max_size=3)
 )
@@ -70,7 +71,7 @@ def test_whatever_a_service_says_values_have_the_type_of_their_field(
     ["a.b || c", "[?x > `3`].y | [0]", "join(', ', a)", "max_by(@, &b)", "*.*[]", "sort(a)[-1]", "to_number(a)",
      "contains(a, 'x')", "sum(a)", "{a: b}", "length(@)", "a[::2]", "keys(@)", "not_null(a, b)"],
 )  # fmt: skip
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tried(25))
 @given(document=VALUES)
 def test_an_expression_finds_a_value_or_says_that_it_does_not_fit(path: str, document: Any) -> None:
     with contextlib.suppress(JsonPathError):
@@ -80,7 +81,7 @@ def test_an_expression_finds_a_value_or_says_that_it_does_not_fit(path: str, doc
 TEMPLATE = parse_template("https://api.example/v1/{company}/find?domain={company_domain}&format=json")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tried(150))
 @given(company=st.text(max_size=310), domain=st.text(max_size=310))
 def test_a_value_stays_in_its_place_of_the_url(company: str, domain: str) -> None:
     url = TEMPLATE.build({"company": company, "company_domain": domain})

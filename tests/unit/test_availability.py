@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Load, find_mondays
@@ -242,7 +243,7 @@ def test_a_lead_that_returns_goes_to_who_had_it() -> None:
 TEAM = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 12)), min_size=1, max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(TEAM, st.integers(1, 60))
 def test_by_open_leads_nobody_ends_up_heavier_than_one_more_lead_would_make_another(
     team: list[tuple[int, int]], count: int
@@ -270,7 +271,7 @@ def test_by_open_leads_nobody_ends_up_heavier_than_one_more_lead_would_make_anot
         assert had[owner] * everybody < 2 * weights[owner] * (t + 1) + everybody
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tried(30))
 @given(st.integers(2, 6), st.integers(0, 80))
 def test_by_open_leads_equal_reps_who_start_level_never_differ_by_more_than_one(size: int, count: int) -> None:
     book = playbook(*(rep(f"rep{i}") for i in range(size)), order="open_leads")
@@ -320,7 +321,7 @@ def test_after_an_absence_a_pool_keeps_the_position_or_catches_up() -> None:
             assert Counter(order[-15:]) == {"ana": 5, "ben": 5, "cy": 5}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tried(40))
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=6), st.integers(0, 6), st.integers(0, 200), st.integers(1, 60))
 def test_whoever_returns_never_gets_more_than_twice_their_share(
     weights: list[int], who: int, missed: int, count: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from flows.runtime.batch_size import LEAST, TARGET, BatchSize
 
@@ -28,7 +29,7 @@ def test_on_a_busy_machine_it_does_not_dwindle() -> None:
     assert pace.limit == LEAST
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(
     st.integers(1, 20_000),
     st.lists(st.tuples(st.integers(1, 20_000), st.floats(0, 100)), max_size=30),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.breaker import BreakerState, admit, observe
 from leadgate.playbook import Breaker
@@ -99,7 +100,7 @@ def test_rows_judged_before_it_opened_change_nothing_once_it_is_open() -> None:
     assert observe(opened(), [False] * 300, RULES, NOW) == opened()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=tried(50))
 @given(before=rows, batch=rows, rules=rules, start=st.sampled_from(["new", "half_open"]))
 def test_one_batch_and_row_by_row_end_in_the_same_state(
     before: list[bool], batch: list[bool], rules: Breaker, start: str
@@ -113,7 +114,7 @@ def test_one_batch_and_row_by_row_end_in_the_same_state(
     assert observe(state, batch, rules, NOW) == single
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=tried(50))
 @given(batch=rows, rules=rules)
 def test_it_is_open_exactly_when_some_window_reached_the_share(batch: list[bool], rules: Breaker) -> None:
     windows = (batch[max(0, end - rules.window) : end] for end in range(1, len(batch) + 1))
@@ -122,7 +123,7 @@ def test_it_is_open_exactly_when_some_window_reached_the_share(batch: list[bool]
     assert (observe(BreakerState(), batch, rules, NOW).status == "open") is reached
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=tried(50))
 @given(batch=rows, rules=rules, waiting=st.integers(0, 200), wait=st.integers(0, 40))
 def test_admitting_never_exceeds_what_waits_or_the_probes(
     batch: list[bool], rules: Breaker, waiting: int, wait: int

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.crm.facts import LeadFacts, build_facts
 from leadgate.crm.values import CrmValue, compare, describe, encode, is_empty, is_same
@@ -144,7 +145,7 @@ def test_a_text_is_filled_whatever_the_facts_are(literal: str, facts: dict[str, 
         dict, status=st.sampled_from(JourneyStatus), owner=st.none() | st.just("ana"), score=st.none() | st.integers()
     )
 )
-@settings(max_examples=30)
+@settings(max_examples=tried(30))
 def test_every_fact_that_a_playbook_may_name_is_there_but_the_owner(made: dict[str, Any]) -> None:
     now = datetime(2026, 11, 27, tzinfo=UTC)
     given_facts: dict[str, Any] = dict.fromkeys(LeadFacts.__dataclass_fields__) | {

@@ -7,6 +7,7 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.assignment.rotation import PoolState, Rotation
 from leadgate.figures import (
@@ -203,7 +204,7 @@ def test_deviations_cancel_out(turns: dict[str, int], weights: dict[str, int]) -
     assert sum(due.deviation for due in dues.values()) == pytest.approx(0, abs=1e-6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=tried(40))
 @given(st.dictionaries(reps, st.integers(1, 9), min_size=1), st.integers(0, 60))
 def test_turns_as_they_are_taken_are_less_than_a_lead_off(weights: dict[str, int], turns: int) -> None:
     rotation = Rotation(PoolState())

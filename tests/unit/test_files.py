@@ -19,6 +19,7 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.connectors.files import json_values
 from leadgate.connectors.files.formats import open_table as read
@@ -85,7 +86,7 @@ def test_delimiters_and_encodings_are_recognised(tmp_path: Path, delimiter: str,
 VALUES = st.text(st.characters(codec="utf-8"), max_size=12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tried(40))
 @given(
     rows=st.lists(st.lists(VALUES, min_size=3, max_size=3).filter(any), min_size=1, max_size=8),
     delimiter=st.sampled_from(",;\t|"),
@@ -109,7 +110,7 @@ def test_whatever_a_csv_writer_writes_is_read_back(
     assert [list(payload.values()) for payload in payloads(table)] == rows
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tried(80))
 @given(
     body=st.lists(
         st.one_of(
@@ -367,7 +368,7 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(records=RECORDS, around=st.dictionaries(st.sampled_from(["meta", "n"]), JSON_VALUES), chunk=st.integers(1, 40))
 @pytest.mark.parametrize("wrap", [False, True])
 def test_a_document_read_in_pieces_has_the_records_of_one_parsed_whole(

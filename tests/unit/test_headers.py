@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.fields import STANDARD
 from leadgate.mapping.headers import as_text, flatten, map_headers
@@ -151,7 +152,7 @@ def test_custom_fields_are_found_by_name_and_by_their_headers() -> None:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tried(100))
 @given(st.lists(st.one_of(st.text(max_size=12), st.sampled_from(sorted(STANDARD)), st.just("Name")), unique=True))
 def test_a_field_is_given_once_and_only_to_a_header_that_is_there(headers: list[str]) -> None:
     result = map_headers(headers)

@@ -20,6 +20,7 @@ from crm_fakes.salesforce import App, FakeSalesforce
 from crm_fakes.serving import FakeService, Request, Response
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 from requests.structures import CaseInsensitiveDict
 
 from leadgate.connectors.crm import (
@@ -354,7 +355,7 @@ def ask(asked: Asked, question: str) -> None:
 
 
 @pytest.mark.parametrize("connect", [connect_to_hubspot, connect_to_salesforce], ids=["hubspot", "salesforce"])
-@settings(max_examples=200)
+@settings(max_examples=tried(200))
 @given(st.sampled_from(list(QUESTIONS)), spoilings)
 def test_any_answer_is_read_or_is_an_error_that_is_declared(
     connect: Callable[[Spoiling], Asked], question: str, spoiling: Spoiling

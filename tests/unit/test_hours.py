@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.playbook import Hours
 from leadgate.sla.hours import Clock, HoursError, make_clock
@@ -192,7 +193,7 @@ all_hours = st.builds(
 )
 moments = st.datetimes(datetime(2026, 2, 20), datetime(2026, 11, 30), timezones=st.just(UTC))  # noqa: DTZ001
 durations = st.timedeltas(timedelta(0), timedelta(hours=60))
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=tried(25))
 
 
 def wall_shows_open(hours: Hours, moment: datetime) -> bool:

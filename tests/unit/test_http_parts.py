@@ -19,6 +19,7 @@ import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from properties import tried
 from standardwebhooks import Webhook
 
 from console.http import body_reader
@@ -333,7 +334,7 @@ def test_a_list_is_cut_into_its_objects(payloads: list[dict[str, Any]], space: s
     assert body.listed
 
 
-@settings(max_examples=300)
+@settings(max_examples=tried(300))
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda t: t.encode("utf-8", "surrogatepass")), st.sampled_from(
     [JSON, FORM, "multipart/form-data; boundary=x", "application/ld+json", "text/plain", "", "application/json;charset=utf-16"]
 ))  # fmt: skip

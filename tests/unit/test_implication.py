@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.assignment.route_matching import match_routes
 from leadgate.expressions.conditions import ALWAYS, build_condition
@@ -147,7 +148,7 @@ def leads() -> pd.DataFrame:
 LEADS: Final = leads()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tried(150))
 @given(EXPRESSIONS, st.lists(EXPRESSIONS, min_size=1, max_size=3))
 @example("not (country is not null)", ["country is not null"])
 def test_no_lead_ever_reaches_a_route_that_is_reported(later: str, earlier: list[str]) -> None:
@@ -157,7 +158,7 @@ def test_no_lead_ever_reaches_a_route_that_is_reported(later: str, earlier: list
         assert not (found["later"] & ~found.drop(columns="later").any(axis=1)).any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(st.lists(st.tuples(st.none() | TERRITORIES, ATOMS), min_size=2, max_size=4))
 def test_no_lead_ever_reaches_a_territory_that_is_reported(routes: list[tuple[Territory | None, str]]) -> None:
     territories = {f"t{n}": place for n, (place, _) in enumerate(routes) if place is not None}

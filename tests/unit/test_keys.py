@@ -6,6 +6,7 @@ from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.connectors.files import Row
 from leadgate.playbook import Source
@@ -17,7 +18,7 @@ def keys_of(rows: list[Row], size: int, source: Source | None = None) -> list[st
     return [key for chunk in chunk_rows(rows, size) for key in keys.of(chunk)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tried(100))
 @given(st.lists(st.integers(0, 6), max_size=60), st.integers(1, 9))
 def test_keys_do_not_depend_on_the_chunks(people: list[int], size: int) -> None:
     rows = [Row(line, {"Email": f"lead{person}@one.example"}) for line, person in enumerate(people, start=2)]

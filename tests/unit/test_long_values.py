@@ -8,6 +8,7 @@ import unicodedata
 import pycountry
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.matching.companies import compare_keys
 from leadgate.values import languages, marks
@@ -18,7 +19,7 @@ def test_names_of_companies_as_long_as_they_may_be_are_compared() -> None:
     assert compare_keys(short, long) < 100
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tried(200))
 @given(st.text(max_size=700))
 def test_marks_go_piece_by_piece_as_they_do_at_once(value: str) -> None:
     at_once = unicodedata.normalize("NFKD", value * 3)

@@ -7,6 +7,7 @@ import doctest
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate import masking
 from leadgate.masking import mask, mask_within
@@ -42,7 +43,7 @@ def test_a_value_is_recognisable_to_who_knows_it(value: str | None, shown: str) 
     assert mask(value) == shown
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(st.text(min_size=4, max_size=300))
 def test_nothing_but_the_first_letter_or_two_digits_is_kept_of_what_is_no_address(value: str) -> None:
     masked = mask(value)
@@ -50,7 +51,7 @@ def test_nothing_but_the_first_letter_or_two_digits_is_kept_of_what_is_no_addres
     assert value not in masked
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(st.emails())
 def test_the_local_part_of_an_address_is_hidden(address: str) -> None:
     local, _, domain = address.partition("@")
@@ -59,7 +60,7 @@ def test_the_local_part_of_an_address_is_hidden(address: str) -> None:
     assert len(local) < 2 or local not in masked.partition("@")[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(st.integers(min_value=10_000, max_value=10**15).map(lambda number: f"+{number}"))
 def test_a_number_keeps_two_digits(number: str) -> None:
     assert mask(number) == f"•••{number[-2:]}"
@@ -69,7 +70,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     assert doctest.testmod(masking).failed == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(st.emails())
 def test_a_masked_address_does_not_hold_its_mailbox(address: str) -> None:
     local, _, _ = address.rpartition("@")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from benchmarks import made_up
 from benchmarks.matching import measure, read
@@ -199,7 +200,7 @@ def test_whoever_shares_an_identity_is_one_lead_or_a_question(batch: list[list[s
             assert len(resolution.matches) > 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=tried(40))
 @given(st.lists(people, min_size=1, max_size=6, unique_by=lambda person: person.lead_id), people, st.randoms())
 def test_the_order_in_which_candidates_are_found_changes_nothing(
     known: list[Person], new: Person, chance: random.Random

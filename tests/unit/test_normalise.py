@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.fields import STANDARD, VALIDATED
 from leadgate.mapping.normalise import PROBLEMS, leave_out_unreadable, normalise
@@ -319,7 +320,7 @@ _likely_text = st.sampled_from(
 _row = st.fixed_dictionaries({}, optional=dict.fromkeys((*STANDARD, "seats", "on"), _any_text | _likely_text))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=tried(20))
 @given(st.lists(_row, min_size=1, max_size=6))
 def test_any_text_is_taken_and_a_second_pass_changes_nothing(rows: list[dict[str, str]]) -> None:
     rules = playbook(

@@ -11,6 +11,7 @@ import pytest
 import re2
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from expectations import PROMISES
 from leadgate.deadlines import DeadlinePassed
@@ -157,7 +158,7 @@ _PATTERNS = st.tuples(st.sampled_from(["", "", "^", r"\A", r"\b"]), _BODY, st.sa
 _VALUES = st.lists(st.text(st.sampled_from("ab1é.+- \n_cZ"), max_size=10), min_size=1, max_size=5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tried(300))
 @given(_PATTERNS, _VALUES)
 def test_a_verdict_is_that_of_pythons_re(pattern: str, values: list[str]) -> None:
     assume(find_pattern_problem(pattern) is None)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.assignment import reassignment
 from leadgate.assignment.availability import Load
@@ -58,7 +59,7 @@ def transfer(book: Playbook, frame: pd.DataFrame, **more: Any) -> pd.DataFrame:
     ).frame  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=7), st.integers(0, 80), st.lists(st.integers(0, 9), max_size=7))
 def test_each_colleague_gets_their_share_of_a_book_within_one_lead(
     weights: list[int], count: int, before: list[int]
@@ -74,7 +75,7 @@ def test_each_colleague_gets_their_share_of_a_book_within_one_lead(
         assert abs(had[f"rep{i}"] - count * weight / sum(weights[1:])) < 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tried(40))
 @given(st.lists(st.integers(0, 12), min_size=2, max_size=6), st.integers(0, 60), st.integers(0, 6))
 def test_no_cap_is_passed_and_what_stays_is_only_what_nobody_could_take(caps: list[int], count: int, had: int) -> None:
     limits = {f"rep{i}": cap for i, cap in enumerate(caps)}

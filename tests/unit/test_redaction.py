@@ -9,6 +9,7 @@ import unicodedata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import make_row
+from properties import tried
 
 from console import redaction
 from leadgate.ledger.reports import OpenWorkItem
@@ -20,7 +21,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     assert doctest.testmod(redaction).failed == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(ANY_TEXT)
 def test_nothing_that_is_shown_controls_a_terminal(text: str) -> None:
     for shown in (redaction.sanitise(text), redaction.sanitise(text, limit=5)):
@@ -28,7 +29,7 @@ def test_nothing_that_is_shown_controls_a_terminal(text: str) -> None:
         shown.encode("utf-8")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(ANY_TEXT.filter(lambda text: not any("\ud800" <= character <= "\udfff" for character in text)))
 def test_json_keeps_its_value_and_controls_no_terminal(text: str) -> None:
     shown = redaction.format_json({"value": text})

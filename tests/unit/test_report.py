@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 from rich.console import Console
 
 from console.display_names import DisplayNames, write_as_person
@@ -192,7 +193,7 @@ hostile = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tried(25))
 @given(hostile)
 def test_no_name_gets_out_of_its_place_on_the_page(name: str) -> None:
     parser = parse_page(name)
@@ -231,7 +232,7 @@ def test_a_report_of_nothing_is_a_page_too() -> None:
 
 
 @given(st.lists(st.tuples(*[st.floats(0, 1e9)] * 2).map(sorted), min_size=1, max_size=5), st.text(max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tried(50))
 def test_a_chart_is_drawn_of_any_times_and_nothing_sticks_out_of_it(times: list[list[float]], label: str) -> None:
     rows = [charts.Range(label, low, low, high, "1 h 20 min · 33 % of 12") for low, high in times]
     drawn = charts.draw_spans("Times of any length", rows)
@@ -281,7 +282,7 @@ def test_no_name_moves_the_cursor() -> None:
 
 
 @given(hostile.filter(lambda name: "\r" not in name and "\n" not in name))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tried(30))
 def test_cells_of_csv_are_no_formulas(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     folder = tmp_path_factory.mktemp("csv")
     for file in files.write(build_sections(f"={name}"), folder):

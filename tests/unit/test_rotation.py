@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.assignment.rotation import MOST_OWED, PoolState, Rotation
 
@@ -49,7 +50,7 @@ def furthest_from_share(weights: dict[str, int], order: list[str]) -> Fraction:
     return furthest
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tried(40))
 @given(weights, carried)
 @example(pool(1, 1, 1, 7, 7, 7), {})  # where largest deficit is 1.08 leads away
 @example(pool(20, 19, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), {})
@@ -60,7 +61,7 @@ def test_each_rep_is_less_than_one_lead_from_the_share_whatever_is_carried_over(
     assert furthest_from_share(weights, order) < 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tried(30))
 @given(st.lists(st.tuples(weights, st.integers(0, 60)), min_size=2, max_size=5))
 def test_the_bound_holds_between_changes_of_who_is_eligible(epochs: list[tuple[dict[str, int], int]]) -> None:
     rotation = Rotation(PoolState())
@@ -139,7 +140,7 @@ def test_who_is_passed_over_keeps_the_turn() -> None:
     assert rotation.find_next_in_turn({"rep0", "rep1", "rep2"}) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tried(30))
 @given(weights, st.lists(st.integers(0, 13), max_size=40))
 def test_passing_over_never_leaves_a_lead_without_somebody(weights: dict[str, int], skips: list[int]) -> None:
     rotation = seated(weights)
@@ -152,7 +153,7 @@ def test_passing_over_never_leaves_a_lead_without_somebody(weights: dict[str, in
             rotation.take(rep)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tried(40))
 @given(weights, carried, st.integers(0, 50), st.integers(0, 50))
 def test_stopping_and_going_on_from_json_changes_nothing(
     weights: dict[str, int], owed: dict[str, int], first: int, second: int

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Load, find_midnights
@@ -459,7 +460,7 @@ loads_of_one = st.builds(Load, st.integers(0, 9), st.integers(0, 4), st.integers
 all_loads = st.dictionaries(st.sampled_from(REPS), loads_of_one)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tried(50))
 @given(teams(), rows, all_loads)
 def test_caps_absences_and_sums_hold_for_any_team(book: Playbook, frame: pd.DataFrame, loads: dict[str, Load]) -> None:
     assigned = run(frame, book, loads)
@@ -497,7 +498,7 @@ def test_caps_absences_and_sums_hold_for_any_team(book: Playbook, frame: pd.Data
             assert row["run_after"] > NOW
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tried(40))
 @given(teams(), rows, all_loads, st.integers(0, 40))
 def test_two_batches_in_a_row_decide_what_one_would_have(
     book: Playbook, frame: pd.DataFrame, loads: dict[str, Load], cut: int

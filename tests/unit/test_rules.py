@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.expressions.rules import FEW, RuleError, check, is_always_true, is_never_true, match_rows
 from leadgate.expressions.syntax import format_canonical, parse
@@ -251,7 +252,7 @@ def test_a_column_that_the_frame_lacks_is_an_error_not_a_mismatch() -> None:
         matched("employees > 3", country=["DE"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tried(25))
 @given(
     st.lists(st.one_of(st.none(), st.integers(-1000, 1000)), min_size=1, max_size=20),
     st.integers(-1000, 1000),
@@ -261,7 +262,7 @@ def test_a_comparison_is_what_python_says(values: list[int | None], limit: int) 
     assert found == [value is not None and value >= limit for value in values]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tried(25))
 @given(st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]))), min_size=1, max_size=20))
 def test_any_text_can_be_looked_at(values: list[str | None]) -> None:
     found = matched("company = 'Acme' or company is null", company=pd.Series(values, dtype=object))
@@ -291,7 +292,7 @@ EXPRESSIONS = {
 }
 
 
-@settings(max_examples=40)
+@settings(max_examples=tried(40))
 @given(st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=FEW))
 def test_a_few_rows_are_judged_as_many_are(rows: list[dict[str, Any]]) -> None:
     few = pd.DataFrame(rows, dtype=object)

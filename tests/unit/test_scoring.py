@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.playbook import Playbook
 from leadgate.scoring import qualify, score
@@ -123,7 +124,7 @@ def test_activities_count_for_their_own_journey_in_any_order() -> None:
 POINTS = st.integers(-1000, 1000)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tried(40))
 @given(
     fit=st.lists(st.tuples(st.integers(0, 9), POINTS), max_size=6),
     engagement=st.lists(st.tuples(POINTS, st.booleans(), st.none() | POINTS), max_size=4),

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.playbook import Playbook
 from leadgate.scoring import find_next_changes, qualify, score
@@ -113,7 +114,7 @@ RULES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tried(25))
 @given(rule=RULES, ages=AGES, later=st.integers(0, 90 * 86_400))
 def test_without_news_points_only_move_towards_zero(rule: dict[str, Any], ages: list[timedelta], later: int) -> None:
     before = points(rule, *ages)
@@ -122,7 +123,7 @@ def test_without_news_points_only_move_towards_zero(rule: dict[str, Any], ages: 
     assert before * after >= 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=tried(20))
 @given(rule=RULES, ages=AGES, order=st.randoms(use_true_random=False))
 def test_a_score_as_of_a_moment_rests_on_what_had_happened_by_then_in_any_order(
     rule: dict[str, Any], ages: list[timedelta], order: Any
@@ -162,7 +163,7 @@ def test_a_cap_is_a_contribution_of_its_own() -> None:
     assert json.loads(result["details"])["fit"] == ["a", "b", "cap of doubts"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tried(25))
 @given(data=st.data())
 def test_contributions_sum_to_the_score_and_caps_are_kept(data: st.DataObject) -> None:
     caps = st.fixed_dictionaries({"max_points": st.integers(0, 40), "min_points": st.integers(-40, 0)})
@@ -253,7 +254,7 @@ def verdict(number: int, was: str | None, **more: Any) -> pd.Series[Any]:
     return qualify(frame, playbook({}, **(EDGES | more)), NOW).iloc[0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tried(25))
 @given(path=st.lists(st.integers(20, 65), min_size=1, max_size=8))
 def test_a_verdict_changes_only_by_crossing_enter_upwards_or_leave_downwards(path: list[int]) -> None:
     was: str | None = None
@@ -400,7 +401,7 @@ def test_what_does_not_age_never_changes(activities: pd.DataFrame) -> None:
     assert judged(rules, activities, NOW)["changes_at"] is None
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=tried(20))
 @given(
     engagement=st.lists(st.tuples(st.sampled_from(["view", "demo"]), RULES), min_size=1, max_size=3),
     fit=st.integers(-20, 40),
@@ -454,7 +455,7 @@ def test_nothing_changes_before_the_moment_foretold_and_something_does_then(
         assert decided(at) == today
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=tried(5))
 @given(ages=st.lists(st.integers(0, 40 * 86_400), min_size=2, max_size=6))
 def test_the_forecast_of_a_batch_is_that_of_each_lead(ages: list[int]) -> None:
     rules = playbook({"engagement": [{"name": "view", "activity": "view", "points": 50, "half_life": "9d"}]}, **EDGES)

@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from console.http.authentication import RequestVerifier
 from console.http.signatures import SCHEMES, TOLERANCE, Given, decode_address
@@ -143,7 +144,7 @@ def test_openssl_agrees() -> None:
 
 @pytest.mark.parametrize("source", VENDORS)
 @given(body=st.binary(max_size=200), data=st.data())
-@settings(max_examples=30)
+@settings(max_examples=tried(30))
 def test_what_the_vendor_signs_is_admitted_and_nothing_else(source: str, body: bytes, data: st.DataObject) -> None:
     right = sign(source, body)
     assert admits(source, right, body)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 from leadgate.playbook import FollowUp, Hours, Playbook
 from leadgate.sla import pauses, sla_targets
@@ -208,7 +209,7 @@ def test_an_empty_frame_is_checked() -> None:
 
 # --- properties -------------------------------------------------------------------------------------------
 
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=tried(20))
 clocks = st.sampled_from(
     [Clock(None), make_clock(Hours.model_validate(OFFICE)), make_clock(Hours.model_validate(NIGHT))]
 )
@@ -269,7 +270,7 @@ facts = st.fixed_dictionaries(
 COUNTERS = ("ladder_step", "acceptance_step", "next_touch_step", "stage_step")
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=tried(12))
 @given(facts, st.lists(moments, min_size=1, max_size=5))
 def test_along_any_checks_each_step_is_taken_once_none_is_skipped_and_each_miss_stays(
     happened: dict[str, Any], times: list[datetime]
@@ -302,7 +303,7 @@ def test_along_any_checks_each_step_is_taken_once_none_is_skipped_and_each_miss_
     assert fresh == []  # the last check was at the same moment as the one before it
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=tried(15))
 @given(facts, moments, st.floats(0, 0.999))
 def test_nothing_changes_before_the_next_check(happened: dict[str, Any], now: datetime, share: float) -> None:
     past: dict[str, Any] = {

@@ -15,6 +15,7 @@ import pytest
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from properties import tried
 
 import leadgate.values
 from leadgate.playbook import Validation
@@ -156,7 +157,7 @@ _domain = st.lists(_label, min_size=1, max_size=3).map(".".join)
 _ending = st.sampled_from(["com", "de", "co.uk", "c", "test", "local", "example", "onion", "1", "xn--p1ai", ""])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tried(80))
 @given(_local, _domain, _ending)
 @example("a", "x" * 64, "com")
 @example("a" * 64, ".".join(["x" * 60] * 3), "com")
@@ -254,7 +255,7 @@ _regions = st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS))
 _digits = st.from_regex(r"\+?[0-9]{5,15}", fullmatch=True)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=tried(120))
 @given(_digits, _regions, st.sampled_from(["", " ", "-", ".", "("]))
 @example("0015550123", "US", "")
 @example("080012345", "IT", "")
@@ -278,7 +279,7 @@ def test_usual_numbers_go_the_short_way(region: str) -> None:
         )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(_digits | _any_text, _regions)
 def test_a_phone_read_again_is_the_same(text: str, region: str) -> None:
     phone = read_phone(text, region)
@@ -334,7 +335,7 @@ def test_letter_case_of_names(name: str, cased: str) -> None:
     assert capitalise_name(name) == cased
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tried(60))
 @given(_any_text)
 def test_a_name_is_cased_once(name: str) -> None:
     cased = capitalise_name(name)
@@ -394,7 +395,7 @@ def test_amounts(text: str, amount: float | None) -> None:
 
 
 @given(st.integers(-(10**15), 10**15))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tried(30))
 def test_whole_numbers_survive_either_thousands_separator(number: int) -> None:
     for separator in ("", ",", " ", "\u202f", "'"):
         assert read_integer(f"{number:,}".replace(",", separator)) == number
@@ -413,7 +414,7 @@ def test_amounts_are_numbers_where_only_one_reading_is_possible(text: str, numbe
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tried(30))
 def test_numbers_survive_being_written(number: float) -> None:
     assert read_number(repr(number)) == number
 
@@ -446,7 +447,7 @@ def test_what_names_no_moment(text: str) -> None:
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)))  # noqa: DTZ001 - the zone is what is left out
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tried(30))
 def test_moments_survive_being_written(at: datetime) -> None:
     at = at.replace(microsecond=0, tzinfo=UTC)
     forms = (
@@ -475,7 +476,7 @@ def test_yes_and_no(text: str, answer: bool | None) -> None:
 # Any text at all
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tried(30))
 @given(_any_text | _any_text.map(lambda text: text * 2_000))
 @example("0" * 13)
 @example("GMT+99:99 2020")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_webhooks import make_calendly, make_google_lead, make_hubspot, make_typeform
+from properties import tried
 
 from console.http.vendors import read_webhooks
 from leadgate.mapping.webhooks import VENDORS, Preset, find_preset, read_values, read_webhook
@@ -313,7 +314,7 @@ _json = st.recursive(
 
 @pytest.mark.parametrize("auth", list(MADE))
 @given(data=st.data(), value=_json)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tried(25))
 @example(data=None, value="<script>alert(1)</script>\x00\u202e" * 300)
 def test_any_value_anywhere_is_read_or_held(auth: str, data: st.DataObject | None, value: Any) -> None:
     payload = json.loads(json.dumps(MADE[auth]))
