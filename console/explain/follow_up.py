@@ -16,9 +16,10 @@ import pandas as pd
 from console.answers import LAST, Answer
 from console.screen import format_moment, format_span
 from leadgate.ledger.lead_history import Story
-from leadgate.playbook import Playbook, Sla, Target
+from leadgate.playbook import Playbook, Sla
 from leadgate.sla import sla_targets
 from leadgate.sla import touches as counted
+from leadgate.sla.sla_targets import FoundTarget
 from leadgate.sla.zones import list_time_zones
 from leadgate.vocabulary import ActivityActor, EndReason
 
@@ -112,8 +113,8 @@ def _tell_waits(answer: Answer, story: Story) -> None:
 def tell_due(answer: Answer, story: Story, current: AssignmentRow, playbook: Playbook, now: datetime) -> None:
     """What is due from the owner, on whose clock, and what happens without it."""
     rule = next((each for each in playbook.slas if each.name == current.sla), None)
-    frame = _build_frame(story, current, playbook)
-    checked = sla_targets.check(frame, playbook, now)
+    row = _build_row(story, current, playbook)
+    checked = sla_targets.check(pd.DataFrame([[*row.values()]], columns=[*row], dtype=object), playbook, now)
     pause = next((p for p in _select_rows(story.pauses, story) if p.ended_at is None and p.until > now), None)
     if pause is not None:
         answer.say(
@@ -127,10 +128,10 @@ def tell_due(answer: Answer, story: Story, current: AssignmentRow, playbook: Pla
     else:
         if current.priority:
             answer.say(f"Priority {current.priority} sets its SLA, in place of the pool's.")
-        for target in checked.targets.itertuples():
+        for target in checked.list_targets():
             _tell_target(answer, target, rule, current, playbook, now)
         answer.say(_describe_clock(playbook, rule, current))
-    _tell_stale(answer, frame.iloc[0], checked, playbook, now)
+    _tell_stale(answer, row, checked, playbook)
 
 
 def tell_recycling(answer: Answer, story: Story, playbook: Playbook) -> None:
@@ -152,18 +153,20 @@ def tell_recycling(answer: Answer, story: Story, playbook: Playbook) -> None:
 
 
 def _tell_target(
-    answer: Answer, target: Any, rule: Sla, current: AssignmentRow, playbook: Playbook, now: datetime
+    answer: Answer, found: FoundTarget, rule: Sla, current: AssignmentRow, playbook: Playbook, now: datetime
 ) -> None:
-    name: Target = target.target
-    when = _format_in_zones(target.due_at, playbook, current.owner)
-    if not pd.isna(target.closed_at):
-        late = target.closed_at - target.due_at
+    name, due_at, closed_at = found
+    if due_at is None:
+        return
+    when = _format_in_zones(due_at, playbook, current.owner)
+    if closed_at is not None:
+        late = closed_at - due_at
         if name == "first_touch":
             how = f"came {format_span(late)} late" if late > timedelta(0) else "came in time"
             answer.say(f"{_WORDS[name]} was due {when} (SLA {rule.name}) and {how}.")
         return
-    late = target.due_at < now
-    answer.say(f"{_WORDS[name]} {f'was due {when} and is late' if late else f'is due {when}'} (SLA {rule.name}).")
+    is_late = due_at < now
+    answer.say(f"{_WORDS[name]} {f'was due {when} and is late' if is_late else f'is due {when}'} (SLA {rule.name}).")
     taken = getattr(current, sla_targets.TAKEN[name])
     steps = []
     for number, step in enumerate(sla_targets.list_ladder_steps(rule, name), start=1):
@@ -191,10 +194,10 @@ def _describe_clock(playbook: Playbook, rule: Sla, current: AssignmentRow) -> st
     return f"The clock runs in {whose} working hours ({name}, {hours.time_zone}){without}."
 
 
-def _tell_stale(answer: Answer, row: Any, checked: sla_targets.Checked, playbook: Playbook, now: datetime) -> None:
-    state = sla_targets.find_owned_states(checked.rows.assign(accepted_at=row["accepted_at"])).iloc[0]
+def _tell_stale(answer: Answer, row: dict[str, Any], checked: sla_targets.Checked, playbook: Playbook) -> None:
+    state = sla_targets.find_owned_state(next(iter(row["touches"]), None), row["accepted_at"])
     rule = playbook.follow_up.stale.get(state)
-    if rule is None or pd.isna(at := checked.rows["stale_at"].iloc[0]):
+    if rule is None or (at := checked.find_stale_at(0)) is None:
         return
     answer.say(
         f"The last activity was {format_moment(row['active_at'])} UTC. After {rule.days} working days without another, "
@@ -221,16 +224,15 @@ def _find_activities(story: Story, assignment: AssignmentRow) -> Iterator[Activi
             yield activity
 
 
-def _build_frame(story: Story, current: AssignmentRow, playbook: Playbook) -> pd.DataFrame:
+def _build_row(story: Story, current: AssignmentRow, playbook: Playbook) -> dict[str, Any]:
     """The owned lead as a follow-up check sees it, from its story."""
     since, recorded = current.assigned_at, (current.touched_at, current.last_touched_at)
     activities = [each for each in story.activities if each.withdrawn_at is None]
     active = [each.occurred_at for each in activities] + [each.received_at for each in story.signals]
-    row = {name: getattr(current, name) for name in sla_targets.KEPT} | {
+    return {name: getattr(current, name) for name in sla_targets.KEPT} | {
         "clock_from": current.clock_from or since,
         "touches": counted.find_touches(activities, playbook.follow_up, current.owner, since, recorded),
         "finished_at": None,
         "pauses": tuple((p.started_at, p.ended_at or p.until) for p in _select_rows(story.pauses, story)),
         "active_at": max([since, *active]),
     }
-    return pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in row.items()})

@@ -10,7 +10,7 @@ check of one lead has a hundred of them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +23,9 @@ Micros = npt.NDArray[np.int64]
 NEVER: Final[int] = int(np.iinfo(np.int64).min)
 
 _DTYPE: Final = "datetime64[us, UTC]"
+_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_FEW: Final = 100  # values, up to which one after another takes less time than making an index of them
 
 
 def read_column(column: pd.Series) -> Micros:
@@ -34,7 +37,10 @@ def read_column(column: pd.Series) -> Micros:
 
 def read_moments(values: Iterable[datetime | None]) -> Micros:
     """The same, of plain values."""
-    return np.array(pd.DatetimeIndex(list(values), dtype=_DTYPE), dtype="datetime64[us]").view(np.int64)
+    given = list(values)
+    if len(given) <= _FEW and all(each is None or (type(each) is datetime and each.tzinfo) for each in given):
+        return np.array([NEVER if each is None else (each - _START) // _MICROSECOND for each in given], dtype=np.int64)
+    return np.array(pd.DatetimeIndex(given, dtype=_DTYPE), dtype="datetime64[us]").view(np.int64)
 
 
 def build_column(moments: Micros, index: pd.Index | None = None) -> pd.Series:
@@ -45,3 +51,8 @@ def build_column(moments: Micros, index: pd.Index | None = None) -> pd.Series:
 def build_moment(micros: int) -> Any:
     """One moment of an array as a timestamp; NaT for ``NEVER``."""
     return pd.Timestamp(micros, unit="us", tz="UTC")
+
+
+def find_moment(micros: int) -> datetime | None:
+    """The same as a plain value, None for ``NEVER``."""
+    return None if micros == NEVER else _START + micros * _MICROSECOND

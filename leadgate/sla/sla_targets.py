@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -28,7 +29,15 @@ from leadgate.nearest import propose
 from leadgate.playbook import LadderStep, OwnedState, Playbook, Pool, Sla, Target
 from leadgate.sla import pauses
 from leadgate.sla.hours import Clock, make_clock
-from leadgate.sla.moments import NEVER, Micros, build_column, build_moment, read_column, read_moments
+from leadgate.sla.moments import (
+    NEVER,
+    Micros,
+    build_column,
+    build_moment,
+    find_moment,
+    read_column,
+    read_moments,
+)
 from leadgate.sla.target_clocks import FAR, OwnedLeads, Rows, TargetClocks, join_clocks, list_clocks
 from leadgate.vocabulary import EndReason
 
@@ -67,7 +76,15 @@ class Step(NamedTuple):
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+class FoundTarget(NamedTuple):
+    """A target whose clock started, when it is due, and when its clock stopped; None while it runs."""
+
+    target: Target
+    due_at: datetime | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Checked:
     """What ``check`` found.
 
@@ -79,10 +96,65 @@ class Checked:
 
     ``targets`` has a row for each time that a clock started: ``row`` (the label in the frame), ``target``,
     ``since``, ``due_at``, ``closed_at`` (NaT while it runs) and ``missed``.
+
+    Both are made when they are asked for: of one lead that takes longer than finding what is in them.
     """
 
-    rows: pd.DataFrame
-    targets: pd.DataFrame
+    index: pd.Index
+    moment: int
+    leads: OwnedLeads
+    taken: dict[Target, list[int]]
+    steps: dict[int, tuple[Step, ...]]
+    waiting: np.ndarray[Any, np.dtype[np.bool_]]
+    ahead: Micros
+    names: list[Target]
+    clocks: tuple[Rows, Micros, Micros, Micros]  # of each target, as ``join_clocks`` has them
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        leads, index = self.leads, self.index
+        return pd.DataFrame(
+            {
+                "due_at": build_column(leads.at["due_at"], index),
+                "due_soon_at": build_column(leads.at["due_soon_at"], index),
+                "touched_at": build_column(leads.touched, index),
+                **{TAKEN[name]: pd.Series(values, index=index, dtype=object) for name, values in self.taken.items()},
+                "last_touched_at": build_column(leads.last_touched, index),
+                "stale_at": build_column(leads.stale_at, index),
+                "stale": (leads.stale_at != NEVER) & (leads.stale_at <= self.moment) & ~self.waiting,
+                "steps": pd.Series([self.steps.get(row, ()) for row in range(len(index))], index=index, dtype=object),
+                "next_check_at": build_column(self.ahead, index),
+            },
+            index=index,
+        )
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        rows, since, closed, due_at = self.clocks
+        before = due_at < self.leads.at["assigned_at"][rows]  # missed by the owner before, if by anybody
+        return pd.DataFrame(
+            {
+                "row": self.index[rows],
+                "target": np.array(self.names, dtype=object),
+                "since": build_column(since),
+                "due_at": build_column(due_at),
+                "closed_at": build_column(closed),
+                "missed": (due_at != NEVER)
+                & (due_at <= self.moment)
+                & ((closed == NEVER) | (closed > due_at))
+                & ~before,
+            }
+        )
+
+    def list_targets(self) -> list[FoundTarget]:
+        """The rows of ``targets``, of all leads."""
+        _, _, closed, due_at = self.clocks
+        moments = (find_moment(int(each)) for pair in zip(due_at, closed, strict=True) for each in pair)
+        return [FoundTarget(name, next(moments), next(moments)) for name in self.names]
+
+    def find_stale_at(self, row: int) -> datetime | None:
+        """``stale_at`` of the lead in the place ``row``."""
+        return find_moment(int(self.leads.stale_at[row]))
 
 
 def limit(sla: Sla, target: Target) -> timedelta | None:
@@ -217,33 +289,9 @@ def check(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Checked:
         later = moments > moment
         np.minimum.at(ahead, places[later], moments[later])
     ahead[ahead == FAR] = NEVER
-    index = frame.index
-    checked = pd.DataFrame(
-        {
-            "due_at": build_column(leads.at["due_at"], index),
-            "due_soon_at": build_column(leads.at["due_soon_at"], index),
-            "touched_at": build_column(leads.touched, index),
-            **{TAKEN[name]: pd.Series(values, index=index, dtype=object) for name, values in taken.items()},
-            "last_touched_at": build_column(leads.last_touched, index),
-            "stale_at": build_column(leads.stale_at, index),
-            "stale": (leads.stale_at != NEVER) & (leads.stale_at <= moment) & ~waiting,
-            "steps": pd.Series([steps.get(row, ()) for row in range(len(frame))], index=index, dtype=object),
-            "next_check_at": build_column(ahead, index),
-        },
-        index=index,
-    )
-    before = due_at < leads.at["assigned_at"][rows]  # missed by the owner before, if by anybody
-    targets = pd.DataFrame(
-        {
-            "row": index[rows],
-            "target": np.array([each.target for each in found for _ in each.pauses], dtype=object),
-            "since": build_column(since),
-            "due_at": build_column(due_at),
-            "closed_at": build_column(closed),
-            "missed": (due_at != NEVER) & (due_at <= moment) & (running | (closed > due_at)) & ~before,
-        }
-    )
-    return Checked(checked, targets)
+    names: list[Target] = [each.target for each in found for _ in each.pauses]
+    joined = rows, since, closed, due_at
+    return Checked(frame.index, moment, leads, taken, steps, waiting, ahead, names, joined)
 
 
 _TERMS: Final = ("sla", "pool", "owner")  # what the clock depends on
@@ -264,7 +312,8 @@ def _group_by_terms(
     """The rows that share an SLA and a clock, so that one look tells all their times."""
     known: dict[tuple[Any, ...], tuple[Any, str | None]] = {}
     groups: dict[tuple[Any, str | None], list[int]] = defaultdict(list)
-    columns = (frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in _TERMS)
+    # names, or missing in one of pandas' ways
+    columns = ([each if isinstance(each, str) else None for each in frame[name].tolist()] for name in _TERMS)
     for row, terms in enumerate(zip(*columns, strict=True)):
         if terms not in known:
             name, pool, owner = terms
@@ -335,3 +384,8 @@ def find_owned_states(frame: pd.DataFrame) -> pd.Series:
     states[frame["touched_at"].notna()] = "touched"
     states[frame["accepted_at"].notna()] = "accepted"
     return states
+
+
+def find_owned_state(touched_at: datetime | None, accepted_at: datetime | None) -> OwnedState:
+    """The same of one lead."""
+    return "accepted" if accepted_at is not None else "touched" if touched_at is not None else "untouched"
