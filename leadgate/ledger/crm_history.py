@@ -6,14 +6,14 @@ have the names of fields, and a work item about a difference has its values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-from sqlalchemy import Connection, text
+from typing import Final
 
 from leadgate.crm.values import compare_stored
-from leadgate.ledger.typed_rows import list_columns, read_rows
+from leadgate.ledger.typed_rows import list_columns
+from leadgate.values.json_types import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,35 @@ class CrmTaskRow:
     written_at: datetime
 
 
-def read_crm_records(connection: Connection, lead_id: int) -> list[CrmRecordRow]:
-    """The lead's records, by CRM."""
-    rows = connection.execute(
-        text(
-            "SELECT crm, record_id, found_by, linked_at, gone_at, written_at, read_at, differing, "
-            "coalesce(written, '{}') AS written, coalesce(read, '{}') AS read FROM crm_link WHERE lead_id = :lead "
-            "ORDER BY crm"
-        ),
-        {"lead": lead_id},
-    )
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """The link of a lead to its record, with the values that were written and read."""
+
+    crm: str
+    record_id: str
+    found_by: str
+    linked_at: datetime
+    gone_at: datetime | None
+    written_at: datetime | None
+    read_at: datetime | None
+    differing: bool
+    written: JsonObject
+    read: JsonObject
+
+
+#: Of the lead ``:lead``, by CRM.
+LINKS: Final = (
+    "SELECT crm, record_id, found_by, linked_at, gone_at, written_at, read_at, differing, "
+    "coalesce(written, '{}') AS written, coalesce(read, '{}') AS read FROM crm_link WHERE lead_id = :lead ORDER BY crm"
+)
+#: The last ones of the lead ``:lead``.
+TASKS: Final = (
+    f"SELECT {list_columns(CrmTaskRow, 't')} FROM (SELECT * FROM crm_task WHERE lead_id = :lead "
+    "ORDER BY written_at DESC LIMIT :most) t ORDER BY t.journey_id, t.generation, t.crm"
+)
+
+
+def build_crm_records(rows: Iterable[LinkRow]) -> list[CrmRecordRow]:
     return [
         CrmRecordRow(
             row.crm,
@@ -68,15 +87,3 @@ def read_crm_records(connection: Connection, lead_id: int) -> list[CrmRecordRow]
         )
         for row in rows
     ]
-
-
-def read_crm_tasks(connection: Connection, lead_id: int, most: int) -> list[CrmTaskRow]:
-    """The lead's follow-up tasks, the last ones."""
-    return read_rows(
-        connection,
-        CrmTaskRow,
-        f"SELECT {list_columns(CrmTaskRow, 't')} FROM (SELECT * FROM crm_task WHERE lead_id = :lead "
-        "ORDER BY written_at DESC LIMIT :most) t ORDER BY t.journey_id, t.generation, t.crm",
-        lead=lead_id,
-        most=most,
-    )

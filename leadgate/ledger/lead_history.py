@@ -7,15 +7,16 @@ console), counting over many leads (``reports``). Values are not masked: a perso
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from leadgate.ledger import crm_history
 from leadgate.ledger.assignments import ENDED_OR_NOT
-from leadgate.ledger.crm_history import CrmRecordRow, CrmTaskRow
+from leadgate.ledger.crm_history import CrmRecordRow, CrmTaskRow, LinkRow
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.outbox import ESCALATED_TO
+from leadgate.ledger.reads_together import read_together
 from leadgate.ledger.story_rows import (
     ActionRow,
     ActivityRow,
@@ -38,7 +39,7 @@ from leadgate.ledger.story_rows import (
     WarningRow,
     WorkItemRow,
 )
-from leadgate.ledger.typed_rows import list_columns, read_row, read_rows
+from leadgate.ledger.typed_rows import Read, list_columns, read_row, read_rows
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -184,57 +185,99 @@ def load_story(ledger: Ledger, journey_id: int) -> Story:
         main = read_row(connection, JourneyRow, f"{_select(JourneyRow, 'journey')} WHERE id = :id", id=journey_id)
         if main is None:
             raise LookupError(f"there is no journey J{journey_id}")
-        lead_id, lead = main.lead_id, None
         journeys = [main]
-        if lead_id is not None:
-            lead = read_row(connection, LeadRow, f"{_select(LeadRow, 'lead')} WHERE id = :id", id=lead_id)
+        if main.lead_id is not None:
             journeys = read_rows(
                 connection,
                 JourneyRow,
                 f"{_select(JourneyRow, 'journey')} WHERE lead_id = :lead ORDER BY id LIMIT :most",
-                lead=lead_id,
+                lead=main.lead_id,
                 most=MOST,
             )
             if main.id not in {each.id for each in journeys}:
                 journeys.append(main)
-        ids = [each.id for each in journeys]
+        asked = AskedStory(main, [each.id for each in journeys])
+        read_together(connection, asked.reads)
+    return asked.build_story(main, journeys)
 
-        def fetch(row_type: type[_Row], statement: str) -> list[_Row]:
-            return read_rows(connection, row_type, f"{statement} LIMIT :most", ids=ids, most=MOST)
 
-        def fetch_table(row_type: type[_Row], table: str, order: str = "id") -> list[_Row]:
-            return fetch(row_type, f"{_select(row_type, table)} WHERE journey_id = ANY(:ids) ORDER BY {order}")
+class AskedStory:
+    """What is asked about the lead of a journey: all reads, which are then sent together."""
 
+    def __init__(self, main: JourneyRow, ids: list[int]) -> None:
+        self.reads: list[Read[Any]] = []
+        parameters = {"lead": main.lead_id, "ids": ids, "most": MOST}
+
+        def fetch(row_type: type[_Row], statement: str) -> Read[_Row]:
+            read = Read(row_type, statement, parameters)
+            self.reads.append(read)
+            return read
+
+        def fetch_table(row_type: type[_Row], table: str, order: str = "id") -> Read[_Row]:
+            select = f"{_select(row_type, table)} WHERE journey_id = ANY(:ids) ORDER BY {order} LIMIT :most"
+            return fetch(row_type, select)
+
+        self.lead = fetch(LeadRow, f"{_select(LeadRow, 'lead')} WHERE id = :lead")
+        self.signals = fetch(SignalRow, f"{_SIGNALS} LIMIT :most")
+        self.handoffs = fetch_table(HandoffRow, "handoff", "journey_id, generation, id")
+        self.gates = fetch(GateRow, f"{_GATES} LIMIT :most")
+        self.warnings = fetch_table(WarningRow, "warned")
+        self.qualifications = fetch_table(QualificationRow, "qualification")
+        self.assignments = fetch(AssignmentRow, f"{_ASSIGNMENTS} LIMIT :most")
+        self.work_items = fetch(WorkItemRow, f"{_WORK_ITEMS} LIMIT :most")
+        self.corrections = fetch_table(CorrectionRow, "correction")
+        self.actions = fetch_table(ActionRow, "action")
+        self.activities = fetch(ActivityRow, _ACTIVITIES)
+        self.messages = fetch_table(MessageRow, "outbox")
+        self.joins = fetch_table(JoinRow, "lead_join")
+        self.lookalikes = fetch_table(LookalikeRow, "lookalike")
+        self.verdicts = fetch_table(VerdictRow, "lead_verdict")
+        self.pauses = fetch_table(PauseRow, "pause", "started_at, id")
+        self.missed = fetch_table(MissedRow, "missed", "due_at, id")
+        self.same_phone = fetch(_Number, _SAME_PHONE)
+        self.reused = fetch(ReusedRow, f"{_REUSED} LIMIT :most")
+        self.crm_links = fetch(LinkRow, crm_history.LINKS)
+        self.crm_tasks = fetch(CrmTaskRow, crm_history.TASKS)
+        self.unmaskings = fetch_table(UnmaskingRow, "unmasking")
+        self.signal_count = fetch(_Number, _COUNT_SIGNALS)
+        self.activity_count = fetch(_Number, _COUNT_ACTIVITIES)
+
+    def build_story(self, main: JourneyRow, journeys: list[JourneyRow]) -> Story:
+        """The story of what was read."""
         return Story(
             journey=main,
-            lead=lead,
+            lead=next(iter(self.lead.rows), None),
             journeys=journeys,
-            signals=fetch(SignalRow, _SIGNALS),
-            handoffs=fetch_table(HandoffRow, "handoff", "journey_id, generation, id"),
-            gates=fetch(GateRow, _GATES),
-            warnings=fetch_table(WarningRow, "warned"),
-            qualifications=fetch_table(QualificationRow, "qualification"),
-            assignments=fetch(AssignmentRow, _ASSIGNMENTS),
-            work_items=fetch(WorkItemRow, _WORK_ITEMS),
-            corrections=fetch_table(CorrectionRow, "correction"),
-            actions=fetch_table(ActionRow, "action"),
-            activities=read_rows(connection, ActivityRow, _ACTIVITIES, lead=lead_id, most=MOST),
-            messages=fetch_table(MessageRow, "outbox"),
-            joins=fetch_table(JoinRow, "lead_join"),
-            lookalikes=fetch_table(LookalikeRow, "lookalike"),
-            verdicts=fetch_table(VerdictRow, "lead_verdict"),
-            pauses=fetch_table(PauseRow, "pause", "started_at, id"),
-            missed=fetch_table(MissedRow, "missed", "due_at, id"),
-            same_phone=_find_same_phone(connection, lead) if lead else [],
-            reused=fetch(ReusedRow, _REUSED),
-            crm_records=crm_history.read_crm_records(connection, lead_id) if lead_id is not None else [],
-            crm_tasks=crm_history.read_crm_tasks(connection, lead_id, MOST) if lead_id is not None else [],
-            unmaskings=fetch_table(UnmaskingRow, "unmasking"),
-            counts={
-                "signals": _count_rows(connection, "journey WHERE signal_id IS NOT NULL AND lead_id = :lead", lead_id),
-                "activities": _count_rows(connection, "activity WHERE lead_id = :lead", lead_id),
-            },
+            signals=self.signals.rows,
+            handoffs=self.handoffs.rows,
+            gates=self.gates.rows,
+            warnings=self.warnings.rows,
+            qualifications=self.qualifications.rows,
+            assignments=self.assignments.rows,
+            work_items=self.work_items.rows,
+            corrections=self.corrections.rows,
+            actions=self.actions.rows,
+            activities=self.activities.rows,
+            messages=self.messages.rows,
+            joins=self.joins.rows,
+            lookalikes=self.lookalikes.rows,
+            verdicts=self.verdicts.rows,
+            pauses=self.pauses.rows,
+            missed=self.missed.rows,
+            same_phone=[each.number for each in self.same_phone.rows],
+            reused=self.reused.rows,
+            crm_records=crm_history.build_crm_records(self.crm_links.rows),
+            crm_tasks=self.crm_tasks.rows,
+            unmaskings=self.unmaskings.rows,
+            counts={"signals": self.signal_count.rows[0].number, "activities": self.activity_count.rows[0].number},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A count, or the id of a lead."""
+
+    number: int
 
 
 def _select(row_type: type[DataclassInstance], table: str) -> str:
@@ -266,10 +309,8 @@ _REUSED: Final = (
 )
 
 
-def _find_same_phone(connection: Connection, lead: LeadRow) -> list[int]:
-    statement = text("SELECT id FROM lead WHERE phone = :phone AND id <> :id ORDER BY id LIMIT 20")
-    return list(connection.execute(statement, {"phone": lead.phone, "id": lead.id}).scalars())
-
-
-def _count_rows(connection: Connection, source: str, lead_id: int | None) -> int:
-    return int(connection.execute(text(f"SELECT count(*) FROM {source}"), {"lead": lead_id}).scalar_one())
+_SAME_PHONE: Final = """
+    SELECT other.id AS number FROM lead l JOIN lead other ON other.phone = l.phone AND other.id <> l.id
+    WHERE l.id = :lead ORDER BY other.id LIMIT 20"""
+_COUNT_SIGNALS: Final = "SELECT count(*) AS number FROM journey WHERE signal_id IS NOT NULL AND lead_id = :lead"
+_COUNT_ACTIVITIES: Final = "SELECT count(*) AS number FROM activity WHERE lead_id = :lead"

@@ -10,13 +10,13 @@ found the first time that it runs, whatever it returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from sqlalchemy import Connection, CursorResult, TextClause, text
+from sqlalchemy import Connection, TextClause, text
 
 from leadgate import vocabulary
 
@@ -46,14 +46,14 @@ def read_statement(statement: str) -> TextClause:
 def read_rows(connection: Connection, row_type: type[_Row], statement: str, **parameters: object) -> list[_Row]:
     """The rows of ``statement``. Raises ``TypeError`` when its columns are not the fields of ``row_type``."""
     result = connection.execute(read_statement(statement), parameters)
-    make = _choose_maker(row_type, result)
+    make = choose_maker(row_type, result.keys())
     return [make(*row) for row in result]
 
 
 def read_row(connection: Connection, row_type: type[_Row], statement: str, **parameters: object) -> _Row | None:
     """The first row of ``statement``, if there is one. Raises as ``read_rows`` does."""
     result = connection.execute(read_statement(statement), parameters)
-    make, row = _choose_maker(row_type, result), result.first()
+    make, row = choose_maker(row_type, result.keys()), result.first()
     return None if row is None else make(*row)
 
 
@@ -70,8 +70,9 @@ class Read(Generic[_Row]):
         self.rows = read_rows(connection, self.row_type, self.statement, **self.parameters)
 
 
-def _choose_maker(row_type: type[_Row], result: CursorResult[tuple[object, ...]]) -> Callable[..., _Row]:
-    columns = tuple(result.keys())
+def choose_maker(row_type: type[_Row], given: Iterable[str]) -> Callable[..., _Row]:
+    """What makes a row of the values of a statement's columns. Raises ``TypeError`` for other columns."""
+    columns = tuple(given)
     if columns != list_fields(row_type):
         raise TypeError(f"a row of {row_type.__name__} has {list_fields(row_type)}, and the statement gives {columns}")
     if not (words := _find_enumerations(row_type)):

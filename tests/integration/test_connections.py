@@ -1,8 +1,11 @@
-"""Connections to the ledger are kept: those that died are replaced, and each is what it was when it is used again."""
+"""Connections to the ledger are kept: those that died are replaced, and each is what it was when it is used again.
+Several reads are sent by one together."""
 
 from __future__ import annotations
 
 import contextlib
+import traceback
+from dataclasses import dataclass
 
 import pytest
 from harness import Harness, make_lead
@@ -10,11 +13,20 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from leadgate.ledger import Ledger
+from leadgate.ledger.faults import find_sqlstate, judge
+from leadgate.ledger.reads_together import read_together
+from leadgate.ledger.typed_rows import Read
 
 _COUNT = text("SELECT count(*) FROM consumer")
 _ADD = text(
     "INSERT INTO consumer (name, host, pid, doing, started_at, seen_at) VALUES ('c', 'h', 1, 'waits', now(), now())"
 )
+
+
+@dataclass
+class Numbered:
+    number: int
+    word: str
 
 
 def find_process(connection: Connection) -> int:
@@ -65,3 +77,32 @@ def test_a_snapshot_is_of_one_moment_and_changes_nothing(harness: Harness) -> No
     with harness.ledger.transaction() as connection:
         connection.execute(_ADD)
         assert connection.execute(_COUNT).scalar_one() == 1
+
+
+def test_reads_that_are_sent_together_each_get_their_rows(ledger: Ledger) -> None:
+    statement = "SELECT n AS number, '50%' AS word FROM generate_series(1, :most) n WHERE n <> ALL(:without)"
+    reads = [Read(Numbered, statement, {"most": most, "without": [2]}) for most in (0, 3, 1)]
+    with ledger.snapshot(much=False) as connection:
+        for _ in range(7):  # by then the driver has prepared them
+            read_together(connection, reads)
+    assert [[row.number for row in read.rows] for read in reads] == [[], [1, 3], [1]]
+    assert reads[2].rows[0].word == "50%"
+
+
+def test_a_failure_among_reads_that_are_sent_together_tells_no_value(ledger: Ledger) -> None:
+    good = Read(Numbered, "SELECT 1 AS number, 'x' AS word")
+    bad = Read(Numbered, "SELECT CAST(CAST(:secret AS text) AS int) AS number, 'x' AS word", {"secret": "a-secret"})
+    with pytest.raises(DBAPIError) as raised, ledger.snapshot(much=False) as connection:
+        read_together(connection, [good, bad, good])
+    assert (find_sqlstate(raised.value), judge(raised.value)) == ("22P02", "ours")
+    assert "a-secret" not in "".join(traceback.format_exception(raised.value))
+    with ledger.snapshot(much=False) as connection:
+        read_together(connection, [good])
+
+
+def test_a_connection_that_ends_among_reads_is_the_servers_fault(ledger: Ledger) -> None:
+    ends = Read(Numbered, "SELECT 1 AS number, pg_terminate_backend(pg_backend_pid()) AS word")
+    with pytest.raises(DBAPIError) as raised, ledger.snapshot(much=False) as connection:
+        read_together(connection, [ends, ends])
+    assert judge(raised.value) == "server"
+    assert open_several(ledger, 1)

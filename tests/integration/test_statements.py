@@ -62,10 +62,9 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "figures.read_rows": {  # whose queries are looked at one by one
         "tables": "s AS (SELECT id FROM signal)", "lists": ["(SELECT max(id) FROM s) AS last"], "query": figures._POOLS,
     },
-    "lead_history._count_rows": {"source": "activity WHERE lead_id = :lead"},
     "lead_history.fetch": {"statement": "SELECT id FROM signal"},  # constants of the module
     "lead_history.fetch_table": {"row_type": HandoffRow, "table": "handoff", "order": "journey_id, generation, id"},
-    "lead_history.load_story": {
+    "lead_history.__init__": {
         "statement": "SELECT id FROM signal", "row_type": HandoffRow, "table": "handoff", "order": "id",
     },
     "lead_list.list_leads": {"statement": lead_list._AMONG_OWNED},  # constants of the module
@@ -84,7 +83,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "upkeep.analyze_grown": {"tables": [SimpleNamespace(columns="lead (email)")]},
 }  # fmt: skip
 #: Modules whose statements are about no table of the ledger, or come from their callers.
-ABOUT_NO_TABLE = {"account_rows", "bulk", "database", "provision", "typed_rows"}
+ABOUT_NO_TABLE = {"account_rows", "bulk", "database", "provision", "reads_together", "typed_rows"}
 #: Constants that are parts of statements.
 PARTS = {"handoffs._INSERT", "leads.POSTPONE_ENRICHMENTS", "starting.INSERT_SIGNAL_JOURNEYS", "starting._IN_NURTURE"}
 #: Types of parameters that PostgreSQL cannot tell from a statement alone; the driver sends them with the value.
