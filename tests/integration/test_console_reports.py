@@ -180,3 +180,58 @@ def test_each_table_of_a_view_is_a_file(mia: Browser, console: ConsoleSite) -> N
     assert mia.get("/reports.csv", section="load", table="nothing").status == 404
     assert 400 <= mia.get("/reports.csv", section="nothing", table="reps").status < 500
     assert console.sign_in_rep("ana").get("/reports.csv", section="load", table="reps").status == 403
+
+
+def count_listed(browser: Browser, address: str) -> int:
+    """The rows behind a link, on all pages of the list."""
+    listed, pages = 0, 0
+    while address:
+        page = browser.get(address)
+        assert page.status == 200, address
+        listed, pages = listed + len(page.tree.xpath("//main//tbody/tr")), pages + 1
+        assert pages < 5
+        (address,) = page.tree.xpath("//main//a[text()='More']/@href") or [""]
+    return listed
+
+
+def test_each_number_of_the_funnel_leads_to_as_many_leads(mia: Browser) -> None:
+    page, behind = look(mia, period="this_week"), "[starts-with(@href, '/reports/leads?')]"
+    cells = page.tree.xpath(f"//section[@class='report']//td/a{behind}")
+    assert len(cells) > 20
+    counted: dict[str, int] = {each.get("href"): int(each.text_content().replace(",", "")) for each in cells}
+    assert {address: count_listed(mia, address) for address in counted} == counted
+    tiles = page.tree.xpath(f"//a[@class='tile']{behind}/@href")
+    assert len(tiles) == 4
+    assert count_listed(mia, tiles[0]) == int(read_tiles_of_links(page)["Signals"])
+
+
+def read_tiles_of_links(page: Page) -> dict[str, str]:
+    return {
+        each.xpath("span")[0].text_content(): each.xpath("strong")[0].text_content()
+        for each in page.tree.xpath("//a[@class='tile']")
+    }
+
+
+def test_a_list_behind_a_number_goes_on_where_a_page_ends(mia: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.web.pages.report_leads._ROWS", 4)
+    assert count_listed(mia, "/reports/leads?days=7") == 10
+
+
+@pytest.mark.parametrize("role", [Role.REP, Role.PRIVACY_OFFICER])
+def test_leads_behind_numbers_are_for_who_may_read_reports(worked: Harness, console: ConsoleSite, role: Role) -> None:
+    assert console.sign_in("someone", role).get("/reports/leads").status == 403
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"reached": "nowhere"},
+        {"stopped": "x"},
+        {"status": "lost"},
+        {"after": "x"},
+        {"after": "2026-03-04_1"},
+        {"source": "no"},
+    ],
+)
+def test_a_list_that_cannot_be_read_is_answered_with_what_is_wrong(mia: Browser, query: dict[str, str]) -> None:
+    assert mia.get("/reports/leads", **query).status == 400

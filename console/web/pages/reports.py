@@ -24,9 +24,11 @@ from console.report.request import choose_sections, describe_request
 from console.report.tables import Column, Section, Table
 from console.report.view import TITLES, View, compute_asked
 from console.web.downloads import answer_csv
+from console.web.pages.report_leads import build_link, build_tile_link
 from console.web.pages.report_views import list_saved
 from console.web.rendering import build_address, reload_until_there, render
 from console.web.site import Site, TheSite
+from console.web.view_address import read_view
 from console.web.visitors import SignedIn
 from leadgate import actors
 from leadgate.ledger.figures import Asked
@@ -38,20 +40,6 @@ _LAST: Final = 300.0  # seconds for which the figures of a view are kept
 _PATIENCE: Final = 10.0  # seconds for which a file waits for figures that are not there yet
 _YOUNG: Final = 10.0  # seconds: younger figures are not computed again because somebody asks for it
 _Text = Annotated[str, Query(max_length=200)]
-
-
-async def read_view(
-    section: _Text = "",
-    days: Annotated[int, Query(ge=1, le=3660)] = 30,
-    period: _Text = "",
-    since: _Text = "",
-    until: _Text = "",
-    source: _Text = "",
-    rep: _Text = "",
-    zone: _Text = "",
-) -> View:
-    view = View(section, days, "", since.strip(), until.strip(), source.strip(), rep.strip(), zone.strip())
-    return replace(view.with_period(period.strip()), since=view.since, until=view.until) if period.strip() else view
 
 
 async def read_sent_view(
@@ -150,6 +138,10 @@ def _list_tiles(shown: list[Section], section: Section | None, view: View) -> li
     if section is None:
         return []
     links = {
+        ("funnel", "signals"): build_tile_link(view, "signals"),
+        ("funnel", "qualified"): build_tile_link(view, "qualified"),
+        ("funnel", "owned"): build_tile_link(view, "owned"),
+        ("funnel", "touched"): build_tile_link(view, "touched"),
         ("load", "open"): build_address("/leads", rep=view.rep),
         ("load", "overdue"): build_address("/leads", rep=view.rep, due="overdue"),
         ("overdue", "overdue"): build_address("/leads", rep=view.rep, due="overdue"),
@@ -177,7 +169,7 @@ def _build_links(view: View) -> Callable[[Table, Column, Mapping[str, Any]], str
             case "late", "journey":
                 return f"/leads/{row['journey']}"
             case _:
-                return None
+                return build_link(view, table.key, column.key, row)
 
     return link
 
