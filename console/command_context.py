@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.screen import CommandError, find_program, hint
+from leadgate.process_user import find_login
 from leadgate.settings import Settings
 
 if TYPE_CHECKING:  # slow to import, and `leadgate --help` needs none of it
     from leadgate.actors import Actor
     from leadgate.ledger import Ledger
     from leadgate.playbook import LoadedPlaybook, Playbook
-    from leadgate.vocabulary import GateName
 
 
 @dataclass(frozen=True)
@@ -83,22 +82,36 @@ class CommandContext:
 
     def load_checked_playbook(self) -> LoadedPlaybook:
         """The playbook, if its parts agree. Raises ``PlaybookError`` before anything is stored."""
+        from expectations import list_promise_names
         from leadgate.playbook.check import require
 
         loaded = self.playbook()
         require(loaded, promises=list_promise_names())
         return loaded
 
-    def load_playbook_to_go_on(self, *, later: bool) -> LoadedPlaybook:
-        """The playbook of an action: checked before anything is stored, unless leads go on by it ``later``."""
-        return self.playbook() if later else self.load_checked_playbook()
+    @contextlib.contextmanager
+    def ledger_and_playbook(
+        self, now: datetime | None = None, *, checked: bool = False, takes_over: bool = True
+    ) -> Iterator[tuple[Ledger, LoadedPlaybook]]:
+        """The ledger that is there already (``ledger``), and the playbook in use there (``settle``).
 
+        ``checked``: the parts of the playbook's file agree, else it is refused before anything is stored.
+        """
+        loaded = self.load_checked_playbook() if checked else self.playbook()
+        with self.ledger() as ledger:
+            yield ledger, self.settle(ledger, loaded, now, takes_over=takes_over)
 
-def list_promise_names() -> dict[GateName, set[str]]:
-    """The names of every gate's built-in promises."""
-    from expectations import PROMISES
+    def settle(
+        self, ledger: Ledger, loaded: LoadedPlaybook, now: datetime | None = None, *, takes_over: bool = True
+    ) -> LoadedPlaybook:
+        """The playbook that this command works by: the one in use, or its own file, where that was changed. Says so
+        where the file is not the one in use."""
+        from tasks.playbook_in_use import describe_other, settle
 
-    return {gate: {promise.name for promise in suite} for gate, suite in PROMISES.items()}
+        used = settle(ledger, loaded, now, takes_over=takes_over)
+        if used.hash != loaded.hash:
+            hint(f"note: {describe_other(used, loaded)}")
+        return used
 
 
 def parse_now(text: str | None) -> datetime | None:
@@ -113,18 +126,6 @@ def parse_moment(text: str) -> datetime:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):  # the first and the last day have no moment in some zones
         raise CommandError(f"{text[:80]!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00") from None
-
-
-def find_login() -> str:
-    """The operating system's user: its name, or its number where the system has no name for it (a container).
-
-    The environment (``USER``, ``LOGNAME``) is not asked: anybody can set that.
-    """
-    uid = os.getuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
 
 
 def identify_actor(playbook: Playbook, acts_for: str | None = None, also: Collection[str] = ()) -> Actor:

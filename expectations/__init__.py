@@ -12,7 +12,7 @@ from expectations import assigned, captured, enriched, followed_up, qualified, v
 from expectations.promises import Promise
 from leadgate.vocabulary import GateName
 
-__all__ = ["PROMISES", "Promise"]
+__all__ = ["PROMISES", "Promise", "list_promise_names"]
 
 PROMISES: Final[dict[GateName, tuple[Promise, ...]]] = {
     GateName.CAPTURED: captured.PROMISES,
@@ -22,3 +22,8 @@ PROMISES: Final[dict[GateName, tuple[Promise, ...]]] = {
     GateName.ASSIGNED: assigned.PROMISES,
     GateName.FOLLOWED_UP: followed_up.PROMISES,
 }
+
+
+def list_promise_names() -> dict[GateName, set[str]]:
+    """The names of every gate's built-in promises."""
+    return {gate: {promise.name for promise in suite} for gate, suite in PROMISES.items()}

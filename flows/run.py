@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from leadgate.vocabulary import BatchKind
 from tasks.batches import BatchReport, Worker, activate, claim_next_work
 from tasks.failed_batches import MAX_FAILURES
 from tasks.overdue import escalate_overdue
+from tasks.playbook_in_use import describe_other, settle
 from tasks.quiet_sources import check_quiet_sources
 from tasks.released import EVERYTHING
 from tasks.stage import StageReport
@@ -101,7 +102,15 @@ class Runner:
         Raises ``ClockError`` when this host's clock is too far off.
         """
         hosts.require_right_clock(self._ledger, self._skew_limit)
-        return asyncio.run(_run_until_idle(self._worker, kinds, now, self._progress))
+        worker = replace(self._worker, playbook=self._settle(now))
+        return asyncio.run(_run_until_idle(worker, kinds, now, self._progress))
+
+    def _settle(self, now: datetime | None) -> LoadedPlaybook:
+        file = self._worker.playbook
+        used = settle(self._ledger, file, now)
+        if used.hash != file.hash:
+            self._progress(Progress(describe_other(used, file)))
+        return used
 
 
 async def _run_until_idle(

@@ -187,6 +187,16 @@ class AssignmentMethod(StrEnum):
         return self is not AssignmentMethod.ROUTE
 
 
+class ActivationMethod(StrEnum):
+    """How a playbook became the one in use."""
+
+    COMMAND = "command"  # `leadgate playbook activate`
+    ROLLBACK = "rollback"
+    FILE = "file"  # its file was changed, and a process read it
+    UPGRADE = "upgrade"  # another version of Leadgate reads the same text, and gives it another hash
+    UNRECORDED = "unrecorded"  # before activations were recorded
+
+
 class EndReason(StrEnum):
     """Why an assignment ended. The last three are stored with a word of the playbook behind them (``add``)."""
 

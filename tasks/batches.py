@@ -1,6 +1,6 @@
 """Which batch is next, and a batch taken through its stages without Prefect.
 
-Belongs here: activating a playbook, claiming, taking over or closing a batch, and the plain loop over its stages.
+Belongs here: keeping a worker's playbook, claiming, taking over or closing a batch, and the plain loop over its stages.
 Does not belong here: the same loop as a flow that people watch (``flows``), or the protocol of one stage.
 """
 
@@ -28,10 +28,9 @@ from leadgate.ledger.leases import lease, release, take_over
 from leadgate.ledger.row_filter import RowFilter
 from leadgate.playbook import LoadedPlaybook, Playbook, parse
 from leadgate.vocabulary import BatchKind
-from tasks import assignment, capture, enrichment, follow_up, qualification, validation
+from tasks import assignment, capture, enrichment, follow_up, playbook_in_use, qualification, validation
 from tasks.bisecting import run_stage
 from tasks.claiming import SkippedRows, claim_waiting, start_due_work
-from tasks.delivery import list_subscriptions
 from tasks.failed_batches import FAILED, MAX_FAILURES, hold_batch
 from tasks.stage import AnyStage, StageReport, Work
 
@@ -76,15 +75,7 @@ class BatchReport:
 
 def activate(worker: Worker, now: datetime | None = None) -> None:
     """Keep the playbook's content under its hash, so that every decision can name it."""
-    playbook_versions.activate_playbook(
-        worker.ledger,
-        worker.playbook.hash,
-        worker.playbook.text,
-        [pool.name for pool in worker.playbook.playbook.pools],
-        now,
-        crms=[crm.name for crm in worker.playbook.playbook.crm],
-        events=list_subscriptions(worker.playbook.playbook),
-    )
+    playbook_in_use.keep(worker.ledger, worker.playbook, now)
 
 
 def claim_next_work(

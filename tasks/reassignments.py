@@ -23,7 +23,7 @@ from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Load, find_pools_sharing_reps
 from leadgate.assignment.pool_assignment import describe_candidates
 from leadgate.assignment.rotation import PoolState
-from leadgate.ledger import Ledger, absences, bulk, ownership, playbook_versions, pools, races, reassignments
+from leadgate.ledger import Ledger, absences, bulk, ownership, pools, races, reassignments
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Conflict, applying
 from leadgate.ledger.pools import StoredTurns
@@ -34,8 +34,8 @@ from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.playbook.routing import SlaClock
 from leadgate.vocabulary import ActionKind, AssignmentMethod, StageName, WorkItemKind
+from tasks import playbook_in_use
 from tasks.assignment import read_loads
-from tasks.delivery import list_subscriptions
 from tasks.work_items import build_work_item
 
 UNASSIGNED: Final = "unassigned"
@@ -249,15 +249,7 @@ def transfer(
 
 def _retry_races(ledger: Ledger, loaded: LoadedPlaybook, now: datetime, attempt: Callable[..., _T]) -> _T:
     """``attempt`` in a transaction, again when somebody else took a turn meanwhile; in the end without rivals."""
-    playbook_versions.activate_playbook(
-        ledger,
-        loaded.hash,
-        loaded.text,
-        [pool.name for pool in loaded.playbook.pools],
-        now,
-        crms=[crm.name for crm in loaded.playbook.crm],
-        events=list_subscriptions(loaded.playbook),
-    )
+    playbook_in_use.keep(ledger, loaded, now)
     for race in races.make_attempts(ledger):
         with race as locked:
             try:

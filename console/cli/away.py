@@ -33,10 +33,10 @@ def away(
 ) -> None:
     """A rep takes no leads from now on, until a moment or until they are back. What they have stays theirs."""
     context: CommandContext = ctx.obj
-    playbook = context.playbook().playbook
-    who = identify_actor(playbook, acts_for)
-    rep = _find_rep(who)
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
+        who = identify_actor(playbook, acts_for)
+        rep = _find_rep(who)
         at = ask_time(ledger, parse_now(now))
         end = None if until is None else find_end(until, rep, playbook)
         said = absences.go_away(ledger, rep, until=end, by=who, now=at, playbook=playbook)
@@ -52,9 +52,9 @@ def away(
 def back(ctx: typer.Context, acts_for: For = None, by: By = None, json: Json = False, now: Now = None) -> None:
     """A rep who was away takes leads again."""
     context: CommandContext = ctx.obj
-    who = identify_actor(context.playbook().playbook, acts_for)
-    rep = _find_rep(who)
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        who = identify_actor(loaded.playbook, acts_for)
+        rep = _find_rep(who)
         was_away = absences.come_back(ledger, rep, by=who, now=ask_time(ledger, parse_now(now)))
     if json:
         print_json({"rep": rep, "away": False, "was_away": was_away, **describe_actor(who)})

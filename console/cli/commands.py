@@ -124,12 +124,30 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     ),
     "verify": Entry("console.cli.verify", "Check the ledger's invariants; exit 1 when one is broken."),
     "playbook": Group(
-        "Check, show or copy the playbook.",
+        "Check, show, compare, activate or copy the playbook.",
         {
             "check": Entry(
                 "console.cli.playbook", "Name every problem with its file and line; exit 2 when there is one."
             ),
-            "show": Entry("console.cli.playbook", "The playbook in use, or one that decided earlier."),
+            "show": Entry("console.cli.playbook", "The playbook of the file, or one that decided earlier."),
+            "diff": Entry(
+                "console.cli.playbook_diff",
+                "What differs between two playbooks, in words: rules, points, thresholds, routes, people, SLAs, and "
+                "the rest.",
+            ),
+            "activate": Entry(
+                "console.cli.playbook_activation",
+                "Make a file's content the playbook in use, for every process. One that is not sound is refused.",
+            ),
+            "history": Entry(
+                "console.cli.playbook_activation",
+                "Which playbooks were in use: since when, who made them so, how, and why.",
+            ),
+            "reason": Entry("console.cli.playbook_activation", "Say afterwards why a playbook was activated."),
+            "rollback": Entry(
+                "console.cli.playbook_activation",
+                "Make the playbook that was in use before the one in use again. No file is changed.",
+            ),
             "init": Entry(
                 "console.cli.playbook", "Copy the bundled playbook, to be changed to what your team agrees on."
             ),

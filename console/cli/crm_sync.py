@@ -57,24 +57,28 @@ def sync(
     """Read what changed in the playbook's CRMs since the last time: leads, owners, deals, and what reps did; and what
     leads answered that webhooks only name. Exit code 4 when one cannot be read."""
     context: CommandContext = ctx.obj
-    loaded = context.load_checked_playbook()
+    file = context.load_checked_playbook()
     at = parse_now(now)
-    sources = [each for each in list_sources(loaded.playbook) if name in (None, each)]
-    chosen = [] if name in sources else _choose(loaded.playbook, name, sources)
     status = build_error_console().status("reading") if sys.stderr.isatty() else nullcontext()
-    if preview and not chosen:
-        raise CommandError("--preview tells what would come from a CRM; what leads answered elsewhere is not previewed")
-    if preview:
-        with status, open_ledger(context.settings) as ledger:
+    with status, open_ledger(context.settings) as ledger:
+        loaded = context.settle(ledger, file, at, takes_over=not preview)
+        sources = [each for each in list_sources(loaded.playbook) if name in (None, each)]
+        chosen = [] if name in sources else _choose(loaded.playbook, name, sources)
+        if preview and not chosen:
+            raise CommandError(
+                "--preview tells what would come from a CRM; what leads answered elsewhere is not previewed"
+            )
+        if preview:
             previews = [_preview(ledger, loaded, each, at, most) for each in chosen]
+        else:
+            reports = [
+                read_crm(ledger, loaded, each, lambda each=each: open_crm(each, os.environ), at, most=most)  # type: ignore[misc]
+                for each in chosen
+            ]
+            reports += [read_answers(ledger, loaded, each, os.environ, at) for each in sources]
+    if preview:
         _show_previews(previews, json=json)
         return
-    with status, open_ledger(context.settings) as ledger:
-        reports = [
-            read_crm(ledger, loaded, each, lambda each=each: open_crm(each, os.environ), at, most=most)  # type: ignore[misc]
-            for each in chosen
-        ]
-        reports += [read_answers(ledger, loaded, each, os.environ, at) for each in sources]
     if json:
         print_json({"crms": [asdict(each) | {"known": each.known} for each in reports]})
     else:

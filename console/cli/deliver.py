@@ -26,10 +26,10 @@ from tasks.outbox import DeliveryReport, deliver_waiting
 def deliver(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
     """Send the messages that wait in the outbox, to the addresses of the playbook's notifications."""
     context: CommandContext = ctx.obj
-    playbook = context.load_checked_playbook().playbook
     at = parse_now(now)
     status_line = build_error_console().status("reading the outbox") if sys.stderr.isatty() else nullcontext()
-    with status_line as status, context.ledger() as ledger:
+    with status_line as status, context.ledger_and_playbook(at, checked=True) as (ledger, loaded):
+        playbook = loaded.playbook
         show_progress = _build_progress(status.update if status is not None else lambda _: None)
         report = deliver_waiting(ledger, playbook, at, progress=show_progress)
         mails = build_sender(context.settings, playbook)(ledger, at, lambda: False)

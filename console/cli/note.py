@@ -31,8 +31,8 @@ def note(
 ) -> None:
     """Write something about a lead that is kept with it, and that `explain` shows."""
     context: CommandContext = ctx.obj
-    playbook = context.playbook().playbook
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
         at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)

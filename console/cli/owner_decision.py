@@ -34,9 +34,8 @@ def accept(
 ) -> None:
     """The owner takes the lead. An operator acts for them, with --for."""
     context: CommandContext = ctx.obj
-    loaded = context.load_playbook_to_go_on(later=later)
-    playbook = loaded.playbook
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
+        playbook = loaded.playbook
         at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
@@ -65,12 +64,11 @@ def reject(
 ) -> None:
     """The owner gives the lead back. An operator acts for them, with --for."""
     context: CommandContext = ctx.obj
-    loaded = context.load_playbook_to_go_on(later=later)
-    playbook = loaded.playbook
-    rules = {each.name: each for each in playbook.follow_up.reject_reasons}
-    if reason not in rules:
-        raise CommandError(f"{reason!r} is no reason to reject a lead; {propose(reason, rules)}")
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
+        playbook = loaded.playbook
+        rules = {each.name: each for each in playbook.follow_up.reject_reasons}
+        if reason not in rules:
+            raise CommandError(f"{reason!r} is no reason to reject a lead; {propose(reason, rules)}")
         at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)

@@ -15,10 +15,11 @@ import orjson
 import typer
 
 from console.cli.options import Json
-from console.command_context import CommandContext, list_promise_names
+from console.cli.playbook_diff import find_playbook
+from console.command_context import CommandContext
 from console.made_files import as_the_user_makes_files
 from console.redaction import sanitise
-from console.screen import CommandError, build_console, find_program, print_json, say
+from console.screen import build_console, find_program, print_json, say
 from leadgate import playbook
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
@@ -37,6 +38,7 @@ def check(
 
 def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool:
     """The command. Whether the playbook can be run by; notes do not count."""
+    from expectations import list_promise_names
     from leadgate.playbook.check import check as find_problems  # slow to import, and ``show`` checks nothing
     from leadgate.playbook.check.secrets import check_values
 
@@ -78,37 +80,20 @@ def show(
     ctx: typer.Context,
     hash_: Annotated[
         str | None,
-        typer.Argument(metavar="[HASH]", help="One that decided earlier, by its hash or the start of it."),
+        typer.Argument(metavar="[HASH]", help="One that decided earlier, by its hash or the start of it; or `active`."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """The playbook in use, or one that decided earlier."""
+    """The playbook of the file, or one that decided earlier."""
     context: CommandContext = ctx.obj
-    if hash_ is None:
-        loaded = context.playbook()
-        text = loaded.text
-    else:
-        text = _find_activated(context, hash_)
-        loaded = playbook.parse(text, path=Path(f"playbook {hash_}"))
+    loaded = context.playbook() if hash_ is None else find_playbook(context, hash_)
     if json:
         print_json({"hash": loaded.hash, "playbook": orjson.loads(loaded.canonical)})
         return
     console = build_console()
     console.print(f"# {sanitise(str(loaded.path))}, hash {loaded.hash}", soft_wrap=True)
-    for line in text.splitlines():
+    for line in loaded.text.splitlines():
         console.print(sanitise(line), soft_wrap=True)
-
-
-def _find_activated(context: CommandContext, start: str) -> str:
-    from leadgate.ledger import reports
-
-    with context.ledger() as ledger:
-        found = reports.find_playbooks(ledger, start)
-    if not found:
-        raise CommandError(f"no playbook with a hash that starts with {start!r} has decided anything here")
-    if len(found) > 1:
-        raise CommandError(f"{len(found)} playbooks have a hash that starts with {start!r}; give more of it")
-    return found[0]
 
 
 def init(

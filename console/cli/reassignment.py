@@ -48,8 +48,7 @@ def reassign(
         raise CommandError("say who gets it: --to REP, or --pool POOL for whose turn it is there")
     if anyway and to is None:
         raise CommandError("--anyway is for --to REP: whose turn it is in a pool can take the lead")
-    loaded = context.playbook()
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now)) as (ledger, loaded):
         at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, loaded.playbook)
         who = identify_journey_actor(ledger, journey, loaded.playbook, acts_for)
@@ -81,8 +80,7 @@ def unassign(
 ) -> None:
     """Take a lead from its owner."""
     context: CommandContext = ctx.obj
-    loaded = context.playbook()
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now)) as (ledger, loaded):
         at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, loaded.playbook)
         who = identify_journey_actor(ledger, journey, loaded.playbook, acts_for)
@@ -125,8 +123,7 @@ def transfer(
 ) -> None:
     """Spread all the leads of somebody who leaves evenly over their colleagues."""
     context: CommandContext = ctx.obj
-    loaded = context.playbook()
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now)) as (ledger, loaded):
         at = ask_time(ledger, parse_now(now))
         who = identify_actor(loaded.playbook, acts_for, also=(rep,))
         done = reassignments.transfer(

@@ -81,11 +81,10 @@ def rerun(
     )
     if asked == WorkItemFilter():
         raise CommandError("say which: W12, --reason, --stage, --source or --batch; `leadgate queue` shows them")
-    loaded = context.load_playbook_to_go_on(later=later)
-    playbook = loaded.playbook
-    who = identify_actor(playbook)
-    reruns.require_fields(list_corrected_fields(resolution), playbook)
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
+        playbook = loaded.playbook
+        who = identify_actor(playbook)
+        reruns.require_fields(list_corrected_fields(resolution), playbook)
         at = ask_time(ledger, parse_now(now))
         found = reruns.find_items(ledger, asked, resolution)
         named = list(asked.ids) if asked.ids and asked == WorkItemFilter(ids=asked.ids) else []

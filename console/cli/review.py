@@ -132,8 +132,8 @@ def _parse_number(reference: str) -> int:
 
 
 def _list(context: CommandContext, *, limit: int, personal: bool, as_json: bool, now: str | None) -> None:
-    playbook = context.playbook().playbook
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
         at = ask_time(ledger, parse_now(now))
         found, total = reviews.list_waiting(ledger, playbook, limit)
     shown_ = found if personal else [mask_review(each) for each in found]
@@ -162,9 +162,8 @@ def describe_grade(each: Review) -> str:
 
 
 def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool) -> None:
-    playbook = context.playbook().playbook
-    with context.ledger() as ledger:
-        (each,) = reviews.read_reviews(ledger, [number], playbook)
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        (each,) = reviews.read_reviews(ledger, [number], loaded.playbook)
     if not personal:
         each = mask_review(each)
     if as_json:
@@ -255,12 +254,11 @@ def _decide(
     if isinstance(decision, Take):
         _take(context, number, as_json=as_json, now=now)
         return
-    loaded = context.load_playbook_to_go_on(later=later)
-    playbook = loaded.playbook
-    who = identify_actor(playbook)
-    reruns.require_fields(list_corrected_fields(decision), playbook)
     ends = isinstance(decision, Discard)
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
+        playbook = loaded.playbook
+        who = identify_actor(playbook)
+        reruns.require_fields(list_corrected_fields(decision), playbook)
         at = ask_time(ledger, parse_now(now))
         (each,) = reviews.read_reviews(ledger, [number], playbook)
         done = reruns.resolve_items(ledger, [each.item], decision, by=who, now=at, playbook=playbook)
@@ -280,8 +278,8 @@ def _decide(
 
 def _take(context: CommandContext, number: int, *, as_json: bool, now: str | None) -> None:
     """Any item that holds leads can be taken, a breaker's, too."""
-    who = identify_actor(context.playbook().playbook)
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        who = identify_actor(loaded.playbook)
         taken = taking.take(ledger, number, by=who, now=ask_time(ledger, parse_now(now)))
     if as_json:
         _print_decision(number, Take(), who.name, action=taken.action, taken_from=taken.before)

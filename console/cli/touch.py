@@ -38,20 +38,19 @@ def touch(
     """Log by hand what a rep did about a lead. A touch stops the owner's clock."""
     context: CommandContext = ctx.obj
     said = None if at is None else parse_moment(at)
-    loaded = context.load_playbook_to_go_on(later=later)
-    playbook = loaded.playbook
-    known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
-    if kind not in known:
-        raise CommandError(f"{kind!r} is no touch and no outcome of the playbook; {propose(kind, known)}")
-    reps = [rep.name for rep in playbook.reps]
-    who = identify_actor(playbook, acts_for)
-    rep = who.acts_for or who.rep
-    if rep not in reps:
-        raise CommandError(
-            f"{sanitise(who.name, 80)} is none of the playbook's reps: --for REP says whose touch it was; both names "
-            "are stored"
-        )
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
+        playbook = loaded.playbook
+        known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
+        if kind not in known:
+            raise CommandError(f"{kind!r} is no touch and no outcome of the playbook; {propose(kind, known)}")
+        reps = [rep.name for rep in playbook.reps]
+        who = identify_actor(playbook, acts_for)
+        rep = who.acts_for or who.rep
+        if rep not in reps:
+            raise CommandError(
+                f"{sanitise(who.name, 80)} is none of the playbook's reps: --for REP says whose touch it was; both "
+                "names are stored"
+            )
         moment_now = ask_time(ledger, parse_now(now))
         happened = said or moment_now
         journey = resolve_journey(ledger, lead, playbook)

@@ -34,9 +34,8 @@ def undo(
 ) -> None:
     """Take an action back, by the number that is printed after it, as long as nothing else has happened since."""
     context: CommandContext = ctx.obj
-    loaded = context.load_playbook_to_go_on(later=later)
-    playbook = loaded.playbook
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
+        playbook = loaded.playbook
         at = ask_time(ledger, parse_now(now))
         who = identify_actor(
             playbook, acts_for, also=() if acts_for is None else ways.list_action_owners(ledger, action)

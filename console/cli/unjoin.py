@@ -26,10 +26,9 @@ def unjoin(
 ) -> None:
     """Undo a join: the signal of this journey (J12) is somebody else's, and goes its own way again."""
     context: CommandContext = ctx.obj
-    loaded = context.load_playbook_to_go_on(later=later)
-    playbook = loaded.playbook
-    who = identify_actor(playbook)
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
+        playbook = loaded.playbook
+        who = identify_actor(playbook)
         at = ask_time(ledger, parse_now(now))
         done = joins.unjoin(ledger, resolve_journey(ledger, lead, playbook), by=who, now=at)
         standing = go_on(context, ledger, loaded, [done.journey_id], parse_now(now), later=later)

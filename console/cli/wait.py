@@ -40,8 +40,8 @@ def wait(
     context: CommandContext = ctx.obj
     if not reason.strip():
         raise CommandError("--reason needs words: what is waited for")
-    playbook = context.playbook().playbook
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
         at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
@@ -64,8 +64,8 @@ def resume(
 ) -> None:
     """The wait for the lead is over: its clocks run on."""
     context: CommandContext = ctx.obj
-    playbook = context.playbook().playbook
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
         at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)

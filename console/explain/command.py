@@ -27,8 +27,8 @@ from leadgate.ledger.clock import ask_time
 def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None) -> None:
     """One lead: what triggered it, who owns it and why, what proves it, what happens when it fails."""
     context: CommandContext = ctx.obj
-    playbook = context.playbook().playbook
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
         at = ask_time(ledger, parse_now(now))
         story = lead_history.load_story(ledger, resolve_journey(ledger, lead, playbook))
     answered = [

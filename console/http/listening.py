@@ -33,10 +33,7 @@ def listen(
 ) -> None:
     """HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
     context: CommandContext = ctx.obj
-    playbook = context.load_checked_playbook()
-    _require_sources(playbook)
-    for note in require_values(playbook, os.environ):
-        say(f"Warning: {note}")
+    file = context.load_checked_playbook()
     _require_token(context.settings.metrics_token)
     with (
         contextlib.closing(open_socket(port or context.settings.capture_port, "LEADGATE_CAPTURE_PORT")) as taken,
@@ -44,6 +41,10 @@ def listen(
     ):
         # the writer comes back from every statement through this lock; at 5 ms, waiting for it takes the most time
         sys.setswitchinterval(0.0005)
+        playbook = context.settle(ledger, file)
+        _require_sources(playbook)
+        for note in require_values(playbook, os.environ):
+            say(f"Warning: {note}")
         app = build_app(
             ledger,
             playbook.playbook,

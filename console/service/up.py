@@ -67,13 +67,14 @@ def up(ctx: typer.Context) -> None:
         signal.signal(number, _raise_stop)
     try:
         with _lock_folder(settings.home):
-            _keep_up(settings, playbook)
+            _keep_up(context, playbook)
     except _Stop:
         _say("stopped; what was accepted is kept, and the next start goes on with it")
 
 
-def _keep_up(settings: Settings, playbook: LoadedPlaybook) -> None:
+def _keep_up(context: CommandContext, playbook: LoadedPlaybook) -> None:
     """Everything, until somebody asks for the end."""
+    settings = context.settings
     named = os.environ.get("PREFECT_API_URL")
     patience = PARTS_END_WITHIN if (settings.home / STATE_FILE).exists() else 0.0  # it was killed the last time
     if not named:
@@ -83,6 +84,8 @@ def _keep_up(settings: Settings, playbook: LoadedPlaybook) -> None:
     _require_free(settings.console_port, "LEADGATE_CONSOLE_PORT", "the console", patience)
     _say("starting")
     with open_ledger(settings) as ledger:
+        playbook = context.settle(ledger, playbook)
+        require_values(playbook, os.environ)
         address = (
             PrefectAddress(named, os.environ.get("PREFECT_API_AUTH_STRING"))
             if named

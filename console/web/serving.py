@@ -21,6 +21,7 @@ from console.web.app import build_app
 from console.web.sign_in_settings import SignInSettings
 from console.web.site import Site, SiteOptions
 from leadgate.ledger import open_ledger
+from tasks.playbook_in_use import PlaybookInUse
 
 _CONNECTIONS: Final = 16  # those who look at pages at a time, beside figures that are being computed
 Port = Annotated[
@@ -46,7 +47,8 @@ def console(ctx: typer.Context, port: Port = None, prefect_url: PrefectUrl = Non
         if not options.secure:
             say(f"Warning: {here} is neither HTTPS nor this machine: anybody on the way can read what is sent.")
         connections = Connections(Limits.of(raise_descriptors()), settings.trusted_proxies)
-        app = build_app(Site(ledger, loaded, settings, options))
+        in_use = PlaybookInUse(ledger, loaded, say)
+        app = build_app(Site(ledger, in_use.settle(), settings, options, in_use=in_use))
         sys.stdout.write(f"{here}\n")
         if link and (first := build_first_link(ledger, here)) is not None:
             sys.stdout.write(f"Nobody has an account yet. Make the first one: {first}\n")

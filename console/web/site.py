@@ -6,12 +6,13 @@ one visitor (``visitors``).
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from console.display_names import DisplayNames
 from console.web.kept_figures import KeptFigures
@@ -20,6 +21,9 @@ from leadgate.ledger import Ledger
 from leadgate.ledger.clock import ask_time
 from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.settings import Settings
+from tasks.playbook_in_use import PlaybookInUse
+
+_FOLLOW_EVERY: Final = 2.0  # seconds between looks at which playbook is in use
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,29 @@ class SiteOptions:
     sign_in: SignInSettings = field(default_factory=SignInSettings)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Site:
-    """One console process."""
+    """One console process. ``loaded`` is the playbook in use, which ``follow`` finds."""
 
     ledger: Ledger
     loaded: LoadedPlaybook
     settings: Settings
     options: SiteOptions = field(default_factory=SiteOptions)
     figures: KeptFigures = field(default_factory=KeptFigures)
+    in_use: PlaybookInUse | None = None  # none: the playbook stays the one that it was started with
+    _followed_at: float = 0.0
+    _names: tuple[LoadedPlaybook, DisplayNames] | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it is time to look which playbook is in use."""
+        return self.in_use is not None and time.monotonic() > self._followed_at + _FOLLOW_EVERY
+
+    def follow(self) -> None:
+        """Read pages by the playbook that is in use now, if somebody has activated another."""
+        self._followed_at = time.monotonic()
+        if self.in_use is not None:
+            self.loaded = self.in_use.follow()
 
     @property
     def playbook(self) -> Playbook:
@@ -52,9 +70,12 @@ class Site:
     def now(self) -> datetime:
         return ask_time(self.ledger, self.options.as_of)
 
-    @cached_property
+    @property
     def names(self) -> DisplayNames:
-        return DisplayNames(self.playbook)
+        known = self._names
+        if known is None or known[0] is not self.loaded:
+            known = self._names = (self.loaded, DisplayNames(self.playbook))
+        return known[1]
 
 
 def find_site(request: Request) -> Site:
@@ -63,8 +84,12 @@ def find_site(request: Request) -> Site:
 
 
 async def provide_site(request: Request) -> Site:
-    """``find_site`` for FastAPI, which would give a plain function to another thread."""
-    return find_site(request)
+    """``find_site`` for FastAPI, which would give a plain function to another thread. Now and then it looks in a thread
+    which playbook is in use."""
+    site = find_site(request)
+    if site.is_behind:
+        await run_in_threadpool(site.follow)
+    return site
 
 
 #: A parameter of a page's function.

@@ -50,7 +50,9 @@ from tasks.batches import BatchReport, Worker, activate, claim_next_work
 from tasks.crm import lead_ads
 from tasks.descriptions import describe_batch
 from tasks.outbox import deliver_waiting
+from tasks.playbook_in_use import PlaybookInUse
 from tasks.run_tags import build_consumer_tag
+from tasks.stage import Work
 
 LOOK_EVERY: Final = 1.0  # seconds between looks at the ledger when no notification comes
 ORDERS_EVERY: Final = 5.0  # seconds between looks at whether somebody paused the deployment
@@ -95,6 +97,7 @@ class Consumer:
         self._send_reports = send_reports
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self._worker = Worker(ledger, playbook, self.name, settings.lease_seconds, settings.batch_limit)
+        self._in_use = PlaybookInUse(ledger, playbook, tell)
         self._session = session.Session(
             self._worker, on_batch_closed=self._note_closed, retry_delay=control.compute_retry_delay
         )
@@ -172,7 +175,7 @@ class Consumer:
         async with AsyncClientContext.get_or_create() as context:
             client = context.client
             self._deployments = await register(client)
-            await asyncio.to_thread(activate, self._worker, self._now)
+            await asyncio.to_thread(self._settle)
             await self._look_at_clock()
             await self._look_for_orders()  # nothing is claimed while it is paused, not even at a start
             self._set_idle()
@@ -201,8 +204,7 @@ class Consumer:
 
     async def _work_one_batch(self, run: StartedRun) -> bool:
         """Claim what waits and take it through. Whether anything waited."""
-        worker = replace(self._worker, holder=str(run.flow_run.id), limit=self._pace.limit)
-        work = await asyncio.to_thread(claim_next_work, worker, self._now, BatchKind.INTAKE, events.emit_held)
+        work = await asyncio.to_thread(self._claim, str(run.flow_run.id))
         if work is None:
             return False
         if not run.waits:  # somebody ended it meanwhile
@@ -232,6 +234,22 @@ class Consumer:
             raise await state.aresult(raise_on_failure=False)
         self._tell(f"batch {work.batch.id}: {state.message or state.name or 'ended'}")
         return True
+
+    def _settle(self) -> None:
+        self._work_by(self._in_use.settle(self._now))
+        activate(self._worker, self._now)
+
+    def _claim(self, holder: str) -> Work | None:
+        """What waits, by the playbook that is in use now: somebody may have activated another, or changed the file."""
+        before = self._worker.playbook
+        self._work_by(self._in_use.follow(self._now, reads_file=True))
+        if self._worker.playbook is not before:
+            activate(self._worker, self._now)
+        worker = replace(self._worker, holder=holder, limit=self._pace.limit)
+        return claim_next_work(worker, self._now, BatchKind.INTAKE, events.emit_held)
+
+    def _work_by(self, playbook: LoadedPlaybook) -> None:
+        self._worker = self._session.worker = replace(self._worker, playbook=playbook)
 
     def _note_closed(self, report: BatchReport) -> None:
         if (waiting := self._closing.get(report.batch)) is not None and not waiting.done():

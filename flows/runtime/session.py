@@ -22,6 +22,7 @@ from leadgate.ledger import Ledger, hosts, open_ledger
 from leadgate.ledger.clock import ask_time
 from leadgate.settings import Settings
 from tasks.batches import BatchReport, Worker, activate
+from tasks.playbook_in_use import settle
 from tasks.stage import StageReport, Work
 
 
@@ -65,8 +66,9 @@ async def open_session() -> AsyncIterator[Session]:
         yield session
         return
     settings = Settings.from_environment()
-    loaded = playbooks.load(settings.playbook) if settings.playbook else playbooks.load_default()
+    file = playbooks.load(settings.playbook) if settings.playbook else playbooks.load_default()
     with open_ledger(settings) as ledger:
+        loaded = await asyncio.to_thread(settle, ledger, file)
         worker = Worker(ledger, loaded, f"run-{uuid4().hex}", settings.lease_seconds, settings.batch_limit)
         await asyncio.to_thread(hosts.require_right_clock, ledger, settings.clock_skew_limit)
         activate(worker)

@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor
-from leadgate.ledger import crm_links, handoffs, identities, outbox, playbook_versions, reassignments, work_items
+from leadgate.ledger import crm_links, handoffs, identities, outbox, playbook_activations, reassignments, work_items
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.ledger.work_items import NewWorkItem
@@ -122,7 +122,7 @@ def hold(
             if item is None:
                 continue
             if each.status == JourneyStatus.READY:
-                rows = [(each.id, each.generation, playbook_versions.find_latest(connection))]
+                rows = [(each.id, each.generation, playbook_activations.find_hash(connection))]
                 handoffs.record(connection, rows, stage=each.stage, outcome=HandoffOutcome.HELD, reason=reason, now=now)
                 person_moves.hold(connection, [each.id], item, now)
             else:
@@ -147,7 +147,7 @@ def _take_away(
         reason=reason,
         by=Actor(by),
         now=now,
-        playbook_hash=playbook_versions.find_latest(connection),
+        playbook_hash=playbook_activations.find_hash(connection),
     )
 
 

@@ -1,7 +1,7 @@
 """The table ``playbook_version``: each playbook that was used, under its hash. Append-only.
 
 Belongs here: every statement that writes the table. Does not belong here: reading a playbook's file
-(``leadgate.playbook``).
+(``leadgate.playbook``), or which of them is in use (``playbook_activations``).
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from leadgate.ledger import crm_connections, event_subscriptions
+from leadgate.ledger import crm_connections, event_subscriptions, playbook_activations
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.claiming import stop_waiting
 from leadgate.ledger.pools import add_pools
 from leadgate.ledger.typed_rows import read_row, read_rows
+from leadgate.vocabulary import ActivationMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +42,76 @@ class VersionContent:
     before_content: str | None
 
 
-def activate_playbook(
-    ledger: Ledger,
-    hash_: str,
-    content: str,
-    pools: list[str],
-    now: datetime | None = None,
-    *,
-    crms: Sequence[str] = (),
-    events: Sequence[tuple[str, str]] = (),
-) -> bool:
-    """Keep a playbook's content under its hash, and a row of turns for each pool. True when it is new.
+@dataclass(frozen=True, slots=True)
+class KeptPlaybook:
+    """What the ledger keeps of a playbook. ``crms``: the names of its CRMs. ``events``: the systems that are told of
+    events, each with a kind of events."""
 
-    ``crms``: the names of its CRMs. Changes of a lead from now on are written to these. ``events``: the systems that
-    are told of events, each with a kind of events.
+    hash: str
+    content: str
+    pools: Sequence[str]
+    crms: Sequence[str] = ()
+    events: Sequence[tuple[str, str]] = ()
 
-    Leads that wait until somebody is back wait by the playbook before; a new one may know somebody else.
-    """
+
+def keep_playbook(ledger: Ledger, playbook: KeptPlaybook, now: datetime | None = None, *, by: str) -> bool:
+    """Have a playbook that a process works by under its hash, and a row of turns for each of its pools. One that the
+    ledger does not know is the one in use from now on, as ``by`` runs the process. True when it is such a one."""
     with ledger.transaction() as connection:
         now = read_time(connection, now)
-        new = connection.execute(
-            text("INSERT INTO playbook_version VALUES (:hash, :content, :now) ON CONFLICT DO NOTHING"),
-            {"hash": hash_, "content": content, "now": now},
-        ).rowcount
-        add_pools(connection, pools)
-        if crms or new:
-            crm_connections.keep_active(connection, crms)
-        if events or new:
-            event_subscriptions.keep_active(connection, events, now)
-        if new:
-            stop_waiting(connection, now)
-    return new == 1
+        if not _is_kept(connection, playbook.hash):
+            playbook_activations.lock(connection)
+            before = playbook_activations.read_active(connection)
+            if not _is_kept(connection, playbook.hash):  # nobody else has kept it meanwhile
+                same = before is not None and before.content == playbook.content
+                method = ActivationMethod.UPGRADE if same else ActivationMethod.FILE
+                file = before.file if before is not None and same else None
+                activate(connection, playbook, now, by=by, method=method, file=file)
+                return True
+        add_pools(connection, playbook.pools)
+        if (playbook.crms or playbook.events) and playbook_activations.is_active(connection, playbook.hash):
+            _keep_receivers(connection, playbook, now)
+    return False
+
+
+def activate(
+    connection: Connection,
+    playbook: KeptPlaybook,
+    now: datetime,
+    *,
+    by: str,
+    method: ActivationMethod,
+    reason: str | None = None,
+    file: str | None = None,
+) -> int:
+    """Make a playbook the one in use; who calls this has the lock of ``playbook_activations``. Returns the activation.
+
+    Changes of a lead from now on are written to its CRMs and told to its receivers of events. Leads that wait until
+    somebody is back wait by the playbook before; this one may know somebody else.
+    """
+    connection.execute(
+        text("INSERT INTO playbook_version VALUES (:hash, :content, :now) ON CONFLICT DO NOTHING"),
+        {"hash": playbook.hash, "content": playbook.content, "now": now},
+    )
+    add_pools(connection, playbook.pools)
+    _keep_receivers(connection, playbook, now)
+    stop_waiting(connection, now)
+    return playbook_activations.add_activation(
+        connection, playbook.hash, now, by=by, method=method, reason=reason, file=file
+    )
+
+
+def _is_kept(connection: Connection, hash_: str) -> bool:
+    return bool(
+        connection.execute(
+            text("SELECT EXISTS (SELECT 1 FROM playbook_version WHERE hash = :hash)"), {"hash": hash_}
+        ).scalar()
+    )
+
+
+def _keep_receivers(connection: Connection, playbook: KeptPlaybook, now: datetime) -> None:
+    crm_connections.keep_active(connection, playbook.crms)
+    event_subscriptions.keep_active(connection, playbook.events, now)
 
 
 def read_playbook_content(ledger: Ledger, hash_: str) -> str | None:
@@ -83,18 +123,15 @@ def read_playbook_content(ledger: Ledger, hash_: str) -> str | None:
     return content
 
 
-def find_latest(connection: Connection) -> str:
-    """The hash of the playbook that was activated last. Raises ``LookupError`` when none ever was."""
-    found: str | None = connection.execute(
-        text("SELECT hash FROM playbook_version ORDER BY activated_at DESC, hash LIMIT 1")
-    ).scalar()
-    if found is None:
-        raise LookupError("no playbook was used yet")
-    return found
+def find_contents(ledger: Ledger, start: str) -> list[str]:
+    """The content of every playbook that was used whose hash starts with ``start``."""
+    with ledger.transaction() as connection:
+        statement = text("SELECT content FROM playbook_version WHERE starts_with(hash, :start) ORDER BY activated_at")
+        return list(connection.execute(statement, {"start": start}).scalars())
 
 
 def list_versions(connection: Connection, most: int) -> list[Version]:
-    """The playbooks that were activated last, the newest first."""
+    """The playbooks that were used first most lately, the newest first."""
     statement = """
         SELECT v.hash, v.activated_at, count(b.id) AS batches, max(b.opened_at) AS last_used_at
         FROM playbook_version v LEFT JOIN batch b ON b.playbook_hash = v.hash

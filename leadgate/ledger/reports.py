@@ -273,13 +273,6 @@ def list_known_values(ledger: Ledger, column: str) -> list[str]:
         return sorted(row[0] for row in rows)
 
 
-def find_playbooks(ledger: Ledger, start: str) -> list[str]:
-    """The content of every activated playbook whose hash starts with ``start``."""
-    with ledger.transaction() as connection:
-        statement = text("SELECT content FROM playbook_version WHERE starts_with(hash, :start) ORDER BY activated_at")
-        return list(connection.execute(statement, {"start": start}).scalars())
-
-
 def read_summary(ledger: Ledger, now: datetime) -> Summary:
     """The whole ledger in counts. ``now`` decides what is overdue."""
     to_owner, to_first_touch = (

@@ -23,7 +23,17 @@ from leadgate.models.delivery import Outbox
 from leadgate.models.journeys import GateResult, Handoff, Journey, QualificationRecord, Warned
 from leadgate.models.leads import Lead, LeadIdentity, LeadJoin, LeadVerdict, Lookalike, MatchKey
 from leadgate.models.lookups import ProviderAnswer, ProviderState
-from leadgate.models.operation import Batch, BatchHolder, Consumer, HashKey, Host, PlaybookVersion
+from leadgate.models.operation import (
+    Batch,
+    BatchHolder,
+    Consumer,
+    HashKey,
+    Host,
+    PlaybookActivation,
+    PlaybookFile,
+    PlaybookReason,
+    PlaybookVersion,
+)
 from leadgate.models.saved_views import ReportMail, SavedViewRow
 from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
@@ -66,6 +76,9 @@ __all__ = [
     "Missed",
     "Outbox",
     "Pause",
+    "PlaybookActivation",
+    "PlaybookFile",
+    "PlaybookReason",
     "PlaybookVersion",
     "PoolTurns",
     "ProviderAnswer",

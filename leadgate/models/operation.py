@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, Column, Index, Integer, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, text
 from sqlmodel import Field, SQLModel
 
-from leadgate.models.columns import APPEND_ONLY, declare_id, declare_moment, declare_staff, declare_unchecked_id
-from leadgate.vocabulary import BatchKind
+from leadgate.models.columns import (
+    APPEND_ONLY,
+    declare_foreign_key,
+    declare_id,
+    declare_moment,
+    declare_staff,
+    declare_unchecked_id,
+    list_allowed,
+)
+from leadgate.vocabulary import ActivationMethod, BatchKind
 
 
 class PlaybookVersion(SQLModel, table=True):
@@ -22,6 +30,47 @@ class PlaybookVersion(SQLModel, table=True):
     hash: str = Field(primary_key=True)
     content: str = declare_staff()
     activated_at: datetime = declare_moment()
+
+
+class PlaybookActivation(SQLModel, table=True):
+    """A playbook became the one in use: the last row says which one is. ``by`` is null for one before activations were
+    recorded; ``file`` is what it was read from. Append-only."""
+
+    __tablename__ = "playbook_activation"
+    __table_args__ = (
+        CheckConstraint(list_allowed("method", ActivationMethod)),
+        CheckConstraint("(\"by\" IS NULL) = (method = 'unrecorded')"),
+        {"info": APPEND_ONLY},
+    )
+    id: int | None = declare_id()
+    hash: str = Field(foreign_key="playbook_version.hash")
+    at: datetime = declare_moment()
+    by: str | None = declare_staff(None)
+    reason: str | None = declare_staff(None)
+    method: str
+    file: str | None = declare_staff(None)
+
+
+class PlaybookReason(SQLModel, table=True):
+    """Why a playbook was activated, said afterwards. Append-only."""
+
+    __tablename__ = "playbook_reason"
+    __table_args__ = ({"info": APPEND_ONLY},)
+    id: int | None = declare_id()
+    activation_id: int = declare_foreign_key("playbook_activation.id", index=True)
+    reason: str = declare_staff()
+    by: str = declare_staff()
+    at: datetime = declare_moment()
+
+
+class PlaybookFile(SQLModel, table=True):
+    """What a file with a playbook held when a process last read it, so that a change of it is noticed: hashes of its
+    host and path, and of its text."""
+
+    __tablename__ = "playbook_file"
+    file_hash: str = Field(primary_key=True)
+    content_hash: str
+    seen_at: datetime = declare_moment()
 
 
 class Batch(SQLModel, table=True):

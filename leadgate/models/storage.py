@@ -35,6 +35,7 @@ _KEY: Final = 16 + 4 * MAX_KEY_LENGTH
 #: an index over text says here who keeps the text short: ``limits``, or the schema of the playbook.
 INDEXED_TEXT: Final[dict[str, int]] = {
     "playbook_version.hash": 64,
+    "playbook_file.file_hash": 64,
     "signal.source": _NAME,
     "signal.key": _KEY,
     "activity.source": _NAME,

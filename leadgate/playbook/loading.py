@@ -29,6 +29,7 @@ from leadgate.regular_files import UnusableFile, open_regular
 
 PLAYBOOK_FILE_NAME = "playbook.yaml"
 _PACKAGE_FOLDER = Path(__file__).parents[1]
+_BUNDLED = _PACKAGE_FOLDER / "default_playbook.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class LoadedPlaybook:
     def canonical(self) -> str:
         """The playbook as JSON with sorted keys; ``Playbook.model_validate_json`` reads it back."""
         return _format_canonical(self.playbook)
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it is the bundled one, which is used where nobody has named a file."""
+        return self.path == _BUNDLED
 
     @property
     def folder(self) -> Path:
@@ -93,7 +99,7 @@ def parse(text: str, *, path: Path) -> LoadedPlaybook:
 
 def load_default() -> LoadedPlaybook:
     """The bundled playbook for B2B SaaS, used until a team has its own."""
-    return load(_PACKAGE_FOLDER / "default_playbook.yaml")
+    return load(_BUNDLED)
 
 
 def copy_default(folder: Path) -> list[Path]:
@@ -102,7 +108,7 @@ def copy_default(folder: Path) -> list[Path]:
     Raises ``PlaybookError`` when one of the files exists: a team's playbook is never overwritten.
     """
     copies = {
-        folder / PLAYBOOK_FILE_NAME: _PACKAGE_FOLDER / "default_playbook.yaml",
+        folder / PLAYBOOK_FILE_NAME: _BUNDLED,
         folder / "data" / "accounts.csv": _PACKAGE_FOLDER / "data" / "accounts.csv",
     }
     if existing := [target for target in copies if target.exists()]:

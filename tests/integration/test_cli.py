@@ -706,7 +706,7 @@ def test_a_playbook_is_copied_once_and_shown(cli: Cli, worked: Harness, tmp_path
     decided = worked.one("SELECT hash FROM playbook_version")
     assert shown["hash"] == decided
     assert "name: Tests" in cli("playbook", "show", decided[:10]).stdout
-    assert "has decided anything" in cli("playbook", "show", "0000", code=2).stderr
+    assert "no playbook with a hash" in cli("playbook", "show", "0000", code=2).stderr
 
 
 def test_a_postgresql_that_does_not_answer_is_exit_code_3(

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from console_site import Browser, ConsoleSite, Page
-from harness import NOW, PLAYBOOK, Harness, make_lead
+from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
-from leadgate.ledger.playbook_versions import activate_playbook
+from leadgate.playbook import LoadedPlaybook
+from leadgate.process_user import find_login
 from leadgate.vocabulary import Role
+from tasks import playbook_in_use
+from tasks.playbook_in_use import PlaybookInUse
 
 HOSTILE = "<script>alert(1)</script>\u202e<img src=x onerror=alert(2)>" + "x" * 300
 
@@ -80,14 +83,35 @@ def test_what_was_hit_long_ago_is_not_called_never_hit(worked: Harness, console:
     assert hits["contribution-decides"][1].startswith("not in 30 days Wed 4 Mar")
 
 
-def test_versions_are_listed_with_what_changed(worked: Harness, console: ConsoleSite, olga: Browser) -> None:
-    changed = playbooks.parse(PLAYBOOK.replace("points: 25", "points: 26"), path=console.site.loaded.path)
-    activate_playbook(worked.ledger, changed.hash, changed.text, ["everybody"], NOW.replace(hour=11))
+@pytest.fixture
+def changed(worked: Harness, loaded: LoadedPlaybook) -> LoadedPlaybook:
+    """A second version, which a person who may operate has activated."""
+    text = PLAYBOOK.replace("points: 25", "points: 26")
+    changed = playbooks.parse(text, path=loaded.path)
+    playbook_in_use.activate(
+        worked.ledger, changed, f"Chiefs decide {HOSTILE[:200]}", by=make_actor("olga"), now=NOW.replace(hour=11)
+    )
+    return changed
+
+
+def test_versions_are_listed_with_who_when_why_and_what_changed(
+    worked: Harness, loaded: LoadedPlaybook, changed: LoadedPlaybook, olga: Browser
+) -> None:
     page = reload(olga, "/playbook")
-    links = page.tree.xpath("//a[starts-with(@href, '/playbook/versions/')]/@href")
-    assert links == [f"/playbook/versions/{changed.hash}", f"/playbook/versions/{console.site.loaded.hash}"]
+    links = page.tree.xpath("//th/a[starts-with(@href, '/playbook/versions/')]/@href")
+    assert links == [f"/playbook/versions/{changed.hash}", f"/playbook/versions/{loaded.hash}"]
+    newest, first = (" ".join(row.split()) for row in page.texts("//tr[starts-with(@id, 'activation-')]"))
+    for words in ("in use", "Olga", "Chiefs decide <script>", "activated from", "11:00"):
+        assert words in newest, newest
+    assert "no reason given" in first
+    assert find_login().title() in first
+    assert "changed file" in first
+    assert not page.tree.xpath("//img|//script[not(@src)]")
+    assert "\u202e" not in page.text
     newer, older = (olga.get(link) for link in links)
-    (difference,) = newer.tree.xpath("//section[1]/pre/text()")
+    assert newer.texts("//table/tbody/tr/td[2]") == ["25 points when the job title has “chief”."]
+    assert newer.texts("//table/tbody/tr/td[3]") == ["26 points when the job title has “chief”."]
+    (difference,) = newer.tree.xpath("//details/pre[1]/text()")[:1]
     signs = [line for line in difference.splitlines() if line[:1] in "+-"]
     assert [(line[0], "decides" in line, "points: 2" in line) for line in signs] == [
         ("-", True, True),
@@ -96,6 +120,53 @@ def test_versions_are_listed_with_what_changed(worked: Harness, console: Console
     assert "first version" in older.words
     assert olga.get(f"/playbook/versions/{'0' * 64}").status == 404
     assert olga.get("/playbook/versions/1").status == 422
+
+
+def test_any_two_versions_are_compared(
+    worked: Harness, loaded: LoadedPlaybook, changed: LoadedPlaybook, olga: Browser
+) -> None:
+    page = olga.get("/playbook/diff", a=changed.hash, b=loaded.hash)
+    assert page.texts("//table/tbody/tr/td[3]") == ["25 points when the job title has “chief”."]
+    assert "decide the same" in olga.get("/playbook/diff", a=loaded.hash, b=loaded.hash).words
+    assert olga.get("/playbook/diff", a=loaded.hash, b="0" * 64).status == 404
+    assert olga.get("/playbook/diff", a=loaded.hash).status == 422
+    assert olga.get("/playbook/diff", a=loaded.hash, b="<script>").status == 422
+
+
+def test_a_reason_is_added_by_who_may_operate_and_once(worked: Harness, console: ConsoleSite, olga: Browser) -> None:
+    number = worked.one("SELECT id FROM playbook_activation")
+    path = f"/playbook/activations/{number}/reason"
+    for _ in range(2):  # a second click
+        page = olga.post(path, reason=HOSTILE)
+        assert page.status == 200
+    assert worked.one("SELECT count(*) FROM playbook_reason WHERE by = 'olga'") == 1
+    assert "<script>alert(1)</script>" in page.words
+    assert not page.tree.xpath("//img|//script[not(@src)]")
+    assert "\u202e" not in page.text
+    assert olga.post(path, reason=" ").status == 409
+    assert olga.post(path, reason="x" * 8_000).status == 409
+    assert olga.post(path, reason="x" * 10_001).status == 422
+    assert olga.post("/playbook/activations/999/reason", reason="why").status == 409
+    assert olga.post("/playbook/activations/0/reason", reason="why").status == 422
+    reviewer = console.sign_in("rita", Role.REVIEWER)
+    assert not reviewer.get("/playbook").tree.xpath("//form[contains(@action, '/reason')]")
+    for refused in (reviewer, console.sign_in_rep("ana")):
+        assert refused.post(path, reason="why").status == 403
+    assert worked.one("SELECT count(*) FROM playbook_reason") == 1
+
+
+def test_pages_are_read_by_the_playbook_that_is_in_use(
+    worked: Harness, console: ConsoleSite, loaded: LoadedPlaybook
+) -> None:
+    console.site.in_use = PlaybookInUse(worked.ledger, loaded)
+    console.site.in_use.settle(NOW)
+    olga = console.sign_in("olga", Role.OPERATOR)
+    assert "25 points when the job title" in olga.get("/playbook").words
+    text = PLAYBOOK.replace("points: 25", "points: 26")
+    changed = playbooks.parse(text, path=loaded.path)
+    playbook_in_use.activate(worked.ledger, changed, "more", by=make_actor("olga"), now=NOW)
+    console.site._followed_at = 0.0
+    assert "26 points when the job title" in olga.get("/playbook").words
 
 
 def test_a_made_up_lead_gets_what_a_real_one_would_and_nothing_is_stored(worked: Harness, olga: Browser) -> None:

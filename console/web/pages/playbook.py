@@ -6,14 +6,14 @@ Belongs here: reading what was asked for. Does not belong here: the sentences (`
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from console.lead_trial import (
     MOST_DAYS,
@@ -26,26 +26,33 @@ from console.lead_trial import (
     read_capacity,
     try_lead,
 )
+from console.playbook_changes import compare_lines, compare_playbooks
 from console.rule_sentences import RuleSection, list_sections
 from console.web.kept_figures import Kept
 from console.web.rendering import reload_until_there, render
 from console.web.site import Site, TheSite
-from console.web.visitors import SignedIn
+from console.web.visitors import SignedIn, Visitor
 from leadgate import actors
 from leadgate.expressions.wording import name_field
-from leadgate.ledger import playbook_versions
-from leadgate.ledger.playbook_versions import Version
+from leadgate.ledger import playbook_activations, playbook_versions
+from leadgate.ledger.playbook_activations import LONGEST_REASON, Activation
+from leadgate.ledger.playbook_versions import Version, VersionContent
 from leadgate.ledger.rule_hits import Hits, read_hits
 from leadgate.permissions import Permission
+from leadgate.playbook import Playbook, PlaybookError, parse
 from tasks.assignment import Capacity
+from tasks.playbook_in_use import describe_method
 
 router = APIRouter()
+_Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+_HashAsked = Annotated[str, Query(pattern=r"^[0-9a-f]{64}$")]
 
 #: Seconds for which hits are kept, and what reps can take.
 _HITS_LAST: Final = 300.0
 _CAPACITY_LASTS: Final = 5.0
 _PATIENCE: Final = 10.0  # seconds for what reps can take, which a trial cannot do without
 _MOST_VERSIONS: Final = 50
+_MOST_ACTIVATIONS: Final = 50
 _MOST_LINES: Final = 2_000  # of a difference
 _NUMBER: Final = re.compile(r"[0-9]{1,5}")
 _DID: Final = "did_"  # before a kind of activity in the form
@@ -66,24 +73,39 @@ def show_playbook(
         request, "playbook.html", visitor=visitor, sections=shown, hits=hits, show=show, unused=unused,
         rules=sum(len(section.rules) for section in sections),
         quiet=0 if hits is None else _count_quiet(sections, hits),
-        versions=[] if asked is None else asked.figures[1],
+        versions={} if asked is None else {each.hash: each for each in asked.figures[1]},
+        activations=_list_activations(site), describe_method=describe_method, longest=LONGEST_REASON,
+        may_operate=actors.may(visitor.actor, Permission.OPERATE),
     )  # fmt: skip
     return reload_until_there(response, hits)
 
 
-@router.get("/playbook/versions/{hash_}")
-def show_version(
-    request: Request, site: TheSite, visitor: SignedIn, hash_: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+@router.post("/playbook/activations/{number}/reason")
+def add_reason(
+    site: TheSite,
+    visitor: SignedIn,
+    number: Annotated[int, Path(ge=1, le=2**62)],
+    reason: Annotated[str, Form(max_length=10_000)] = "",
 ) -> Response:
+    """Say afterwards why a playbook was activated."""
+    playbook_activations.add_reason(site.ledger, number, reason, by=visitor.actor, now=visitor.now)
+    return RedirectResponse("/playbook#versions", 303)
+
+
+@router.get("/playbook/versions/{hash_}")
+def show_version(request: Request, site: TheSite, visitor: SignedIn, hash_: _Hash) -> Response:
+    """A version beside the one that was first used before it."""
     actors.require(visitor.actor, Permission.READ_PLAYBOOK)
-    found = playbook_versions.read_version(site.ledger, hash_)
-    if found is None:
-        raise HTTPException(404)
-    changes = None if found.before_content is None else list(_compare(found.before_content, found.content))
-    return render(
-        request, "playbook_version.html", visitor=visitor, version=found, in_use=hash_ == site.loaded.hash,
-        changes=changes, cut=changes is not None and len(changes) >= _MOST_LINES,
-    )  # fmt: skip
+    found = _read_version(site, hash_)
+    return _show_difference(request, site, visitor, found, found.before_hash, found.before_content)
+
+
+@router.get("/playbook/diff")
+def show_difference(request: Request, site: TheSite, visitor: SignedIn, a: _HashAsked, b: _HashAsked) -> Response:
+    """The version ``b`` beside the version ``a``."""
+    actors.require(visitor.actor, Permission.READ_PLAYBOOK)
+    before = _read_version(site, a)
+    return _show_difference(request, site, visitor, _read_version(site, b), before.hash, before.content)
 
 
 @router.get("/playbook/try")
@@ -134,14 +156,43 @@ def _count_quiet(sections: list[RuleSection], hits: Hits) -> int:
     return sum(each is not None and each.recent == 0 for each in found)
 
 
-def _compare(before: str, after: str) -> Iterator[str]:
-    """The lines that differ, each after a sign, with two lines around them."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=2, lineterm="")
-    for number, line in enumerate(lines):
-        if number >= _MOST_LINES:
-            return
-        if not line.startswith(("---", "+++")):
-            yield line
+def _list_activations(site: Site) -> list[Activation]:
+    with site.ledger.transaction() as connection:
+        return playbook_activations.list_activations(connection, _MOST_ACTIVATIONS)
+
+
+def _read_version(site: Site, hash_: str) -> VersionContent:
+    found = playbook_versions.read_version(site.ledger, hash_)
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def _show_difference(
+    request: Request, site: Site, visitor: Visitor, version: VersionContent, before: str | None, content: str | None
+) -> Response:
+    """``version``, and what differs from ``before``, whose text is ``content``; None for both: it was the first."""
+    changes, lines = None, None
+    if content is not None:
+        lines = compare_lines(content, version.content, _MOST_LINES)
+        old, new = _parse(site, content), _parse(site, version.content)
+        if old is not None and new is not None:
+            found = compare_playbooks(old, new)
+            changes = [(title, list(each)) for title, each in groupby(found, lambda change: change.section)]
+    activations = [each for each in _list_activations(site) if each.hash == version.hash]
+    return render(
+        request, "playbook_version.html", visitor=visitor, version=version, in_use=version.hash == site.loaded.hash,
+        before=before, changes=changes, lines=lines, cut=lines is not None and len(lines) >= _MOST_LINES,
+        activations=activations, describe_method=describe_method,
+    )  # fmt: skip
+
+
+def _parse(site: Site, content: str) -> Playbook | None:
+    """None for one that another version of Leadgate wrote, and this one cannot read."""
+    try:
+        return parse(content, path=site.loaded.path).playbook
+    except PlaybookError:
+        return None
 
 
 def _read_lead(given: Mapping[str, str], fields: list[str], activities: list[str]) -> TriedLead:

@@ -1,0 +1,165 @@
+"""``leadgate playbook activate``, ``rollback``, ``reason`` and ``history``: which playbook is in use, by whom and why.
+
+Belongs here: these commands. Does not belong here: activating a playbook (``tasks.playbook_in_use``), or keeping it
+(``leadgate.ledger.playbook_activations``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.cli.options import By, Json, Now
+from console.command_context import CommandContext, identify_actor, parse_now
+from console.redaction import sanitise
+from console.screen import build_console, build_table, find_program, format_moment, print_json
+from leadgate.ledger import playbook_activations
+from leadgate.ledger.clock import ask_time
+from leadgate.ledger.playbook_activations import Activation
+from tasks.playbook_in_use import Activated, describe_method, roll_back
+from tasks.playbook_in_use import activate as activate_playbook
+
+Reason = Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why, for those who read the history.")]
+
+
+def activate(
+    ctx: typer.Context,
+    reason: Reason,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Else the playbook's own file.")] = None,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Make a file's content the playbook in use, for every process. One that is not sound is refused."""
+    context: CommandContext = ctx.obj
+    own = context.settings.playbook
+    if file is not None:
+        context = CommandContext(replace(context.settings, playbook=file), context.home_is_default)
+    loaded = context.load_checked_playbook()
+    with context.ledger() as ledger:
+        who = identify_actor(loaded.playbook)
+        at = ask_time(ledger, parse_now(now))
+        done = activate_playbook(ledger, loaded, reason, by=who, now=at, read_as=own)
+    _tell(done, "activate", as_json=json)
+
+
+def rollback(
+    ctx: typer.Context,
+    reason: Reason,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="HASH", help="The playbook to go back to; else the one before.")
+    ] = None,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Make the playbook that was in use before the one in use again. No file is changed."""
+    context: CommandContext = ctx.obj
+    file = context.read_playbook()
+    with context.ledger() as ledger:
+        who = identify_actor(file.playbook)
+        at = ask_time(ledger, parse_now(now))
+        done = roll_back(ledger, reason, by=who, now=at, read_as=file.path, to=to)
+    _tell(done, "rollback", as_json=json)
+    if not json and done.loaded.hash != file.hash:
+        held = sanitise(str(file.path))
+        build_console().print(
+            f"{held} still holds {file.hash[:12]}, and is not used until it is changed. To write what is in use into "
+            f"it: {find_program()} playbook show active > {held}",
+            soft_wrap=True,
+        )
+
+
+def reason(
+    ctx: typer.Context,
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of an activation, as the history tells it.")],
+    reason: Reason,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Say afterwards why a playbook was activated."""
+    context: CommandContext = ctx.obj
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        who = identify_actor(loaded.playbook)
+        new = playbook_activations.add_reason(ledger, number, reason, by=who, now=ask_time(ledger, parse_now(now)))
+    if json:
+        print_json({"activation": number, "did": "reason", "by": who.name, "new": new})
+    else:
+        words = "is kept with" if new else "was known already of"
+        build_console().print(f"The reason {words} activation {number}. Next: {find_program()} playbook history")
+
+
+def history(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many, the newest first.")] = 20,
+    json: Json = False,
+) -> None:
+    """Which playbooks were in use: since when, who made them so, how, and why."""
+    context: CommandContext = ctx.obj
+    with context.ledger() as ledger, ledger.transaction() as connection:
+        found = playbook_activations.list_activations(connection, limit)
+    if json:
+        print_json({"activations": [asdict(each) for each in found]})
+        return
+    if not found:
+        build_console().print("Nothing has worked by a playbook yet.")
+        return
+    rows = build_table("number", "playbook", "in use since (UTC)", "by", "how", "why", right=("number",))
+    for place, each in enumerate(found):
+        mark = " in use" if place == 0 else ""
+        rows.add_row(
+            str(each.id),
+            each.hash[:12] + mark,
+            format_moment(each.at),
+            sanitise(each.by or "not recorded", 80),
+            describe_method(each),
+            _describe_reasons(each),
+        )
+    build_console().print(rows)
+
+
+def _describe_reasons(each: Activation) -> str:
+    if not each.reasons:
+        return "no reason given"
+    return "; ".join(
+        sanitise(said.reason) if said.by == each.by else f"{sanitise(said.reason)} ({sanitise(said.by, 80)})"
+        for said in each.reasons
+    )
+
+
+def _tell(done: Activated, did: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "did": did,
+                "activation": done.number,
+                "hash": done.loaded.hash,
+                "before": done.before,
+                "new": done.new,
+                "reason_added": done.reason_added,
+            }
+        )
+        return
+    hash_ = done.loaded.hash[:12]
+    if done.new:
+        build_console().print(
+            f"Playbook {hash_} is in use from now on (activation {done.number}): the next batch of every process is "
+            "decided by it.",
+            soft_wrap=True,
+        )
+        if done.before is not None:
+            build_console().print(
+                f"What changed: {find_program()} playbook diff {done.before[:12]} {hash_}", soft_wrap=True
+            )
+    elif done.reason_added:
+        build_console().print(f"Playbook {hash_} was in use already; the reason is kept with activation {done.number}.")
+    else:
+        build_console().print(
+            f"Playbook {hash_} is in use already, with a reason; nothing was changed. To add one: {find_program()} "
+            f"playbook reason {done.number} --reason WORDS",
+            soft_wrap=True,
+        )
