@@ -45,7 +45,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory, kept_server: KeptServer) -
             env={**outside, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
