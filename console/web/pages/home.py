@@ -17,6 +17,8 @@ _FIRST: Final = (
     (Role.MANAGER, "/team"),
     (Role.REVIEWER, "/queue"),
     (Role.OPERATOR, "/operations"),
+    (Role.PRIVACY_OFFICER, "/leads"),
+    (Role.ADMIN, "/accounts"),
 )
 
 
@@ -26,4 +28,4 @@ def show_home(visitor: SignedIn) -> Response:
 
 
 def find_first_page(visitor: Visitor) -> str:
-    return next((address for role, address in _FIRST if role in visitor.actor.roles), "/leads")
+    return next((address for role, address in _FIRST if role in visitor.actor.roles), "/account")

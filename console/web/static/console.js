@@ -170,7 +170,7 @@ function press(event) {
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
   if (event.key === "j") { move(1); return; }
   if (event.key === "k") { move(-1); return; }
-  if (event.key === "?") { const keys = document.getElementById("keys"); if (keys) keys.showModal(); else openJump(); return; }
+  if (event.key === "?") { event.preventDefault(); const keys = document.getElementById("keys"); if (keys) keys.showModal(); else openJump(); return; }
   const target = findKey(event.key, document.activeElement?.closest("[data-row]"));
   if (target) { event.preventDefault(); if (target.matches(EDITABLE) && target.type !== "checkbox") target.focus(); else target.click(); }
 }
@@ -299,6 +299,8 @@ document.addEventListener("focusin", (event) => {
 });
 document.addEventListener("keydown", press);
 for (const each of document.querySelectorAll("[data-jump]")) each.hidden = false; // without a script it would do nothing
+const pages = document.getElementById("pages"), here = pages?.querySelector("[aria-current]");
+if (here) pages.scrollLeft = here.offsetLeft - pages.offsetLeft - 40; // on a phone not all of them are in sight
 start();
 listen();
 setInterval(tick, 15000);
