@@ -81,20 +81,19 @@ def test_no_command_that_tells_prints_what_a_terminal_obeys(cli: Cli, worked: Ha
     assert "Message 1" in seen, "the hostile values were shown at all"
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        ("explain", EVIL), ("explain", f"{EVIL}@company1.example"), ("review", EVIL), ("queue", "--reason", EVIL),
-        ("report", "--rep", EVIL), ("report", "--section", EVIL), ("rerun", "--reason", EVIL, "--yes"),
-        ("rerun", "--work-item", 1, "--set", f"{EVIL}=x", "--yes"), ("reassign", 1, "--to", EVIL, "--reason", EVIL),
-        ("reassign", 1, "--pool", EVIL, "--reason", EVIL), ("transfer", EVIL, "--reason", EVIL),
-        ("reject", 1, "--reason", EVIL), ("capture", EVIL, "--source", EVIL), ("touch", 1, "--kind", EVIL, "--for", EVIL),
-        ("accept", EVIL), ("unjoin", EVIL), ("playbook", "check", EVIL), ("summary", "--now", EVIL),
-    ],
-    ids=lambda call: " ".join("EVIL" if EVIL in str(part) else str(part) for part in call),
-)  # fmt: skip
-def test_no_refusal_repeats_what_a_terminal_obeys(worked: Harness, cli: Cli, call: tuple[Any, ...]) -> None:
-    harmless(CliRunner().invoke(app, [str(part) for part in call]))
+REFUSED: list[tuple[Any, ...]] = [
+    ("explain", EVIL), ("explain", f"{EVIL}@company1.example"), ("review", EVIL), ("queue", "--reason", EVIL),
+    ("report", "--rep", EVIL), ("report", "--section", EVIL), ("rerun", "--reason", EVIL, "--yes"),
+    ("rerun", "--work-item", 1, "--set", f"{EVIL}=x", "--yes"), ("reassign", 1, "--to", EVIL, "--reason", EVIL),
+    ("reassign", 1, "--pool", EVIL, "--reason", EVIL), ("transfer", EVIL, "--reason", EVIL),
+    ("reject", 1, "--reason", EVIL), ("capture", EVIL, "--source", EVIL), ("touch", 1, "--kind", EVIL, "--for", EVIL),
+    ("accept", EVIL), ("unjoin", EVIL), ("playbook", "check", EVIL), ("summary", "--now", EVIL),
+]  # fmt: skip
+
+
+def test_no_refusal_repeats_what_a_terminal_obeys(worked: Harness, cli: Cli) -> None:
+    for call in REFUSED:  # of one ledger, which none of them changes
+        harmless(CliRunner().invoke(app, [str(part) for part in call]))
 
 
 def test_what_a_person_typed_is_told_without_what_a_terminal_obeys(worked: Harness, cli: Cli) -> None:
