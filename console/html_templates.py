@@ -22,6 +22,7 @@ def build_environment(*packages: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,  # they belong to the program; looking at each file again for each page takes time
     )
 
 

@@ -43,6 +43,8 @@ def sanitise(value: object, limit: int | None = None) -> str:
     """
     text = str(value)
     length = len(text)
+    if limit is None and text.isprintable():  # none of those characters is; most texts of a page have none
+        return text
     if limit is not None and length > limit:
         text = text[:limit]
     shown = _CONTROL.sub(_sign, text)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
@@ -90,7 +90,7 @@ def format_moment_markup(context: Context, at: datetime | None) -> Markup:
         return Markup()
     local = at if visitor is None else at.astimezone(visitor.zone)
     year = "" if visitor is None or local.year == visitor.now.astimezone(visitor.zone).year else f" {local.year}"
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+    return _write_time(
         at.isoformat(timespec="seconds"),
         f"{local:%Y-%m-%d %H:%M:%S %Z}",
         f"{local:%a} {local.day} {local:%b}{year}, {local:%H:%M}",
@@ -107,8 +107,15 @@ def format_due_markup(context: Context, due: datetime | None) -> Markup:
     words = f"in {format_span(left)}" if left > timedelta(0) else f"{format_span(-left)} overdue"
     state = "overdue" if left <= timedelta(0) else "soon" if left <= timedelta(hours=1) else "later"
     local = due.astimezone(visitor.zone)
-    return Markup('<time class="due {}" datetime="{}" title="{}" data-due>{}</time>').format(
-        state, due.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M %Z}", words
+    return _write_time(
+        due.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M %Z}", words, f' class="due {state}" data-due'
+    )
+
+
+def _write_time(moment: str, title: str, words: str, attributes: str = "") -> Markup:
+    """An element ``time``. A page has a hundred of them, and ``Markup.format`` takes ten times as long."""
+    return Markup(  # noqa: S704 - what is not escaped here is written above
+        f'<time datetime="{moment}" title="{escape(title)}"{attributes}>{escape(words)}</time>'
     )
 
 
@@ -125,4 +132,12 @@ def _hash_static(name: str) -> str:
 def build_address(path: str, **query: Any) -> str:
     """``path`` with a query, of which empty values are left out."""
     given = {name: value for name, value in query.items() if value not in (None, "", False)}
-    return f"{path}?{urlencode(given, doseq=True)}" if given else path
+    if not given:
+        return path
+    if any(isinstance(value, (list, tuple)) for value in given.values()):
+        return f"{path}?{urlencode(given, doseq=True)}"
+    return f"{path}?{'&'.join(f'{_quote(name)}={_quote(str(value))}' for name, value in given.items())}"
+
+
+#: A page writes the same address, of itself, into each of its rows.
+_quote: Final = lru_cache(maxsize=1_000)(quote_plus)
