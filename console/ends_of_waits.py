@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from console.command_context import parse_moment
+from leadgate.sla.zones import find_rep_zone
 
 if TYPE_CHECKING:
     from leadgate.playbook import Playbook
@@ -21,5 +22,4 @@ def find_end(until: str, owner: str | None, playbook: Playbook) -> datetime:
     moment = parse_moment(until.strip())
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", until.strip()):
         return moment
-    zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
-    return parse_moment(moment.replace(tzinfo=ZoneInfo(zone)).isoformat())
+    return parse_moment(moment.replace(tzinfo=ZoneInfo(find_rep_zone(playbook, owner))).isoformat())

@@ -16,6 +16,7 @@ import orjson
 from console.service.state_file import STATE_FILE
 from leadgate.ledger import (
     Ledger,
+    breakers,
     consumers,
     crm_changes,
     crm_figures,
@@ -25,11 +26,12 @@ from leadgate.ledger import (
     operation_figures,
     requests,
 )
+from leadgate.ledger.breakers import BreakerNow
 from leadgate.ledger.crm_figures import CrmStanding
 from leadgate.ledger.frozen import Frozen
 from leadgate.ledger.hosts import Host
 from leadgate.ledger.lookups import ProviderUse
-from leadgate.ledger.operation_figures import BatchStanding, OpenBreaker, OutboxStanding, SourceStanding
+from leadgate.ledger.operation_figures import BatchStanding, OutboxStanding, SourceStanding
 from leadgate.ledger.requests import Reused
 from leadgate.ledger.standstill import Standstill, read_standstill
 from leadgate.mapping.webhooks.facebook import LEADGEN
@@ -78,7 +80,7 @@ class Flow:
     """What comes in, what is parked, what goes out, and the batches that work on it."""
 
     sources: list[SourceStanding]
-    breakers: list[OpenBreaker]
+    breakers: list[BreakerNow]  # that are open
     outbox: list[OutboxStanding]
     batches: list[BatchStanding]
 
@@ -107,7 +109,7 @@ def read_flow(ledger: Ledger, at: datetime) -> Flow:
     with ledger.snapshot() as connection:
         return Flow(
             operation_figures.list_sources(connection, at),
-            operation_figures.list_open_breakers(connection),
+            [each for each in breakers.list_breakers(connection) if each.is_open],
             operation_figures.list_outbox(connection),
             operation_figures.list_batches(connection),
         )

@@ -189,12 +189,11 @@ def list_findings(counts: Counts, breakers: Sequence[BreakerNow], rules: Breaker
 
 def _judge_breaker(each: BreakerNow, rules: Breaker) -> Finding | None:
     """One that is open, or that has seen half of what opens it."""
-    seen, broken = len(each.window), each.window.count("1")
-    words = f"{broken} of the last {seen} rows broke the promise {each.promise.replace('_', ' ')}"
-    if each.status != "closed":
+    words = f"{each.broken} of the last {each.seen} rows broke the promise {each.promise.replace('_', ' ')}"
+    if each.is_open:
         what = "The source is parked" if each.status == "open" else "The source is tried again"
         return Finding(each.source, f"{what}: its breaker is open", words, True, each.work_item_id)
-    if seen < _FEWEST or broken < _ON_ITS_WAY * rules.share * seen:
+    if each.seen < _FEWEST or each.broken < _ON_ITS_WAY * rules.share * each.seen:
         return None
     return Finding(each.source, "A breaker may open", f"{words}; at {rules.share:.0%} the source is parked")
 

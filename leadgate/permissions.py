@@ -26,7 +26,6 @@ class Permission(StrEnum):
     SEE_LEADS = "see leads"  # with their personal values masked
     READ_LEADS = "read the values of a lead"
     UNMASK_VALUES = "unmask values"  # on record
-    ERASE_LEADS = "erase a lead"
     CAPTURE_LEADS = "capture leads"
     READ_TEAM = "read how reps follow up"
     READ_REPORTS = "read reports"
@@ -63,7 +62,6 @@ _TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = {
     Permission.SEE_LEADS:       (_ALL, _ALL,   _ALL,    _ALL,    _ALL,           __),
     Permission.READ_LEADS:      (_OWN, _TEAM,  _ALL,    _ALL,    _ALL,           __),
     Permission.UNMASK_VALUES:   (_OWN, _ALL,   _ALL,    _ALL,    _ALL,           __),
-    Permission.ERASE_LEADS:     (__,   __,     __,      __,      _ALL,           __),
     Permission.CAPTURE_LEADS:   (__,   __,     __,      _ALL,    __,             __),
     Permission.READ_TEAM:       (__,   _TEAM,  __,      _ALL,    __,             _ALL),
     Permission.READ_REPORTS:    (__,   _ALL,   _ALL,    _ALL,    __,             _ALL),

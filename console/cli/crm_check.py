@@ -34,7 +34,11 @@ def check(ctx: typer.Context, name: Name = None, json: Json = False) -> None:
     playbook = context.load_checked_playbook().playbook
     sources = [each for each in list_sources(playbook) if name in (None, each)]
     # without a CRM, a source alone is asked about
-    chosen = [] if sources and (name is not None or not playbook.crm) else choose_crms(playbook, name)
+    chosen = (
+        []
+        if sources and (name is not None or not playbook.crm)
+        else choose_crms(playbook, name, list_sources(playbook))
+    )
     status = build_error_console().status("asking") if sys.stderr.isatty() else nullcontext()
     with status:
         reports = [

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from console.cli.crm_choice import refuse_name
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
@@ -29,7 +30,6 @@ from console.screen import (
 from leadgate.connectors.crm_opening import CrmNotConfiguredError, open_crm
 from leadgate.errors import ExitCode
 from leadgate.ledger import Ledger, open_ledger
-from leadgate.nearest import propose
 from leadgate.playbook import CrmConnection, LoadedPlaybook, Playbook
 from tasks.crm.lead_ads import list_sources, read_answers
 from tasks.crm.sync import SyncReport, read_crm
@@ -136,8 +136,7 @@ def _choose(playbook: Playbook, name: str | None, sources: Sequence[str]) -> lis
         return read
     chosen = [each for each in read if each.name == name]
     if not chosen:
-        known = [*(each.name for each in read), *list_sources(playbook)]
-        raise CommandError(f"{name!r} is no CRM that is read; {propose(name, known)}", ExitCode.WRONG_INPUT)
+        raise refuse_name(name, [each.name for each in read], list_sources(playbook))
     return chosen
 
 

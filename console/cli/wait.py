@@ -15,7 +15,7 @@ from console.cli.undo import describe_undo
 from console.command_context import CommandContext, parse_now
 from console.ends_of_waits import find_end
 from console.lookup import describe_actor, identify_journey_actor, resolve_journey
-from console.screen import CommandError, build_console, find_program, format_moment, print_json
+from console.screen import build_console, find_program, format_moment, print_json
 from leadgate.ledger import lead_history, ownership
 from leadgate.ledger.clock import ask_time
 from leadgate.vocabulary import ActionKind
@@ -30,7 +30,7 @@ def wait(
             "--until", metavar="DATE", help="The clocks run on then; a date alone is its morning for the owner."
         ),
     ],
-    reason: Annotated[str, typer.Option("--reason", help="What is waited for, in your own words.")],
+    reason: Annotated[str, typer.Option("--reason", help="What is waited for, in your own words.")] = "",
     acts_for: For = None,
     by: By = None,
     json: Json = False,
@@ -38,8 +38,6 @@ def wait(
 ) -> None:
     """The owner waits for the lead: its clocks stand still until then, or until the lead is heard of."""
     context: CommandContext = ctx.obj
-    if not reason.strip():
-        raise CommandError("--reason needs words: what is waited for")
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook
         at = ask_time(ledger, parse_now(now))

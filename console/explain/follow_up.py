@@ -20,7 +20,7 @@ from leadgate.playbook import Playbook, Sla
 from leadgate.sla import sla_targets
 from leadgate.sla import touches as counted
 from leadgate.sla.sla_targets import FoundTarget
-from leadgate.sla.zones import list_time_zones
+from leadgate.sla.zones import find_rep_zone, list_time_zones
 from leadgate.vocabulary import ActivityActor, EndReason
 
 if TYPE_CHECKING:
@@ -103,10 +103,10 @@ def _tell_waits(answer: Answer, story: Story) -> None:
             continue
         ended_by = str(pause.ended_by)
         by = {"lead": "the lead was heard of", "leadgate": "the time was up"}.get(ended_by)
+        why = f" ({pause.reason})" if pause.reason else ""
         answer.say(
             f"{pause.by} waited for the lead from {format_moment(pause.started_at)} UTC to "
-            f"{format_moment(pause.ended_at)} "
-            f"UTC ({pause.reason}), until {by or f'{ended_by} went on'}. That time does not count."
+            f"{format_moment(pause.ended_at)} UTC{why}, until {by or f'{ended_by} went on'}. That time does not count."
         )
 
 
@@ -118,7 +118,8 @@ def tell_due(answer: Answer, story: Story, current: AssignmentRow, playbook: Pla
     pause = next((p for p in _select_rows(story.pauses, story) if p.ended_at is None and p.until > now), None)
     if pause is not None:
         answer.say(
-            f"{pause.by} waits for the lead since {format_moment(pause.started_at)} UTC: {pause.reason}. The clock "
+            f"{pause.by} waits for the lead since {format_moment(pause.started_at)} "
+            f"UTC{f': {pause.reason}' if pause.reason else ''}. The clock "
             f"stands still until {format_moment(pause.until)} UTC, or until the lead is heard of. The times below "
             "allow "
             "for it."
@@ -178,7 +179,7 @@ def _tell_target(
 
 def _format_in_zones(at: datetime, playbook: Playbook, owner: str) -> str:
     """In UTC, as everything else here, and by the clock of the owner where that differs."""
-    zone = next((rep.time_zone for rep in playbook.reps if rep.name == owner), "UTC")
+    zone = find_rep_zone(playbook, owner)
     theirs = at.astimezone(ZoneInfo(zone) if zone in list_time_zones() else UTC)
     return f"{format_moment(at)} UTC" + (f", {theirs:%Y-%m-%d %H:%M} in {zone}" if theirs.utcoffset() else "")
 

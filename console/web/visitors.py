@@ -20,6 +20,7 @@ from leadgate import actors
 from leadgate.actors import Actor
 from leadgate.ledger import web_sessions
 from leadgate.ledger.account_rows import Account
+from leadgate.sla.zones import find_rep_zone
 
 #: Browsers keep a cookie of this prefix only for this host, with a secure connection, for every path.
 COOKIE: Final = "__Host-leadgate"
@@ -68,8 +69,7 @@ def find_visitor(request: Request, site: TheSite) -> Visitor | None:
 
 def build_visitor(account: Account, site: Site, now: datetime) -> Visitor:
     actor = actors.identify_account(account.login, account.roles, account.rep, site.playbook)
-    rep_zone = next((rep.time_zone for rep in site.playbook.reps if rep.name == account.rep), None)
-    return Visitor(account, actor, ZoneInfo(account.time_zone or rep_zone or "UTC"), now)
+    return Visitor(account, actor, ZoneInfo(account.time_zone or find_rep_zone(site.playbook, account.rep)), now)
 
 
 async def require_visitor(visitor: Annotated[Visitor | None, Depends(find_visitor)]) -> Visitor:

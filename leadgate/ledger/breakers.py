@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
@@ -29,20 +30,38 @@ class KeptBreaker(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class BreakerNow:
     """A breaker that is not closed, or has seen a row break its promise. ``window``: the last rows, 1 for each that
-    did; ``work_item_id``: that of an open one."""
+    did. Of an open one, ``parked`` journeys wait behind the work item, which all promises of the source at the gate
+    share."""
 
     source: str
     gate: str
     promise: str
     status: str
     window: str
-    work_item_id: int | None
+    opened_at: datetime | None = None
+    work_item_id: int | None = None
+    parked: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Open, or half-open."""
+        return self.status != "closed"
+
+    @property
+    def seen(self) -> int:
+        return len(self.window)
+
+    @property
+    def broken(self) -> int:
+        return self.window.count("1")
 
 
 _NOW: Final = """
     SELECT b.source, b.gate, p.key AS promise, p.value ->> 'status' AS status, p.value ->> 'window' AS window,
-        CASE WHEN p.value ->> 'status' <> 'closed' THEN b.work_item_id END AS work_item_id
+        CAST(p.value ->> 'opened_at' AS timestamptz) AS opened_at, o.work_item_id,
+        (SELECT count(*) FROM journey j WHERE j.work_item_id = o.work_item_id) AS parked
     FROM breaker b CROSS JOIN LATERAL jsonb_each(b.state) AS p (key, value)
+    CROSS JOIN LATERAL (SELECT CASE WHEN p.value ->> 'status' <> 'closed' THEN b.work_item_id END AS work_item_id) o
     WHERE p.value ->> 'status' <> 'closed' OR strpos(p.value ->> 'window', '1') > 0
     ORDER BY b.source, b.gate, p.key"""
 

@@ -1,7 +1,7 @@
-"""What runs, in figures: sources, open breakers, the outbox and the last batches; for the console's page of operations.
+"""What runs, in figures: sources, the outbox and the last batches; for the console's page of operations.
 
-Belongs here: these queries. Does not belong here: what waits (``consumers``), CRMs (``crm_figures``), figures for a
-monitoring system (``metrics``), or any words.
+Belongs here: these queries. Does not belong here: breakers (``breakers``), what waits (``consumers``), CRMs
+(``crm_figures``), figures for a monitoring system (``metrics``), or any words.
 """
 
 from __future__ import annotations
@@ -29,22 +29,6 @@ class SourceStanding:
     week: int
     last_at: datetime
     held: int
-
-
-@dataclass(frozen=True, slots=True)
-class OpenBreaker:
-    """A promise whose breaker has parked a source: ``broken`` of the last ``seen`` rows broke it. ``parked`` journeys
-    wait behind the work item, which all promises of the source at the gate share."""
-
-    source: str
-    gate: str
-    promise: str
-    status: str
-    opened_at: datetime | None
-    broken: int
-    seen: int
-    work_item_id: int | None
-    parked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +63,6 @@ _SOURCES: Final = """
     FROM journey WHERE captured_at > :since AND captured_at <= :now AND trigger = 'signal'
     GROUP BY source ORDER BY source"""
 
-_BREAKERS: Final = """
-    SELECT b.source, b.gate, s.key AS promise, s.value ->> 'status' AS status,
-        CAST(s.value ->> 'opened_at' AS timestamptz) AS opened_at,
-        length(replace(s.value ->> 'window', '0', '')) AS broken, length(s.value ->> 'window') AS seen,
-        b.work_item_id, (SELECT count(*) FROM journey j WHERE j.work_item_id = b.work_item_id) AS parked
-    FROM breaker b CROSS JOIN LATERAL jsonb_each(b.state) s
-    WHERE s.value ->> 'status' <> 'closed' ORDER BY b.source, b.gate, s.key"""
-
 _OUTBOX: Final = """
     SELECT target, count(*) AS waiting, count(*) FILTER (WHERE attempts > 0) AS retried, min(created_at) AS oldest_at,
         (array_agg(failure ORDER BY attempts DESC, id) FILTER (WHERE failure IS NOT NULL))[1] AS failure
@@ -109,11 +85,6 @@ _BATCHES: Final = f"""
 def list_sources(connection: Connection, now: datetime) -> list[SourceStanding]:
     """The sources from which something came in the last seven days."""
     return read_rows(connection, SourceStanding, _SOURCES, now=now, since=now - _PERIOD)
-
-
-def list_open_breakers(connection: Connection) -> list[OpenBreaker]:
-    """Those that are open, and half-open."""
-    return read_rows(connection, OpenBreaker, _BREAKERS)
 
 
 def list_outbox(connection: Connection) -> list[OutboxStanding]:

@@ -162,7 +162,7 @@ class Touched:
 
 def wait(ledger: Ledger, journey_id: int, *, until: datetime, reason: str, by: Actor, now: datetime) -> int:
     """Wait for the lead: until then its clocks stand still. One that is waited for already is waited for anew, but not
-    when the same person asks for the same again: a form that was sent twice.
+    when the same person asks for the same again: a form that was sent twice. ``reason`` may be empty.
 
     Returns the action's number. Raises ``ActionError`` when nobody owns the lead, or ``until`` is not ahead, and
     ``ActorError`` when it is not theirs.

@@ -1,13 +1,17 @@
-"""The time zones and the years that clocks know.
+"""The time zones and the years that clocks know, and whose zone is which.
 
-Belongs here: what a name or a day is checked by. Does not belong here: a clock (``hours``, which imports pandas).
+Belongs here: what a name or a day is checked by, and the zone of a rep. Does not belong here: a clock (``hours``, which
+imports pandas).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import available_timezones
+
+if TYPE_CHECKING:
+    from leadgate.playbook import Playbook
 
 #: Days outside these years are a mistake: a table of open spans back to year 1 helps nobody.
 FIRST_YEAR: Final = 1970
@@ -18,3 +22,8 @@ LAST_YEAR: Final = 2200
 def list_time_zones() -> frozenset[str]:
     """The IANA names this machine knows. Looking for them reads a folder of some six hundred files, so once."""
     return frozenset(available_timezones())
+
+
+def find_rep_zone(playbook: Playbook, rep: str | None) -> str:
+    """The time zone of a rep; UTC for somebody whom the playbook does not name."""
+    return next((each.time_zone for each in playbook.reps if each.name == rep), "UTC")

@@ -638,7 +638,6 @@ def test_an_owner_waits_for_a_lead_goes_on_and_logs_a_touch(cli: Cli, worked: Ha
     assert "The first touch is due 2026-03-09 11:00 UTC" in told
     assert "its clocks run" in cli("resume", 2, "--for", "mia", "--now", later, code=2).stderr
     assert "run again" in cli("resume", 1, "--for", owner, "--now", later).stdout
-    assert "needs words" in cli("wait", 1, "--until", "2026-03-09", "--reason", " ", "--for", owner, code=2).stderr
     assert "is no touch and no outcome" in cli("touch", 1, "--kind", "fax", "--for", owner, code=2).stderr
     assert "none of the playbook's reps" in cli("touch", 1, "--kind", "call", code=2).stderr
     call = ("touch", 1, "--kind", "call", "--for", owner, "--seconds", 90, "--at", later, "--now", later, "--later")

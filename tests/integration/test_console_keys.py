@@ -82,9 +82,9 @@ def test_a_rep_works_with_keys_alone(page: Any, owned: Harness) -> None:
 
     press(page, "w")
     page.locator("dialog[open]").wait_for()
-    page.keyboard.type("an answer")
-    press(page, "Enter")
+    press(page, "2")
     wait_for_words(page, "Waiting for")
+    assert owned.rows("SELECT reason, until - started_at > interval '2 days' FROM pause") == [("", True)]
     press(page, "j", "k", "j")
     chosen = find_chosen(page)
     press(page, "r")

@@ -309,6 +309,9 @@ def test_the_command_reads_answers_too(
         told = cli("--playbook", str(path), "crm", "sync", *filter(None, [name]), "--json")
         assert [(each["crm"], each["new"]) for each in json.loads(told.stdout)["crms"]] == [("ads", count)]
     assert "did you mean 'ads'" in cli("--playbook", str(path), "crm", "sync", "adds", code=2).output
+    for command in ("check", "sync"):
+        told = cli("--playbook", str(path), "crm", command, "faceplant", code=2).output
+        assert "sources are: ads" in told
 
 
 @pytest.mark.parametrize(

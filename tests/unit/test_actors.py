@@ -201,5 +201,5 @@ def test_several_roles_may_do_what_any_of_them_may() -> None:
 
 
 def test_a_refusal_names_the_roles_that_it_takes() -> None:
-    with pytest.raises(ActorError, match=r"kim may not erase a lead.*privacy officer"):
-        require(sign_in(None, Role.ADMIN), Permission.ERASE_LEADS)
+    with pytest.raises(ActorError, match=r"kim may not capture leads.*operator"):
+        require(sign_in(None, Role.ADMIN), Permission.CAPTURE_LEADS)

@@ -94,6 +94,6 @@ def test_a_field_that_goes_empty_today_is_told_before_the_week_shows_it(given: i
     ],
 )
 def test_a_breaker_is_told_from_half_of_what_opens_it_on(status: str, broken: int, seen: int, told: list[str]) -> None:
-    breaker = BreakerNow("form", "validated", "phone_possible", status, "0" * (seen - broken) + "1" * broken, None)
+    breaker = BreakerNow("form", "validated", "phone_possible", status, "0" * (seen - broken) + "1" * broken)
     counts = Counts(NOW, [], [], [])
     assert [what for _, what in list_words(counts, breaker)] == told

@@ -18,6 +18,7 @@ from console.web.site import TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate.actors import ActorError
 from leadgate.ledger import absences
+from leadgate.sla.zones import find_rep_zone
 
 router = APIRouter()
 _Text = Annotated[str, Form(max_length=100)]
@@ -27,8 +28,7 @@ _BACK: Final = "/leads/mine"
 @router.get("/away")
 def show_form(request: Request, site: TheSite, visitor: SignedIn) -> Response:
     rep = _require_rep(visitor)
-    zone = next((each.time_zone for each in site.playbook.reps if each.name == rep), "UTC")
-    today = visitor.now.astimezone(ZoneInfo(zone)).date()
+    today = visitor.now.astimezone(ZoneInfo(find_rep_zone(site.playbook, rep))).date()
     ends = (("tomorrow", today + timedelta(days=1)), ("Monday", today + timedelta(days=7 - today.weekday())))
     return render(
         request,

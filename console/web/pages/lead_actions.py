@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
@@ -35,6 +35,7 @@ from leadgate.ledger.lead_list import ListedLead
 from leadgate.nearest import propose
 from leadgate.permissions import Permission
 from leadgate.references import parse_number
+from leadgate.sla.zones import find_rep_zone
 from leadgate.vocabulary import ActionKind
 from tasks import reassignments
 
@@ -129,17 +130,14 @@ def reject(
 
 @router.post("/leads/{lead}/wait")
 def wait(
-    request: Request, site: TheSite, visitor: SignedIn, lead: str, reason: _Text, until: _Text = "", day: _Text = "",
-    acts_for: _Text = "", back: _BackField = "",
+    request: Request, site: TheSite, visitor: SignedIn, lead: str, reason: _Text = "", until: _Text = "",
+    day: _Text = "", acts_for: _Text = "", back: _BackField = "",
 ) -> Response:  # fmt: skip
-    """``until`` is a button's moment, and ``day`` the field's, which wins."""
+    """``until`` is a button's day, and ``day`` the field's, which wins. ``reason`` may be empty."""
     asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.WAIT, acts_for)
-    words = _clean(reason)
-    if not words:
-        raise FormError("a wait needs words: what is waited for")
     end = find_end(day or until, asked.lead.owner, site.playbook)
     number = ownership.wait(
-        site.ledger, asked.lead.journey_id, until=end, reason=words, by=asked.actor, now=visitor.now
+        site.ledger, asked.lead.journey_id, until=end, reason=_clean(reason), by=asked.actor, now=visitor.now
     )
     return _go_back(request, asked.lead, back, number)
 
@@ -261,13 +259,12 @@ def _clean(words: str) -> str:
     return clean
 
 
-def _list_ends(now: datetime, site: Site, owner: str | None) -> list[tuple[str, str]]:
+def _list_ends(now: datetime, site: Site, owner: str | None) -> list[tuple[str, date]]:
     """Ends of a wait that are offered: words, and a day of the owner, on whose morning it ends."""
-    zone = next((rep.time_zone for rep in site.playbook.reps if rep.name == owner), "UTC")
-    today = now.astimezone(ZoneInfo(zone)).date()
+    today = now.astimezone(ZoneInfo(find_rep_zone(site.playbook, owner))).date()
     monday = today + timedelta(days=7 - today.weekday())
-    ends = (("tomorrow", today + timedelta(days=1)), ("in 3 days", today + timedelta(days=3)), ("Monday", monday))
-    return [(words, day.isoformat()) for words, day in (*ends, ("in 2 weeks", today + timedelta(days=14)))]
+    ends = (("tomorrow", today + timedelta(days=1)), ("in 3 days", today + timedelta(days=3)), ("next week", monday))
+    return [*ends, ("in 2 weeks", today + timedelta(days=14))]
 
 
 def _read_moment(text: str, visitor: Visitor) -> datetime | None:
