@@ -40,6 +40,7 @@ from console.web.pages import (
     report_views,
     reports,
     team,
+    unjoin,
 )
 from console.web.rendering import render
 from console.web.site import Site
@@ -65,6 +66,7 @@ _PAGES: Final = (
     my_leads.router,
     away.router,
     lead_actions.router,
+    unjoin.router,
     lead.router,  # behind other addresses that begin with /leads
 )
 #: Requests that are answered at a time; more would only wait for each other.

@@ -60,6 +60,8 @@ def _describe(done: DoneAction) -> str:
     whom = lead if done.journeys == 1 else format_count(done.journeys, "lead", "leads")
     if done.what == ActionKind.UNDO:
         return f"Undone: {(done.undoes or 'action').replace('_', ' ')}, {whom}"
+    if done.what == ActionKind.UNJOIN:  # whose lead it is now is decided anew
+        return "Not the same person: the signal goes its own way again"
     words = _WORDS.get(done.what, done.what.value.replace("_", " ").capitalize() + ":")
     if done.note is None or done.what not in (ActionKind.REJECT, ActionKind.TOUCH):
         return f"{words} {whom}"

@@ -4,6 +4,9 @@ Belongs here: the computing, and how long figures are kept. Does not belong here
 
 A question is its key: whoever asks the same gets the same figures, so a key holds everything that they depend on, also
 whose leads they are about. What is asked for rarely is dropped first.
+
+No figures are shown that were computed longer ago than their page promises. Whoever asks before that has them renewed
+in the background, once two thirds of the time are over; whoever asks later waits for new ones.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from leadgate.errors import LeadgateError
 
@@ -28,6 +31,8 @@ PATIENCE: Final = 0.08  # seconds for which a page waits for figures that are no
 #: take no more of the server.
 _KEPT_BY_COST: Final = 20.0
 _MOST_BY_COST: Final = 10.0
+_PATIENCE_FOR_NEWER: Final = 1.0  # and where there were some: a page that has shown figures does not blink
+_RENEWED_FROM: Final = 2 / 3  # of the time that figures are kept
 
 
 class BusyError(LeadgateError):
@@ -45,46 +50,56 @@ class Kept(Generic[_T]):
     renewing: bool
 
 
+class _Computed(NamedTuple):
+    """Figures, with when they were asked for and computed, and how many seconds that ``took``. The first is the moment
+    that they are of; they are kept from the second on, or those that take longer than they are kept would never be
+    shown."""
+
+    asked_at: float
+    computed_at: float
+    took: float
+    figures: object
+
+
 class KeptFigures:
     """The figures of one process. Its threads start with the first question; ``close`` ends them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, tuple[float, object]] = OrderedDict()
-        self._took: OrderedDict[Hashable, float] = OrderedDict()  # seconds of the last computing
+        self._kept: OrderedDict[Hashable, _Computed] = OrderedDict()
         self._running: dict[Hashable, Future[None]] = {}
         self._failed: OrderedDict[Hashable, BaseException] = OrderedDict()
         self._threads = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="figures")
 
     def ask(self, key: Hashable, compute: Callable[[], _T], keep: float, patience: float = PATIENCE) -> Kept[_T] | None:
-        """The figures of ``key``; those older than ``keep`` seconds are shown once more while ``compute`` renews them.
+        """The figures of ``key``, computed at most ``keep`` seconds ago; ``compute`` renews them before that.
         Figures that take long to compute are kept for longer (``_KEPT_BY_COST``).
 
-        None when there are none yet and they take longer than ``patience``: ask again. Nobody waits for newer ones that
-        took longer than that the last time. Raises what ``compute`` raises, and ``BusyError``.
+        None when there are none and they take longer than ``patience``: ask again. Raises what ``compute`` raises, and
+        ``BusyError``.
         """
         with self._lock:
             self._raise_failed(key)
-            running = self._running.get(key)
-            if running is None and not self._is_fresh(key, keep):
+            running, was_there = self._running.get(key), key in self._kept
+            is_fresh = self._is_fresh(key, keep)
+            if running is None and not self._is_fresh(key, keep, _RENEWED_FROM):
                 running = self._start(key, compute)
-            waits = key not in self._kept or self._took.get(key, 0.0) < patience
-        if running is not None and waits:
-            wait([running], patience)
+        if running is not None and not is_fresh:
+            wait([running], max(patience, _PATIENCE_FOR_NEWER) if was_there else patience)
         with self._lock:
             self._raise_failed(key)
             found = self._kept.get(key)
-            if found is None:
+            if found is None or not (is_fresh or self._is_fresh(key, keep)):
                 return None
             self._kept.move_to_end(key)
-            return Kept(cast(_T, found[1]), self._clock() - found[0], key in self._running)
+            return Kept(cast(_T, found.figures), self._clock() - found.asked_at, key in self._running)
 
     def forget(self, key: Hashable, older_than: float = 0.0) -> None:
         """The next question computes the figures again, if they are older than so many seconds."""
         with self._lock:
             found = self._kept.get(key)
-            if found is not None and self._clock() - found[0] >= older_than:
+            if found is not None and self._clock() - found.asked_at >= older_than:
                 del self._kept[key]
 
     def close(self) -> None:
@@ -96,14 +111,16 @@ class KeptFigures:
         if error is not None:
             raise error
 
-    def _is_fresh(self, key: Hashable, keep: float) -> bool:
+    def _is_fresh(self, key: Hashable, keep: float, share: float = 1.0) -> bool:
+        """Whether less than ``share`` of the time is over for which the figures are kept."""
         found = self._kept.get(key)
         if found is None:
             return False
-        return self._clock() - found[0] < max(keep, min(_MOST_BY_COST, _KEPT_BY_COST * self._took.get(key, 0.0)))
+        lasts = max(keep, min(_MOST_BY_COST, _KEPT_BY_COST * found.took))
+        return self._clock() - found.computed_at < lasts * share
 
     def _start(self, key: Hashable, compute: Callable[[], object]) -> Future[None] | None:
-        """Compute it in the background. None where too much is computed already, but older figures can be shown."""
+        """Compute it in the background. None where too much is computed already, and the figures were there before."""
         if len(self._running) >= _MOST_RUNNING:
             if key in self._kept:
                 return None
@@ -121,8 +138,8 @@ class KeptFigures:
                 return
             with self._lock:
                 del self._running[key]
-                _put(self._kept, key, (asked_at, figures))
-                _put(self._took, key, self._clock() - started_at)
+                now = self._clock()
+                _put(self._kept, key, _Computed(asked_at, now, now - started_at, figures))
 
         started = self._threads.submit(run)
         self._running[key] = started

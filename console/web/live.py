@@ -3,7 +3,8 @@
 Belongs here: listening to PostgreSQL's announcements, and passing them on to each open page. Does not belong here: what
 is announced (``ledger.announcements``), or what a page shows.
 
-An event names the kind of thing that changed and no lead: the page then asks for what its visitor may see.
+An event names the kind of thing that changed and no lead: the page then asks for what its visitor may see. A page about
+one lead hears of no other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from console.web.visitors import Visitor, require_visitor
@@ -77,17 +78,22 @@ class Announcements:
 
 
 @router.get("/live")
-async def stream(request: Request, visitor: Annotated[Visitor, Depends(require_visitor)]) -> Response:
-    """Server-sent events: ``event: changed`` with the names of what changed; an empty one at the start."""
+async def stream(
+    request: Request,
+    visitor: Annotated[Visitor, Depends(require_visitor)],
+    lead: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+) -> Response:
+    """Server-sent events: ``event: changed`` with the names of what changed; an empty one at the start. ``lead``: of
+    changes that may be about this lead."""
     live: Announcements = request.app.state.announcements
     stack = contextlib.ExitStack()
     queue = stack.enter_context(live.subscribe(visitor.account.id))
     if queue is None:
         return PlainTextResponse("too many pages are open; this one does not update itself\n", 429)
-    return StreamingResponse(_write_events(queue, stack), media_type="text/event-stream")
+    return StreamingResponse(_write_events(queue, stack, lead), media_type="text/event-stream")
 
 
-async def _write_events(queue: asyncio.Queue[str], stack: contextlib.ExitStack) -> AsyncIterator[str]:
+async def _write_events(queue: asyncio.Queue[str], stack: contextlib.ExitStack, lead: int | None) -> AsyncIterator[str]:
     with stack:
         yield "retry: 2000\nevent: changed\ndata:\n\n"
         until = asyncio.get_running_loop().time() + _LASTS
@@ -103,4 +109,6 @@ async def _write_events(queue: asyncio.Queue[str], stack: contextlib.ExitStack) 
                 changes.add(queue.get_nowait())
             if _END in changes:
                 return
-            yield f"event: changed\ndata: {' '.join(sorted(changes))}\n\n"
+            kinds = {announcements.find_kind(change, lead) for change in changes} - {None}
+            if kinds:
+                yield f"event: changed\ndata: {' '.join(sorted(map(str, kinds)))}\n\n"

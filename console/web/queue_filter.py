@@ -7,19 +7,21 @@ query (``ledger.reports``).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import Depends, HTTPException, Query
 
+from console.display_names import DisplayNames
 from console.web.rendering import build_address
 from console.web.sign_in import make_local
 from console.web.visitors import Visitor
 from leadgate.actors import Actor, find_scope, require
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
+from leadgate.ledger.work_queue import QueueGroup
 from leadgate.permissions import Permission, Scope
 from leadgate.references import parse
 
@@ -41,21 +43,60 @@ class Asked:
 
     reason: str = ""
     route: str = ""
+    source: str = ""
     due: DueIn | None = None
     mine: bool = False
 
+    def list_given(self) -> dict[str, str]:
+        """What the address has: the conditions that are asked for."""
+        given = {"reason": self.reason, "route": self.route, "source": self.source, "due": self.due or ""}
+        return {name: value for name, value in (given | {"mine": "1" if self.mine else ""}).items() if value}
+
     def build_address(self, path: str = "/queue", **more: Any) -> str:
-        given = {"reason": self.reason, "route": self.route, "due": self.due, "mine": "1" if self.mine else ""}
-        return build_address(path, **given, **more)
+        return build_address(path, **self.list_given(), **more)
 
 
-async def read_asked(reason: ShortText = "", route: ShortText = "", due: str = "", mine: bool = False) -> Asked:
+class Chip(NamedTuple):
+    """A condition of the filter: in words, how many items meet it, and the address of the list without it."""
+
+    words: str
+    items: int
+    without: str
+
+
+def list_chips(asked: Asked, groups: Sequence[QueueGroup], names: DisplayNames) -> list[Chip]:
+    """The conditions that are asked for; ``groups`` are the items that the visitor may decide."""
+    counted: list[tuple[str, str, Asked, Callable[[QueueGroup], int]]] = [
+        (asked.reason, asked.reason.replace("_", " "), replace(asked, reason=""),
+         lambda group: group.items * (group.reason == asked.reason)),
+        (asked.route, f"{names.name_rep(asked.route)} decides", replace(asked, route=""),
+         lambda group: group.items * (group.route == asked.route)),
+        (asked.source, f"from {names.name_source(asked.source)}", replace(asked, source=""),
+         lambda group: group.items * (group.source == asked.source)),
+        (asked.due or "", _DUE_IN_WORDS.get(asked.due, ""), replace(asked, due=None),
+         lambda group: group.overdue if asked.due == DueIn.OVERDUE else group.today),
+        ("mine" if asked.mine else "", "mine", replace(asked, mine=False), lambda group: group.mine),
+    ]  # fmt: skip
+    return [
+        Chip(words, sum(map(count, groups)), without.build_address())
+        for given, words, without, count in counted
+        if given
+    ]
+
+
+_DUE_IN_WORDS: Final[dict[DueIn | None, str]] = {DueIn.OVERDUE: "overdue", DueIn.TODAY: "due within a day"}
+
+
+async def read_asked(
+    reason: ShortText = "", route: ShortText = "", source: ShortText = "", due: str = "", mine: bool = False
+) -> Asked:
     """The filter of the request. An empty choice of a form is none."""
     try:
         chosen = DueIn(due) if due else None
     except ValueError:
         raise HTTPException(422) from None
-    return Asked(reason.replace("\x00", ""), route.replace("\x00", ""), chosen, mine)
+    reason, route, source = (each.replace("\x00", "") for each in (reason, route, source))
+    return Asked(reason, route, source, chosen, mine)
 
 
 TheFilter = Annotated[Asked, Depends(read_asked)]
@@ -74,8 +115,15 @@ def build_scope(actor: Actor) -> WorkItemFilter:
 
 def build_filter(asked: Asked, within: WorkItemFilter, visitor: Visitor) -> WorkItemFilter:
     before = {None: None, DueIn.OVERDUE: visitor.now, DueIn.TODAY: visitor.now + timedelta(hours=24)}[asked.due]
-    mine = sorted({visitor.actor.name, visitor.actor.rep or visitor.actor.name}) if asked.mine else None
-    return replace(within, reason=asked.reason or None, route=asked.route or None, due_before=before, mine=mine)
+    return replace(
+        within, reason=asked.reason or None, route=asked.route or None, source=asked.source or None,
+        due_before=before, mine=list_names(visitor) if asked.mine else None,
+    )  # fmt: skip
+
+
+def list_names(visitor: Visitor) -> list[str]:
+    """By which names items are the visitor's own."""
+    return sorted({visitor.actor.name, visitor.actor.rep or visitor.actor.name})
 
 
 def read_number(reference: str) -> int:

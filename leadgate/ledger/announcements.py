@@ -2,9 +2,9 @@
 
 Belongs here: the channels, what is announced on them, and listening. Does not belong here: what a listener does.
 
-Triggers of the tables announce changes (migrations 0027 and 0032), so that no writer can forget it; storing signals
-announces those that wait (``captured_rows``). An announcement names the kind of
-thing that changed, and no lead: it is a hint to look, and is lost where nobody listens.
+Triggers of the tables announce changes (migrations 0027, 0032 and 0037), so that no writer can forget it; storing
+signals announces those that wait (``captured_rows``). An announcement names the kind of thing that changed, and the
+leads that it is about where they are few: it is a hint to look, and is lost where nobody listens.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ class Change(StrEnum):
 
     OWNERS = "owners"  # who has which lead, accepted, touched or waited for it, or is away
     WORK_ITEMS = "work_items"
+
+
+def find_kind(announced: str, lead_id: int | None) -> str | None:
+    """The kind of change that was announced; None where it is about other leads than ``lead_id`` alone."""
+    kind, *leads = announced.split(" ")
+    return kind if lead_id is None or not leads or str(lead_id) in leads else None
 
 
 def listen(ledger: Ledger, channel: str, tell: Callable[[str], None], stop: threading.Event) -> None:

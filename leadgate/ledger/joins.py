@@ -27,11 +27,12 @@ from leadgate.vocabulary import ActionKind, EndReason, ItemResolution, JourneySt
 @dataclass(frozen=True)
 class Unjoined:
     """A journey that goes its own way again. ``lead_id`` is the lead that it was taken for; ``restored`` names the
-    fields of that lead that are as they were before."""
+    fields of that lead that are as they were before. ``action`` is the number of the action."""
 
     journey_id: int
     lead_id: int
     restored: Sequence[str]
+    action: int
 
 
 def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: Actor, now: datetime) -> RerunReport:
@@ -117,8 +118,8 @@ def unjoin(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> Unjo
         assignments.end(connection, [journey_id], EndReason.UNJOINED, now)
         work_items.close_escalations(connection, [journey_id], now)
         person_moves.unjoin(connection, journey_id, now)
-        actions.record(connection, [journey], ActionKind.UNJOIN, by, now)
-    return Unjoined(journey_id, made.lead_id, restored)
+        number = actions.record(connection, [journey], ActionKind.UNJOIN, by, now)
+    return Unjoined(journey_id, made.lead_id, restored, number)
 
 
 def _require_asking(connection: Connection, ids: Sequence[int], by: Actor, report: RerunReport) -> list[Item]:

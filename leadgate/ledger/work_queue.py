@@ -18,12 +18,16 @@ from leadgate.ledger.work_items import OWNER
 
 @dataclass(frozen=True, slots=True)
 class QueueGroup:
-    """Open work items of one reason and one route."""
+    """Open work items of one reason, one route and one source: how many there are, are overdue, are due within a day,
+    and are somebody's own."""
 
     reason: str
     route: str
+    source: str | None
     items: int
     overdue: int
+    today: int
+    mine: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +51,20 @@ class ItemEnd:
     undone: bool
 
 
-def count_groups(ledger: Ledger, wanted: WorkItemFilter, now: datetime) -> list[QueueGroup]:
-    """How many open items there are by reason and route, the most frequent first; ``wanted`` without its page."""
+def count_groups(ledger: Ledger, wanted: WorkItemFilter, names: Sequence[str], now: datetime) -> list[QueueGroup]:
+    """How many open items there are by reason, route and source, the most frequent first; ``wanted`` without its page.
+
+    Those are somebody's own that are routed to one of ``names``, or taken by one.
+    """
     conditions, parameters = replace(wanted, after=None).build_conditions()
     statement = f"""
-        SELECT w.reason, w.route, count(*) AS items, count(*) FILTER (WHERE w.due_at <= :now) AS overdue
+        SELECT w.reason, w.route, w.source, count(*) AS items, count(*) FILTER (WHERE w.due_at < :now) AS overdue,
+            count(*) FILTER (WHERE w.due_at < CAST(:now AS timestamptz) + interval '1 day') AS today,
+            count(*) FILTER (WHERE CAST(:names AS text[]) && CAST(ARRAY[w.route, w.assignee] AS text[])) AS mine
         FROM work_item w WHERE w.closed_at IS NULL{conditions}
-        GROUP BY w.reason, w.route ORDER BY items DESC, w.reason, w.route"""
+        GROUP BY w.reason, w.route, w.source ORDER BY items DESC, w.reason, w.route, w.source"""
     with ledger.statement() as connection:
-        return read_rows(connection, QueueGroup, statement, now=now, **parameters)
+        return read_rows(connection, QueueGroup, statement, now=now, names=list(names), **parameters)
 
 
 def read_ends(ledger: Ledger, ids: Sequence[int]) -> list[ItemEnd]:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+import psycopg
 import pytest
 from console_site import ADMIN, FORM, SAME_ORIGIN, ConsoleSite
+from harness import NOW, make_actor, make_lead
+from stub_gates import pass_all
 
 from leadgate.ledger import accounts
+from leadgate.ledger.absences import go_away
+from leadgate.ledger.announcements import CHANGED, find_kind
+from leadgate.ledger.ownership import accept
 from leadgate.vocabulary import Role
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a ledger that ends with its test
@@ -122,6 +128,55 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(console: ConsoleSi
     assert not olga.send("GET", "/").headers["location"].startswith("/sign-in")
     olga.post("/sign-out")
     assert olga.send("GET", "/").headers["location"].startswith("/sign-in")
+
+
+def test_the_page_of_a_lead_hears_of_that_lead_alone(console: ConsoleSite, harness: Any) -> None:
+    harness.begin(make_lead(1), make_lead(2), check=pass_all)
+    owners = dict(harness.rows("SELECT journey_id, owner FROM assignment"))
+    ana = console.sign_in_rep("ana")
+    with socket.create_connection(("127.0.0.1", console.port), timeout=30) as stream:
+        stream.sendall(f"GET /live?lead=2 HTTP/1.1\r\nHost: x\r\nCookie: __Host-leadgate={ana.token}\r\n\r\n".encode())
+        heard = b""
+        while b"event: changed\ndata:\n" not in heard:
+            heard += stream.recv(4096)
+        accept(harness.ledger, 1, by=make_actor(owners[1]), now=NOW)
+        go_away(harness.ledger, "ana", until=None, by=make_actor("ana"), now=NOW, playbook=harness.loaded.playbook)
+        while heard.count(b"owners") < 1:  # who is away may be about any lead
+            heard += stream.recv(4096)
+        accept(harness.ledger, 2, by=make_actor(owners[2]), now=NOW)
+        while heard.count(b"owners") < 2:
+            heard += stream.recv(4096)
+    assert ana.get("/live", lead="x").status == 422
+
+
+@pytest.mark.parametrize(
+    ("announced", "lead", "kind"),
+    [
+        ("owners 1 2", 2, "owners"),
+        ("owners 12", 2, None),
+        ("owners 12", None, "owners"),
+        ("work_items", 2, "work_items"),
+        ("work_items 0", 2, None),
+        ("", 2, ""),
+    ],
+)
+def test_a_change_is_about_a_lead_that_it_names_or_names_none(
+    announced: str, lead: int | None, kind: str | None
+) -> None:
+    assert find_kind(announced, lead) == kind
+
+
+def test_a_change_of_a_few_leads_names_them_and_one_of_many_names_none(harness: Any) -> None:
+    harness.begin(*(make_lead(number) for number in range(1, 24)), check=pass_all)
+    with psycopg.connect(
+        harness.ledger.engine.url.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
+    ) as listening:
+        listening.execute(f"LISTEN {CHANGED}")
+        for which in ("= 1", "IN (2, 3)", "< 1", "> 0"):
+            with harness.ledger.transaction() as connection:
+                connection.exec_driver_sql(f"UPDATE assignment SET next_check_at = now() WHERE journey_id {which}")
+        told = [each.payload for each in listening.notifies(timeout=20, stop_after=3)]
+    assert [sorted(each.split()) for each in told] == [["1", "owners"], ["2", "3", "owners"], ["owners"]]
 
 
 def test_an_open_page_hears_of_a_change_as_soon_as_it_is_committed(console: ConsoleSite, harness: Any) -> None:

@@ -67,6 +67,28 @@ def test_the_list_says_what_is_wrong_first_with_the_value_and_the_proposal(
     assert f"{len(waiting)} open" in page.words
 
 
+def test_each_filter_is_a_chip_with_its_count_that_a_click_takes_away(
+    waiting: dict[str, int], rita: Browser, harness: Any
+) -> None:
+    harness.capture(make_lead(7, Phone="12"), source="partner")
+    harness.run()
+    page = rita.get("/queue", source="partner", reason="phone_impossible", due="overdue", mine=1)
+    chips = dict(zip(page.texts("//*[@id='chips']/a"), page.tree.xpath("//*[@id='chips']/a/@href"), strict=True))
+    assert [each.split(" ×")[0] for each in chips] == [
+        "phone impossible 2", "from partner 1", "overdue 0", "mine 0", "All",
+    ]  # fmt: skip
+    without = rita.get(page.tree.xpath("//*[@id='chips']/a[contains(., 'overdue')]/@href")[0])
+    without = rita.get(without.tree.xpath("//*[@id='chips']/a[contains(., 'mine')]/@href")[0])
+    (row,) = without.tree.xpath("//tr[@data-row]/@id")
+    item = harness.one("SELECT max(id) FROM work_item")
+    assert row == f"item-{item}"
+    assert rita.get("/queue", source="website").tree.xpath("//tr[@data-row]/@id") != [row]
+    everything = rita.get("/queue/bulk", source="partner", everything=1, do="discard")
+    assert f"W{item}" in everything.words
+    assert f"W{waiting['lead 3']}" not in everything.words
+    assert rita.get("/queue", source="<b>nobody</b>").tree.xpath("//main//b") == []
+
+
 def test_filters_and_pages_show_each_item_once(
     waiting: dict[str, int], rita: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from console.web import kept_figures
 from console.web.kept_figures import BusyError, KeptFigures
 
 LONG = 60.0  # seconds: longer than any test waits
@@ -33,7 +34,7 @@ def kept(clock: Clock) -> Iterator[KeptFigures]:
 
 def test_figures_are_computed_once_while_they_are_fresh(kept: KeptFigures, clock: Clock) -> None:
     calls: list[int] = []
-    for now in (0.0, 5.0, 9.0):
+    for now in (0.0, 5.0, 6.0):
         clock.now = now
         found = kept.ask("a", lambda: calls.append(1) or len(calls), keep=10, patience=LONG)
         assert found is not None
@@ -44,17 +45,42 @@ def test_figures_are_computed_once_while_they_are_fresh(kept: KeptFigures, clock
     assert (found.figures, found.age) == (2, 0.0)
 
 
-def test_old_figures_are_shown_while_new_ones_are_computed(kept: KeptFigures, clock: Clock) -> None:
+def test_figures_are_renewed_in_the_background_before_their_time_is_over(kept: KeptFigures, clock: Clock) -> None:
     go_on = threading.Event()
     kept.ask("a", lambda: "old", keep=10, patience=LONG)
-    clock.now = 20.0
-    found = kept.ask("a", lambda: go_on.wait(LONG) and "new", keep=10, patience=0)
+    clock.now = 7.0
+    found = kept.ask("a", lambda: go_on.wait(LONG) and "new", keep=10, patience=LONG)
     assert found is not None
-    assert (found.figures, found.age, found.renewing) == ("old", 20.0, True)
+    assert (found.figures, found.age, found.renewing) == ("old", 7.0, True)
+    clock.now = 10.0
+    go_on.set()
+    again = kept.ask("a", lambda: "never asked", keep=10, patience=LONG)
+    assert again is not None
+    assert (again.figures, again.age) == ("new", 3.0)  # they are of the moment when they were asked for
+
+
+def test_figures_older_than_promised_are_never_shown(
+    kept: KeptFigures, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_figures, "_PATIENCE_FOR_NEWER", 0.0)
+    go_on = threading.Event()
+    kept.ask("a", lambda: "old", keep=10, patience=LONG)
+    clock.now = 10.0
+    assert kept.ask("a", lambda: go_on.wait(LONG) and "new", keep=10, patience=0) is None
     go_on.set()
     again = kept.ask("a", lambda: "never asked", keep=10, patience=LONG)
     assert again is not None
     assert again.figures == "new"
+
+
+def test_figures_that_take_longer_than_they_are_kept_are_shown_all_the_same(kept: KeptFigures, clock: Clock) -> None:
+    def compute() -> str:
+        clock.now += 30.0
+        return "slow"
+
+    found = kept.ask("a", compute, keep=10, patience=LONG)
+    assert found is not None
+    assert (found.figures, found.age) == ("slow", 30.0)
 
 
 def test_whoever_asks_meanwhile_starts_nothing(kept: KeptFigures) -> None:
@@ -107,34 +133,21 @@ def test_forgotten_figures_are_computed_again(kept: KeptFigures) -> None:
     assert found.figures == "after"
 
 
-def test_nobody_waits_for_newer_figures_that_took_long_the_last_time(kept: KeptFigures, clock: Clock) -> None:
-    go_on = threading.Event()
-
-    def compute() -> str:
-        clock.now += 0.5
-        return "old"
-
-    kept.ask("a", compute, keep=2, patience=LONG)
-    clock.now = 100.0
-    found = kept.ask("a", lambda: go_on.wait(LONG) and "new", keep=2, patience=0.25)
-    go_on.set()
-    assert found is not None
-    assert (found.figures, found.renewing) == ("old", True)
-
-
 @pytest.mark.parametrize(("took", "lasts"), [(0.05, 2.0), (0.25, 5.0), (0.9, 10.0)])
 def test_figures_that_take_long_are_kept_for_longer_up_to_a_limit(
-    kept: KeptFigures, clock: Clock, took: float, lasts: float
+    kept: KeptFigures, clock: Clock, monkeypatch: pytest.MonkeyPatch, took: float, lasts: float
 ) -> None:
+    monkeypatch.setattr(kept_figures, "_PATIENCE_FOR_NEWER", 0.0)
+    go_on = threading.Event()
+
     def compute() -> str:
         clock.now += took
         return "first"
 
     kept.ask("a", compute, keep=2, patience=LONG)
     shown = []
-    for now in (lasts - 0.01, lasts):
-        clock.now = now
-        found = kept.ask("a", lambda: "second", keep=2, patience=LONG)
-        assert found is not None
-        shown.append(found.figures)
-    assert shown == ["first", "second"]
+    for now in (lasts - 0.01, lasts + 0.01):
+        clock.now = took + now
+        shown.append(kept.ask("a", lambda: go_on.wait(LONG), keep=2, patience=0))
+    go_on.set()
+    assert [each is not None for each in shown] == [True, False]

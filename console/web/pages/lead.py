@@ -17,6 +17,7 @@ from console.explain import evidence, follow_up, trigger
 from console.story_masking import mask_story
 from console.timeline import build_timeline
 from console.web.contacts import build_contact_link
+from console.web.joined_signals import list_joined_signals
 from console.web.rendering import build_address, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
@@ -106,6 +107,7 @@ def show_lead(
         timeline=timeline if events == "all" else timeline[:SHOWN],
         left_out=0 if events == "all" else len(timeline) - SHOWN,
         undoable=find_undoable(story, visitor),
+        joined=list_joined_signals(story, visitor.actor),
         share=f"{site.options.url}{view.address}",
     )
 

@@ -27,6 +27,8 @@ from console.web.queue_filter import (
     build_scope,
     check_ids,
     find_way_back,
+    list_chips,
+    list_names,
     read_after,
     read_ids,
     read_number,
@@ -61,6 +63,7 @@ def show_queue(
     items = reports.list_work_items(site.ledger, wanted, ON_PAGE + 1)
     shown = items[:ON_PAGE]
     last = shown[-1] if len(items) > ON_PAGE else None
+    groups = work_queue.count_groups(site.ledger, within, list_names(visitor), visitor.now)
     return render(
         request,
         "queue.html",
@@ -68,7 +71,8 @@ def show_queue(
         asked=asked,
         here=asked.build_address(after=after),
         rows=[(mask_for(visitor, item), list_offers(item)) for item in shown],
-        groups=work_queue.count_groups(site.ledger, within, visitor.now),
+        groups=groups,
+        chips=list_chips(asked, groups, site.names),
         next_page=last and asked.build_address(after=write_after(last)),
         is_first=not after,
         ends=describe_ends(site, visitor, read_ids(did)),

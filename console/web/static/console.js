@@ -15,6 +15,7 @@
 //   data-sends      on a text field: Ctrl+Enter sends its form
 //   data-form       on the form of a page that a dialog shows; data-close in it: the dialog closes
 //   data-topics     on main: the changes that the page is about
+//   data-lead       on main: the one lead that it is about
 //   data-keep       on a checkbox: it stops no update while it is checked
 //   data-jump       on a button: the jump menu is shown
 //   data-then="t"   on a link that calls or writes to somebody, in a row or anywhere: what that key does comes next
@@ -85,8 +86,9 @@ async function refresh() {
 
 function listen() {
   if (!document.querySelector("[data-live]")) return;
-  const wanted = (document.querySelector("main").dataset.topics || "").split(" ");
-  const stream = new EventSource("/live");
+  const about = document.querySelector("main").dataset;
+  const wanted = (about.topics || "").split(" ");
+  const stream = new EventSource(about.lead ? `/live?lead=${about.lead}` : "/live");
   let first = true;
   stream.addEventListener("changed", (event) => {
     const changes = event.data.split(" ").filter(Boolean);
