@@ -144,6 +144,7 @@ def connect(*settings: str) -> duckdb.DuckDBPyConnection:
             "memory_limit": "512MB",
         },
     )
+    connection.execute("SET enable_progress_bar=false")  # after two seconds it would be on a command's output
     for setting in settings:
         connection.execute(f"SET {setting}")
     connection.execute("SET lock_configuration=true")

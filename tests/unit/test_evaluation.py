@@ -73,6 +73,10 @@ def test_no_function_makes_several_characters_of_one(function: str) -> None:
     assert connect().execute(every).fetchone() == (1,)
 
 
+def test_no_progress_is_written_to_the_output_of_a_command() -> None:
+    assert connect().execute("SELECT current_setting('enable_progress_bar')").fetchone() == (False,)
+
+
 _ASKED = connect()
 _TEXTS = st.deferred(
     lambda: st.one_of(
