@@ -85,7 +85,7 @@ def _build_invariants() -> tuple[Invariant, ...]:
     )
 
 
-#: The text and JSON columns of the database. ``information_schema`` says the same in fifty times as long.
+#: The text and JSON columns of the database. ``information_schema`` says the same and takes many times as long.
 _COLUMNS: Final = (
     "(SELECT t.relname AS table_name, a.attname AS column_name FROM pg_class t "
     "JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped "
