@@ -39,38 +39,60 @@ class CountedJourney:
     stage: str
     status: JourneyStatus
     owner: str | None
+    counts: bool  # whether the number is of it, too
 
 
-#: How far each has come is told as the funnel tells it.
+#: The capture and the number of a journey, after which a page begins.
+Place = tuple[datetime, int]
+_CHUNK: Final = 1_000  # journeys that are looked at together
+_MOST_CHUNKS: Final = 4  # for one page: what is counted may be rare
+#: How far each has come is told as the funnel tells it. The chunk is chosen first: the planner would look at the owners
+#: of all journeys of the period.
 _JOURNEYS: Final = """
-    WITH counted AS (
-        SELECT j.id, j.lead_id, j.source, j.captured_at, j.stage, j.status, a.owner, a.rule,
-            greatest(array_position(CAST(:stages AS text[]), j.stage) - 1, a.reached) AS reached
-        FROM journey j LEFT JOIN LATERAL (
-            SELECT CASE WHEN bool_or(touched_at IS NOT NULL) THEN 6 ELSE 5 END AS reached,
-                (array_agg(owner ORDER BY id DESC))[1] AS owner, (array_agg(rule ORDER BY id DESC))[1] AS rule
-            FROM assignment WHERE journey_id = j.id AND assigned_at >= :since HAVING count(*) > 0) a ON true
-        WHERE j.trigger = 'signal' AND j.captured_at >= :since AND j.captured_at < :until
+    WITH chunk AS MATERIALIZED (
+        SELECT j.id, j.lead_id, j.source, j.captured_at, j.stage, j.status FROM journey j
+        WHERE j.trigger = 'signal' AND j.captured_at >= :since AND j.captured_at < :until AND j.captured_at <= :after
             AND (j.captured_at, j.id) < (:after, CAST(:number AS bigint))
             AND (CAST(:source AS text) IS NULL OR j.source = :source)
-            AND (CAST(:status AS text) IS NULL OR j.status = :status))
-    SELECT id, lead_id, source, captured_at, stage, status, owner FROM counted
-    WHERE reached BETWEEN :least AND :furthest AND (CAST(:route AS text) IS NULL OR rule = :route)
-    ORDER BY captured_at DESC, id DESC LIMIT :most"""
+            AND (CAST(:status AS text) IS NULL OR j.status = :status)
+        ORDER BY j.captured_at DESC, j.id DESC LIMIT :chunk)
+    SELECT j.id, j.lead_id, j.source, j.captured_at, j.stage, j.status, a.owner,
+        greatest(array_position(CAST(:stages AS text[]), j.stage) - 1, a.reached)
+            BETWEEN :least AND :furthest
+            AND (CAST(:route AS text) IS NULL OR coalesce(a.rule = :route, false)) AS counts
+    FROM chunk j LEFT JOIN LATERAL (
+        SELECT CASE WHEN bool_or(touched_at IS NOT NULL) THEN 6 ELSE 5 END AS reached,
+            (array_agg(owner ORDER BY id DESC))[1] AS owner, (array_agg(rule ORDER BY id DESC))[1] AS rule
+        FROM assignment WHERE journey_id = j.id AND assigned_at >= :since HAVING count(*) > 0) a ON true
+    ORDER BY j.captured_at DESC, j.id DESC"""
 
 
 def list_counted(
-    ledger: Ledger, asked: Asked, counted: Counted, most: int, after: tuple[datetime, int] | None = None
-) -> list[CountedJourney]:
-    """At most ``most`` of them, from the one ``after`` (its capture and number) on."""
+    ledger: Ledger, asked: Asked, counted: Counted, most: int, after: Place | None = None
+) -> tuple[list[CountedJourney], Place | None]:
+    """At most ``most`` of them, from the place ``after`` on, and the place where the next page begins; None at the end.
+
+    A page looks at a few thousand journeys at most, so it may have fewer although others follow.
+    """
     least = 0 if counted.reached is None else STEPS.index(counted.reached)
     furthest = len(STEPS) - 1
     if counted.stopped is not None:
         least = furthest = STEPS.index(counted.stopped)
-    at, number = after or (asked.until, 0)
-    with ledger.transaction() as connection:
-        return read_rows(
-            connection, CountedJourney, _JOURNEYS, stages=list(STAGES), since=asked.since, until=asked.until,
-            source=asked.source, status=counted.status, route=counted.route, least=least, furthest=furthest,
-            after=at, number=number, most=most,
-        )  # fmt: skip
+    place = after or (asked.until, 0)
+    found: list[CountedJourney] = []
+    with ledger.transaction(plan_by_index=True) as connection:
+        for _ in range(_MOST_CHUNKS):
+            rows = read_rows(
+                connection, CountedJourney, _JOURNEYS, stages=list(STAGES), since=asked.since, until=asked.until,
+                source=asked.source, status=counted.status, route=counted.route, least=least, furthest=furthest,
+                after=place[0], number=place[1], chunk=_CHUNK,
+            )  # fmt: skip
+            for row in rows:
+                if row.counts and len(found) == most:
+                    return found, place
+                place = (row.captured_at, row.id)
+                if row.counts:
+                    found.append(row)
+            if len(rows) < _CHUNK:
+                return found, None
+    return found, place

@@ -23,7 +23,7 @@ from console.web.view_address import read_view
 from console.web.visitors import SignedIn
 from leadgate import actors
 from leadgate.figures import STEPS
-from leadgate.ledger.counted_journeys import Counted, CountedJourney, list_counted
+from leadgate.ledger.counted_journeys import Counted, Place, list_counted
 from leadgate.nearest import propose
 from leadgate.permissions import Permission
 from leadgate.vocabulary import STATUSES, JourneyStatus
@@ -54,16 +54,15 @@ def show_counted(
     require_known(site.ledger, asked, site.playbook)
     route = route.replace("\x00", "")
     counted = Counted(reached or None, stopped or None, JourneyStatus(status) if status else None, route or None)
-    found = list_counted(site.ledger, asked, counted, _ROWS + 1, _read_place(after))
+    rows, following = list_counted(site.ledger, asked, counted, _ROWS, _read_place(after))
     query = {**view.list_query(), "reached": reached, "stopped": stopped, "status": status, "route": route}
-    last = found[_ROWS - 1] if len(found) > _ROWS else None
     words = [f"reached: {reached}" if reached else "", f"no further than: {stopped}" if stopped else ""]
     words += [STATUS_WORDS.get(status, status), f"by the rule {route.replace('_', ' ')}" if route else ""]
     return render(
-        request, "report_leads.html", visitor=visitor, rows=found[:_ROWS], asked=asked,
+        request, "report_leads.html", visitor=visitor, rows=rows, asked=asked,
         words=", ".join(filter(None, words)) or "all signals", status_words=STATUS_WORDS,
         back=build_address("/reports", **view.list_query()),
-        more=None if last is None else build_address(_PATH, **query, after=_write_place(last)),
+        more=None if following is None else build_address(_PATH, **query, after=_write_place(following)),
     )  # fmt: skip
 
 
@@ -95,11 +94,11 @@ def build_tile_link(view: View, step: str) -> str:
     return build_address(_PATH, **(view.list_query() | {"section": "", "reached": step}))
 
 
-def _write_place(journey: CountedJourney) -> str:
-    return f"{journey.captured_at.isoformat()}_{journey.id}"
+def _write_place(place: Place) -> str:
+    return f"{place[0].isoformat()}_{place[1]}"
 
 
-def _read_place(text: str) -> tuple[datetime, int] | None:
+def _read_place(text: str) -> Place | None:
     """Raises ``CommandError``."""
     if not text:
         return None
