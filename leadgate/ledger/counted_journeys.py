@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from leadgate.figures import STEPS
+from leadgate.ledger.assignments import ENDED_OR_NOT
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.figures import Asked
 from leadgate.ledger.typed_rows import read_rows
@@ -42,20 +43,19 @@ class CountedJourney:
     counts: bool  # whether the number is of it, too
 
 
-#: The capture and the number of a journey, after which a page begins.
-Place = tuple[datetime, int]
+_ALL: Final = 2**63 - 1
 _CHUNK: Final = 1_000  # journeys that are looked at together
 _MOST_CHUNKS: Final = 4  # for one page: what is counted may be rare
 #: How far each has come is told as the funnel tells it. The chunk is chosen first: the planner would look at the owners
-#: of all journeys of the period.
-_JOURNEYS: Final = """
+#: of all journeys of the period. In the order of ids, which is that of their capture.
+_JOURNEYS: Final = f"""
     WITH chunk AS MATERIALIZED (
         SELECT j.id, j.lead_id, j.source, j.captured_at, j.stage, j.status FROM journey j
-        WHERE j.trigger = 'signal' AND j.captured_at >= :since AND j.captured_at < :until AND j.captured_at <= :after
-            AND (j.captured_at, j.id) < (:after, CAST(:number AS bigint))
+        WHERE j.trigger = 'signal' AND j.captured_at >= :since AND j.captured_at < :until
+            AND j.id < :before
             AND (CAST(:source AS text) IS NULL OR j.source = :source)
             AND (CAST(:status AS text) IS NULL OR j.status = :status)
-        ORDER BY j.captured_at DESC, j.id DESC LIMIT :chunk)
+        ORDER BY j.id DESC LIMIT :chunk)
     SELECT j.id, j.lead_id, j.source, j.captured_at, j.stage, j.status, a.owner,
         greatest(array_position(CAST(:stages AS text[]), j.stage) - 1, a.reached)
             BETWEEN :least AND :furthest
@@ -63,14 +63,15 @@ _JOURNEYS: Final = """
     FROM chunk j LEFT JOIN LATERAL (
         SELECT CASE WHEN bool_or(touched_at IS NOT NULL) THEN 6 ELSE 5 END AS reached,
             (array_agg(owner ORDER BY id DESC))[1] AS owner, (array_agg(rule ORDER BY id DESC))[1] AS rule
-        FROM assignment WHERE journey_id = j.id AND assigned_at >= :since HAVING count(*) > 0) a ON true
-    ORDER BY j.captured_at DESC, j.id DESC"""
+        FROM assignment WHERE journey_id = j.id AND {ENDED_OR_NOT} AND assigned_at >= :since
+        HAVING count(*) > 0) a ON true
+    ORDER BY j.id DESC"""
 
 
 def list_counted(
-    ledger: Ledger, asked: Asked, counted: Counted, most: int, after: Place | None = None
-) -> tuple[list[CountedJourney], Place | None]:
-    """At most ``most`` of them, from the place ``after`` on, and the place where the next page begins; None at the end.
+    ledger: Ledger, asked: Asked, counted: Counted, most: int, before: int | None = None
+) -> tuple[list[CountedJourney], int | None]:
+    """At most ``most`` of them, with ids below ``before``, and that of the next page; None at the end.
 
     A page looks at a few thousand journeys at most, so it may have fewer although others follow.
     """
@@ -78,21 +79,21 @@ def list_counted(
     furthest = len(STEPS) - 1
     if counted.stopped is not None:
         least = furthest = STEPS.index(counted.stopped)
-    place = after or (asked.until, 0)
+    before = _ALL if before is None else before
     found: list[CountedJourney] = []
     with ledger.transaction(plan_by_index=True) as connection:
         for _ in range(_MOST_CHUNKS):
             rows = read_rows(
                 connection, CountedJourney, _JOURNEYS, stages=list(STAGES), since=asked.since, until=asked.until,
                 source=asked.source, status=counted.status, route=counted.route, least=least, furthest=furthest,
-                after=place[0], number=place[1], chunk=_CHUNK,
+                before=before, chunk=_CHUNK,
             )  # fmt: skip
             for row in rows:
                 if row.counts and len(found) == most:
-                    return found, place
-                place = (row.captured_at, row.id)
+                    return found, before
+                before = row.id
                 if row.counts:
                     found.append(row)
             if len(rows) < _CHUNK:
                 return found, None
-    return found, place
+    return found, before

@@ -228,8 +228,8 @@ def test_leads_behind_numbers_are_for_who_may_read_reports(worked: Harness, cons
         {"reached": "nowhere"},
         {"stopped": "x"},
         {"status": "lost"},
-        {"after": "x"},
-        {"after": "2026-03-04_1"},
+        {"before": "x"},
+        {"before": "1_1"},
         {"source": "no"},
     ],
 )

@@ -7,7 +7,6 @@ Belongs here: reading the address, and the links that lead here. Does not belong
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -23,7 +22,7 @@ from console.web.view_address import read_view
 from console.web.visitors import SignedIn
 from leadgate import actors
 from leadgate.figures import STEPS
-from leadgate.ledger.counted_journeys import Counted, Place, list_counted
+from leadgate.ledger.counted_journeys import Counted, list_counted
 from leadgate.nearest import propose
 from leadgate.permissions import Permission
 from leadgate.vocabulary import STATUSES, JourneyStatus
@@ -44,7 +43,7 @@ def show_counted(
     stopped: _Text = "",
     status: _Text = "",
     route: _Text = "",
-    after: _Text = "",
+    before: _Text = "",
 ) -> Response:
     actors.require(visitor.actor, Permission.READ_REPORTS)
     for word, known in ((reached, STEPS), (stopped, STEPS), (status, STATUSES)):
@@ -54,7 +53,7 @@ def show_counted(
     require_known(site.ledger, asked, site.playbook)
     route = route.replace("\x00", "")
     counted = Counted(reached or None, stopped or None, JourneyStatus(status) if status else None, route or None)
-    rows, following = list_counted(site.ledger, asked, counted, _ROWS, _read_place(after))
+    rows, following = list_counted(site.ledger, asked, counted, _ROWS, _read_number(before))
     query = {**view.list_query(), "reached": reached, "stopped": stopped, "status": status, "route": route}
     words = [f"reached: {reached}" if reached else "", f"no further than: {stopped}" if stopped else ""]
     words += [STATUS_WORDS.get(status, status), f"by the rule {route.replace('_', ' ')}" if route else ""]
@@ -62,7 +61,7 @@ def show_counted(
         request, "report_leads.html", visitor=visitor, rows=rows, asked=asked,
         words=", ".join(filter(None, words)) or "all signals", status_words=STATUS_WORDS,
         back=build_address("/reports", **view.list_query()),
-        more=None if following is None else build_address(_PATH, **query, after=_write_place(following)),
+        more=None if following is None else build_address(_PATH, **query, before=following),
     )  # fmt: skip
 
 
@@ -94,19 +93,10 @@ def build_tile_link(view: View, step: str) -> str:
     return build_address(_PATH, **(view.list_query() | {"section": "", "reached": step}))
 
 
-def _write_place(place: Place) -> str:
-    return f"{place[0].isoformat()}_{place[1]}"
-
-
-def _read_place(text: str) -> Place | None:
+def _read_number(text: str) -> int | None:
     """Raises ``CommandError``."""
     if not text:
         return None
-    moment, _, number = text.rpartition("_")
-    try:
-        at = datetime.fromisoformat(moment)
-        if at.tzinfo is None or not (number.isascii() and number.isdecimal() and len(number) < 19):
-            raise ValueError
-    except ValueError:
-        raise CommandError("this is not where a page of the list begins; go back to its first page") from None
-    return at, int(number)
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise CommandError("this is not where a page of the list begins; go back to its first page")
+    return int(text)
