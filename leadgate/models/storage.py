@@ -13,7 +13,6 @@ from sqlmodel import SQLModel
 from leadgate.limits import (
     LONGEST_ISSUER,
     LONGEST_SUBJECT,
-    LONGEST_VIEW_NAME,
     MAX_KEY_LENGTH,
     MAX_ROUTE_LENGTH,
     find_max_length,
@@ -65,7 +64,6 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "reused_request.source": _NAME,
     "reused_request.request_id": 255,
     "absence.rep": _NAME,
-    "saved_view.name": 4 * LONGEST_VIEW_NAME,
     "report_mail.step": _NAME,
     "account.subject": 4 * (LONGEST_ISSUER + 1 + LONGEST_SUBJECT),
     "web_session.id_hash": 64,  # SHA-256 in hex

@@ -57,6 +57,7 @@ TYPES_ROWS = {"read_rows", "read_row", "Read", "fetch"}
 #: What functions get from their callers, by name; and what one function gets, where that is not enough.
 SAMPLES: dict[str, Any] = {"only": ALL, "kind": "intake", "columns": [*STANDARD], "lock": True, "advanced": True}
 SAMPLES_OF: dict[str, dict[str, Any]] = {
+    "accounts._set_column": {"name": "email"},
     "assignments._update_assignments": {"name": "followed_up", "columns": ["next_check_at", "ended_at"]},
     "figures._execute": {"statement": "SELECT count(*) FROM signal"},  # of ``read_rows``
     "figures.read_rows": {  # whose queries are looked at one by one
@@ -74,9 +75,13 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "metrics._read_histogram": {"seconds": reports.TO_OWNER},
     "person_moves._move": {"statement": person_moves._RERUN},  # constants of the module
     "personal_values.list_windows": {"chosen": "WHERE id > 1 AND id < 9 ORDER BY id LIMIT 5"},
+    "playbook_activations._read": {"which": "WHERE id = 1"},
     "reports.count_work_items": {"conditions": _EVERY_CONDITION},
     "reports.list_known_values": {"column": "reason"},
     "reports.list_work_items": {"conditions": _EVERY_CONDITION},
+    "saved_views._set": {"change": "paused_at = NULL"},
+    "saved_views.change_view": {"row": ["name", "period"]},
+    "saved_views.save_view": {"row": ["name", "period"]},
     "work_queue.count_groups": {"conditions": _EVERY_CONDITION},
     "stage_moves.advance": {"stage": "capture", "status": "ready"},
     "starting._start_rescores": {"column": "rescore_at", "after": "last.status = 'done'"},
@@ -85,7 +90,13 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
 #: Modules whose statements are about no table of the ledger, or come from their callers.
 ABOUT_NO_TABLE = {"account_rows", "bulk", "database", "provision", "reads_together", "typed_rows"}
 #: Constants that are parts of statements.
-PARTS = {"handoffs._INSERT", "leads.POSTPONE_ENRICHMENTS", "starting.INSERT_SIGNAL_JOURNEYS", "starting._IN_NURTURE"}
+PARTS = {
+    "handoffs._INSERT",
+    "leads.POSTPONE_ENRICHMENTS",
+    "report_mails._LAST",
+    "starting.INSERT_SIGNAL_JOURNEYS",
+    "starting._IN_NURTURE",
+}
 #: Types of parameters that PostgreSQL cannot tell from a statement alone; the driver sends them with the value.
 TYPES = {"now": "timestamptz", "at": "timestamptz", "until": "timestamptz", "then": "timestamptz", "ended": "bigint"}
 _STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
