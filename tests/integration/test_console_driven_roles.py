@@ -266,10 +266,10 @@ def test_an_admin_adds_somebody_who_then_works(ground: Ground, scripted: bool) -
 def test_a_report_is_filtered_and_its_address_is_the_view(ground: Ground, login: str, scripted: bool) -> None:
     window = ground.window(login, scripted=scripted)
     page = window.open("/reports")
-    page.get_by_label("Period").select_option("90")
+    page.get_by_label("Period").select_option("90_days")
     page.get_by_label("Rep").select_option("ana")
     page.get_by_role("button", name="Show").click()
-    page.wait_for_url(re.compile("days=90"))
+    page.wait_for_url(re.compile("period=90_days"))
     page.get_by_role("heading", name="Reports: Ana").wait_for()
     page.locator("section.report").wait_for()
     window.check()
