@@ -172,7 +172,7 @@ def _scale_by_factors(seconds: float) -> float:
 def draw_columns(title: str, values: Sequence[tuple[str, float | None, str]], axis: Callable[[float], str]) -> Markup:
     """A column for each of ``values`` (label, value, words), 0 at the bottom; ``axis`` writes its top.
 
-    Where labels have no room beside one another, every third is written.
+    Where labels have no room beside one another, every third is written, or every seventh.
     """
     most = max((value for _, value, _ in values if value is not None), default=0)
     if most <= 0:
@@ -181,6 +181,8 @@ def draw_columns(title: str, values: Sequence[tuple[str, float | None, str]], ax
 
     def draw(frame: Frame) -> Markup:
         width = (frame.width - left - 8) / len(values)
+        room = max(len(label) for label, _, _ in values) * _LETTER + 4
+        every = next((every for every in (1, 3, 7, 14) if every * width > room), len(values))
         drawn = []
         for part in (1.0, 0.5, 0.0):
             y = 14 + tall * (1 - part)
@@ -191,7 +193,7 @@ def draw_columns(title: str, values: Sequence[tuple[str, float | None, str]], ax
             if value is not None:
                 high = value / most * tall
                 drawn.append(_draw_rect("c1", x + 1, 14 + tall - high, width - 2, high, f"{label}: {words}"))
-            if width > 18 or number % 3 == 0:
+            if number % every == 0:
                 drawn.append(_draw_text(x + width / 2, 14 + tall + 18, label, "middle", "axis"))
         return _wrap_svg(title, tall + 40, drawn, frame)
 

@@ -23,7 +23,10 @@ from console.report.zones import choose_zone
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.ledger.clock import ask_time
 
-_SECTION_HELP: Final = "funnel, conversion, speed, load or paths; with --rep speed, load or overdue. May be repeated."
+_SECTION_HELP: Final = (
+    "funnel, conversion, speed, load or paths; with --rep speed, load or overdue; or trend, the period by day, week or"
+    " month. May be repeated."
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def report(
         options = replace(options, period=period)
     context: CommandContext = ctx.obj
     ways = Ways(json, csv, html)
-    sections = choose_sections(options)
+    sections = choose_sections(options, over_time=ways != Ways())
     playbook = context.playbook().playbook
     names = DisplayNames(playbook)
     rep = None if options.rep is None else names.find_rep(options.rep)

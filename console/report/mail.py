@@ -49,7 +49,7 @@ def compose(ledger: Ledger, playbook: Playbook, mail: ClaimedMail, now: datetime
     """
     names, view = DisplayNames(playbook), View.of_saved(mail.view)
     options = view.read_options(names)
-    sections = choose_sections(options)
+    sections = choose_sections(options, over_time=True)
     chosen = view.choose_section(sections)
     asked, whose = compute_asked(options, names, playbook, now)
     report = read_report(ledger, asked, sections, playbook)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.report import conversion, funnel, load, overdue, paths, speed, trend
+from console.report import conversion, funnel, load, over_time, overdue, paths, speed, trend
 from console.report.request import compute_period_before, require_known
 from console.report.tables import Section
 from leadgate.assignment.availability import find_midnights, find_mondays
@@ -59,5 +59,6 @@ def build_sections(sections: Sequence[str], found: FigureRows, asked: Asked, pla
         "load": lambda: load.build_section(found, playbook, asked.rep),
         "paths": lambda: paths.build_section(found),
         "overdue": lambda: overdue.build_section(found, playbook, asked.now, asked.zone),
+        "trend": lambda: over_time.build_section(found, asked),
     }
     return [made[name]() for name in sections]

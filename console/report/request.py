@@ -24,6 +24,7 @@ from leadgate.sla.zones import FIRST_YEAR, LAST_YEAR, list_time_zones
 
 DAYS: Final = 30  # of the period, today included
 _OF_A_REP: Final = ("speed", "load", "overdue")
+_OVER_TIME: Final = "trend"
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,18 @@ def _parse_day(text: str | None) -> date | None:
     return day
 
 
-def choose_sections(options: Options) -> list[str]:
-    """The sections to show, in their order. Raises ``CommandError`` for one that does not exist."""
-    known = SECTIONS if options.rep is None else _OF_A_REP
+def choose_sections(options: Options, *, over_time: bool = False) -> list[str]:
+    """The sections to show, in their order; unless sections are named, ``over_time`` says whether that is one of them.
+
+    Raises ``CommandError`` for one that does not exist.
+    """
+    known = (*(SECTIONS if options.rep is None else _OF_A_REP), _OVER_TIME)
     for name in options.sections:
         if name not in known:
             of = "" if options.rep is None else " of a rep"
             raise CommandError(f"there is no section {name!r}{of}; {propose(name, known)}")
-    return [name for name in known if not options.sections or name in options.sections]
+    chosen = options.sections or [name for name in known if over_time or name != _OVER_TIME]
+    return [name for name in known if name in chosen]
 
 
 def require_known(ledger: Ledger, asked: Asked, playbook: Playbook) -> None:

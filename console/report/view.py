@@ -22,7 +22,7 @@ from leadgate.report_periods import count_days
 
 TITLES: Final = {
     "funnel": "Funnel", "conversion": "Conversion", "speed": "Speed and SLA", "load": "Load and fairness",
-    "paths": "Clean paths", "overdue": "Overdue now",
+    "paths": "Clean paths", "overdue": "Overdue now", "trend": "Over time",
 }  # fmt: skip
 _DEFAULT_DAYS: Final = 30
 

@@ -6,7 +6,7 @@ They come as plain dictionaries, because PostgreSQL puts most of them together a
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypedDict
 
 from leadgate.json_columns import KeptTurnCounts
@@ -160,6 +160,17 @@ class LateLead(TypedDict):
     ladder_step: int
 
 
+class BucketCount(TypedDict):
+    """The signals of a day, a week or a month that ``begins``, and what became of them. Seconds to the first touch."""
+
+    begins: date
+    signals: int
+    owned: int
+    kept: int
+    missed: int
+    to_touch: float | None
+
+
 class SignalCount(TypedDict):
     """All signals there are."""
 
@@ -183,3 +194,4 @@ class FigureRows(TypedDict, total=False):
     stages: list[StageTime]
     reasons: list[ReasonCount]
     late: list[LateLead]
+    trend: list[BucketCount]

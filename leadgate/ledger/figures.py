@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from sqlalchemy import Connection, RowMapping, text
 
@@ -29,6 +29,9 @@ from leadgate.vocabulary import STAGES, EndReason
 
 Rows = list[dict[str, object]]
 
+Bucket = Literal["day", "week", "month"]
+_MOST_DAYS: Final = 35
+_MOST_WEEKS: Final = 40
 #: Overdue leads of one rep that are listed.
 MOST_LATE: Final = 200
 
@@ -48,6 +51,12 @@ class Asked:
     rep: str | None = None
     lost: tuple[str, ...] = ()  # outcomes that the playbook calls lost
     before: tuple[datetime, datetime] | None = None  # the period before; none: of as many days
+
+    @property
+    def bucket(self) -> Bucket:
+        """Into what a figure over time divides the period: so many that a person can compare them."""
+        days = (self.until - self.since).days
+        return "day" if days <= _MOST_DAYS else "week" if days <= _MOST_WEEKS * 7 else "month"
 
 
 #: What became of the first touch of an assignment ``a``: one of ``leadgate.figures.FIRST_TOUCHES``. An owner who lost
@@ -197,6 +206,27 @@ _LATE: Final = Query(
     ORDER BY a.due_at, a.journey_id LIMIT {MOST_LATE}""",
 )
 
+#: Signals by when they came, in the days of ``zone``: how many got an owner, the first touches that have come due, and
+#: the median of the seconds from owner to first touch.
+_TREND: Final = Query(
+    "",
+    f"""
+    WITH {COHORT},
+    given AS (
+        SELECT a.journey_id, count(*) FILTER (WHERE {FIRST_TOUCH} = 'kept') AS kept,
+            count(*) FILTER (WHERE {FIRST_TOUCH} = 'missed') AS missed,
+            min(date_part('epoch', a.touched_at - a.assigned_at)) AS to_touch
+        FROM assignment a WHERE a.assigned_at >= :since AND (CAST(:rep AS text) IS NULL OR a.owner = :rep)
+        GROUP BY a.journey_id)
+    SELECT CAST(date_trunc(:bucket, c.captured_at AT TIME ZONE :zone) AS date) AS begins, count(*) AS signals,
+        count(g.journey_id) AS owned, CAST(coalesce(sum(g.kept), 0) AS bigint) AS kept,
+        CAST(coalesce(sum(g.missed), 0) AS bigint) AS missed,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY g.to_touch) AS to_touch
+    FROM cohort c LEFT JOIN given g ON g.journey_id = c.id
+    WHERE c.trigger = 'signal' AND (CAST(:rep AS text) IS NULL OR g.journey_id IS NOT NULL)
+    GROUP BY begins ORDER BY begins""",
+)
+
 _POOLS: Final = Query("", "SELECT pool, state FROM pool_state ORDER BY pool")
 
 #: What each section of a report needs, by the names under which ``read`` gives it.
@@ -207,6 +237,7 @@ QUERIES: Final[Mapping[str, Mapping[str, Query]]] = {
     "load": {"turns": _TURNS, "owners": _OWNERS, "pools": _POOLS},
     "paths": {"endings": ENDINGS, "stages": STAGE_TIMES, "reasons": REASONS},
     "overdue": {"late": _LATE},
+    "trend": {"trend": _TREND},
 }
 
 
@@ -305,7 +336,8 @@ def _read_rows(connection: Connection, statement: str, asked: Asked) -> Rows:
 def _execute(connection: Connection, statement: str, asked: Asked) -> Sequence[RowMapping]:
     given = {
         "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
-        "rep": asked.rep, "stages": list(STAGES), "lost": [EndReason.OUTCOME.add(name) for name in asked.lost],
+        "rep": asked.rep, "bucket": asked.bucket, "stages": list(STAGES),
+        "lost": [EndReason.OUTCOME.add(name) for name in asked.lost],
     }  # fmt: skip
     used = {key: value for key, value in given.items() if f":{key}" in statement}
     return connection.execute(text(statement), used).mappings().all()

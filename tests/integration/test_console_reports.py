@@ -50,14 +50,16 @@ def test_each_section_has_a_page_with_its_figures_and_the_period_before(mia: Bro
     page = look(mia)
     assert page.status == 200
     assert page.texts("//nav[@aria-label='Sections']/a") == [
-        "Funnel", "Conversion", "Speed and SLA", "Load and fairness", "Clean paths",
+        "Funnel", "Conversion", "Speed and SLA", "Load and fairness", "Clean paths", "Over time",
     ]  # fmt: skip
-    for href in page.tree.xpath("//nav[@aria-label='Sections']/a/@href"):
+    for href in page.tree.xpath("//nav[@aria-label='Sections']/a/@href")[:-1]:
         assert len(read_tiles(mia.get(href))) >= 1
     speed = look(mia, section="speed")
     assert read_tiles(speed)["First touch in time"] == "0 %"
     assert "in the period before" in speed.words
     assert look(mia, section="load").tree.xpath("//article//svg")
+    over_time = look(mia, section="trend")
+    assert over_time.tree.xpath("//article//svg/@aria-label")[0] == "Signals by day"
 
 
 def test_numbers_lead_to_what_they_are_of(mia: Browser) -> None:

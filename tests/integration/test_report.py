@@ -22,7 +22,7 @@ from leadgate.ledger.figures import FIRST_TOUCH, OUTCOME
 from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 REPORTED = NOW + 5.5 * HOUR
 
 
@@ -272,6 +272,28 @@ def test_speed_is_two_figures(cli: Cli) -> None:
     assert sum(each["leads"] for each in speed["by_rep"]) == 4
 
 
+def test_the_period_over_time_adds_up_however_it_is_divided(cli: Cli) -> None:
+    """J1 is touched in time, after 59 minutes; J3 after 4:59 hours, which is late, and J4 is overdue."""
+    divided = {
+        f"{NOW:%Y-%m-%d}": ("--since", f"{NOW - 29 * DAY:%Y-%m-%d}"),
+        f"{NOW - NOW.weekday() * DAY:%Y-%m-%d}": ("--since", f"{NOW - 89 * DAY:%Y-%m-%d}"),
+        f"{NOW:%Y-%m}": ("--since", f"{NOW - 400 * DAY:%Y-%m-%d}"),
+    }
+    for begins, since in divided.items():
+        rows = report(cli, "--section", "trend", "--zone", "UTC", *since)["trend"]["trend"]
+        found = row(rows, begins=begins)
+        assert has(found, signals=10, owned=4, due=3, missed=2, kept_share=1 / 3, to_touch=10_740)
+        assert rows[-1] == found
+        assert len({each["begins"] for each in rows}) == len(rows) > 12
+        assert sum(each["signals"] for each in rows) == 10
+
+
+def test_the_period_over_time_of_one_rep(cli: Cli, harness: Harness) -> None:
+    ((owner, n),) = harness.rows("SELECT owner, count(*) FROM assignment GROUP BY owner ORDER BY owner LIMIT 1")
+    rows = report(cli, "--section", "trend", "--rep", owner)["trend"]["trend"]
+    assert (sum(each["owned"] for each in rows), sum(each["signals"] for each in rows)) == (n, n)
+
+
 def test_load_and_fairness(cli: Cli) -> None:
     load = report(cli)["load"]
     assert has(row(load["pools"], pool="everybody"), assigned=4, turns=4, deviation=0.0, epoch_turns=4)
@@ -384,7 +406,7 @@ def test_it_is_written_wherever_it_is_wanted_and_tells_nothing_personal(cli: Cli
     assert "From signal to first touch" in told
     assert "2026-02-03 to 2026-03-04, days and hours of Europe/Berlin" in told
     assert list(csv.DictReader(tables["funnel_steps.csv"].splitlines()))[1]["reached"] == "9"
-    assert len(tables) == 20
+    assert len(tables) == 21
     assert "<svg" in page.read_text()
     for written in (told, data, page.read_text(), *tables.values()):
         for personal in ("company1", "Number1", "Alex", "Company 1", "4930", "broken address", "Nothing"):

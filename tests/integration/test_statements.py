@@ -318,6 +318,7 @@ def test_each_query_finds_what_its_shape_declares(ledger: Ledger) -> None:
         "zone": "UTC",
         "source": None,
         "rep": None,
+        "bucket": "day",
         "stages": [],
         "lost": [],
     }

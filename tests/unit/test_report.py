@@ -106,6 +106,7 @@ def make_rows(name: str) -> dict[str, list[dict[str, Any]]]:
             {"journey_id": 1, "lead_id": 1, "assigned_at": NOW, "due_at": NOW, "sla": name, "pool": name, "route": name}
             | {"ladder_step": 1}
         ],
+        "trend": [{"begins": NOW.date(), "signals": 3, "owned": 2, "kept": 1, "missed": 1, "to_touch": 60.0}],
         "captured": [{"n": 3}],
     }
 

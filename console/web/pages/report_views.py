@@ -224,7 +224,7 @@ def _require_known(site: Site, settings: ViewSettings, now: datetime) -> None:
     """Raises ``CommandError`` for a section, source, rep, period or time zone that there is not."""
     view = View(settings.section, source=settings.source, rep=settings.rep, zone=settings.zone)
     options = view.with_period(settings.period).read_options(site.names)
-    view.choose_section(choose_sections(options))
+    view.choose_section(choose_sections(options, over_time=True))
     asked, _ = compute_asked(options, site.names, site.playbook, now)
     require_known(site.ledger, asked, site.playbook)
 

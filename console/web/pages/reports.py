@@ -61,7 +61,7 @@ def show_report(
 ) -> Response:
     actors.require(visitor.actor, Permission.READ_REPORTS)
     options = view.read_options(site.names)
-    sections = choose_sections(options)
+    sections = choose_sections(options, over_time=True)
     chosen = view.choose_section(sections)
     asked, whose = compute_asked(options, site.names, site.playbook, visitor.now)
     kept = site.figures.ask(_build_key(asked), lambda: _compute(site, asked, sections), keep=_LAST)
@@ -90,7 +90,7 @@ def export_table(
     """A table of a view as a file; the page instead while its figures are being computed."""
     actors.require(visitor.actor, Permission.READ_REPORTS)
     options = view.read_options(site.names)
-    sections = choose_sections(options)
+    sections = choose_sections(options, over_time=True)
     chosen = view.choose_section(sections)
     asked, _ = compute_asked(options, site.names, site.playbook, visitor.now)
     kept = site.figures.ask(_build_key(asked), lambda: _compute(site, asked, sections), _LAST, _PATIENCE)
