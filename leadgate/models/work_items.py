@@ -40,6 +40,11 @@ class WorkItem(SQLModel, table=True):
             postgresql_where=text("closed_at IS NULL AND journey_id IS NOT NULL"),
         ),
         Index("work_item_open", "route", "reason", postgresql_where=text("closed_at IS NULL")),
+        # each stage looks for its own at each batch, among all that was ever held
+        Index(
+            "work_item_recovery", "stage", "journey_id",
+            postgresql_where=text("kind = 'recovery' AND closed_at IS NULL"),
+        ),
         Index("work_item_due", "due_at", "id", postgresql_where=text("closed_at IS NULL")),  # the order of the queue
     )  # fmt: skip
     id: int | None = declare_id()
