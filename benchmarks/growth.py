@@ -40,7 +40,7 @@ from tasks.batches import Worker, run_waiting
 
 LEADS: Final = 300_000
 BATCH: Final = 20_000
-SIZES: Final = (sample.Size(1, 15), sample.Size(100, 7), sample.Size(10_000, 3))
+SIZES: Final = (sample.Size(1, 61), sample.Size(100, 25), sample.Size(10_000, 5))
 COMMANDS: Final = (
     ("status",),
     ("summary",),
@@ -104,14 +104,17 @@ def _signals(ledger: Ledger) -> int:
 
 def more_leads(large: Place, folder: Path, size: sample.Size) -> dict[str, Any]:
     """``size.leads`` more on the large ledger and on one that was empty, in turn."""
-    on_large, on_empty = [], []
+    on_large: list[float] = []
+    on_empty: list[float] = []
     with contextlib.ExitStack() as stack:
         empty: Place | None = None
         for number in range(size.rounds):
             if empty is None or size.leads >= BATCH // 10:  # else it would be a large one soon
                 empty = stack.enter_context(opened(folder / f"empty-{size.leads}-{number}"))
-            on_empty.append(empty.take(size.leads))
-            on_large.append(large.take(size.leads))
+            # in turn who comes first: the second finds the processor's caches as the first left them
+            turns = ((empty, on_empty), (large, on_large))
+            for place, seconds in turns if number % 2 else turns[::-1]:
+                seconds.append(place.take(size.leads))
     medians = statistics.median(on_large), statistics.median(on_empty)
     return {
         "leads": size.leads,
