@@ -15,8 +15,8 @@ from rapidfuzz.distance import OSA
 
 from leadgate.matching.latin import latinise
 from leadgate.values.lists import read_words
+from leadgate.values.text import join_dotted
 
-_DOTTED: Final = re.compile(r"(?<=\b\w)\.\s?(?=\w\b)|(?<=\b\w)/(?=\w\b)")  # "S.p.A.", "A/S", "s. r. o."
 _NUMBER: Final = re.compile(r"\d+")
 _AMPERSAND: Final = re.compile("[&+]")
 #: "and" in the languages in which companies call themselves so; "&" is one of them.
@@ -32,7 +32,7 @@ def build_company_key(name: str) -> str:
     ...     "ООО Ромашка")]
     ['acme', 'muller sohne', 'rossi', 'romashka']
     """
-    plain = [word for word in latinise(_DOTTED.sub("", _AMPERSAND.sub(" and ", name))).split() if word not in _AND]
+    plain = [word for word in latinise(join_dotted(_AMPERSAND.sub(" and ", name))).split() if word not in _AND]
     forms = read_words("legal_forms")
     first, last = 0, len(plain) - 1
     while first < last and (plain[first] in _ARTICLES or _is_leading_form(plain[first], forms)):

@@ -7,21 +7,19 @@ number by it (``phones``), or countries that a lead names (``countries``).
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 import phonenumbers
 
 from leadgate.values.languages import find_language
 from leadgate.values.lists import read_pairs, read_words
+from leadgate.values.text import join_dotted
 
 _LOCALE: Final = re.compile(r"[a-z]{2,3}[-_]([a-z]{2})", re.IGNORECASE)
 _WORDS: Final = re.compile(r"[^\W\d_]+")
-_DOTTED: Final = re.compile(r"(?<=\b\w)\.\s?(?=\w\b)|(?<=\b\w)/(?=\w\b)")  # "S.p.A.", "A/S"
 _LONGEST: Final = 500  # characters of a company's name that are looked at
 
 
-@lru_cache(maxsize=50_000)
 def list_likely_countries(domain: str | None, language: str | None, company: str | None) -> tuple[str, ...]:
     """ISO alpha-2 codes, the likeliest first: of the mail domain's ending, the language, the company's legal form.
 
@@ -51,6 +49,6 @@ def _read_language(language: str | None) -> str | None:
 
 
 def _read_legal_form(company: str | None) -> str | None:
-    words = [word.casefold() for word in _WORDS.findall(_DOTTED.sub("", (company or "")[:_LONGEST]))]
+    words = [word.casefold() for word in _WORDS.findall(join_dotted((company or "")[:_LONGEST]))]
     forms = read_pairs("legal_form_countries")
     return next((forms[word] for word in reversed(words[1:]) if word in forms), None)

@@ -79,9 +79,7 @@ def read_phone(text: str, region: str | None) -> Phone:
 
 
 def _read(text: str, region: str | None) -> Phone:
-    text = text.strip()
-    while label := _LABEL.match(text):
-        text = text[label.end() :]
+    text = _remove_labels(text)
     if decimal := _DECIMAL.fullmatch(text):
         text = decimal[1]
     if len(text) > _LONGEST:
@@ -269,7 +267,7 @@ def guess_phone(text: str, regions: Sequence[str]) -> Phone:
 
 def is_international(text: str) -> bool:
     """Whether a number begins with the way abroad: no country has to be known to read it."""
-    text = _LABEL.sub("", text.strip(), count=1)
+    text = _remove_labels(text)
     return _has_plus(text) or text[:2] == "00"
 
 
@@ -309,6 +307,13 @@ def _is_written_nationally(text: str, found: Phone) -> bool:
     number = phonenumbers.parse(found.number or "", None)
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
     return _list_digits(text) == _list_digits(written)
+
+
+def _remove_labels(text: str) -> str:
+    text = text.strip()
+    while label := _LABEL.match(text):
+        text = text[label.end() :]
+    return text
 
 
 def _list_digits(text: str) -> list[str]:

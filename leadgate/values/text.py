@@ -18,6 +18,7 @@ _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
     "\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+_DOTTED: Final = re.compile(r"(?<=\b\w)\.\s?(?=\w\b)|(?<=\b\w)/(?=\w\b)")
 _NOT_ALPHANUMERIC: Final = re.compile(r"[\W_]+")
 
 #: Composing a long run of combining marks takes time quadratic in its length (canonical ordering).
@@ -96,3 +97,12 @@ def fold(text: str) -> str:
     ('cote d ivoire', 'u s a')
     """
     return _NOT_ALPHANUMERIC.sub(" ", remove_marks(text).casefold()).strip()
+
+
+def join_dotted(text: str) -> str:
+    """``text`` with single letters that dots or slashes part written as one word.
+
+    >>> [join_dotted(name) for name in ("Rossi S.p.A.", "Jensen A/S", "Novák s. r. o.")]
+    ['Rossi SpA.', 'Jensen AS', 'Novák sro.']
+    """
+    return _DOTTED.sub("", text)

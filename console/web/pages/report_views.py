@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from console.report.request import choose_sections, require_known
@@ -57,6 +57,28 @@ def list_saved(site: Site, visitor: Visitor) -> list[ListedView]:
     return [_describe(site, view, last.get(view.id), visitor.now) for view in views]
 
 
+async def read_settings(
+    name: Annotated[str, Form()] = "",
+    section: Annotated[str, Form()] = "",
+    period: Annotated[str, Form()] = "30_days",
+    source: Annotated[str, Form()] = "",
+    rep: Annotated[str, Form()] = "",
+    zone: Annotated[str, Form()] = "",
+    every: Annotated[str, Form()] = "",
+    weekday: Annotated[str, Form()] = "",
+    day: Annotated[str, Form()] = "",
+    at: Annotated[str, Form()] = "",
+    time_zone: Annotated[str, Form()] = "",
+) -> ViewSettings:
+    """A view as the form sends it. Raises ``ViewError`` for a schedule that cannot be read."""
+    schedule = _read_schedule(every, weekday, day, at, time_zone)
+    return ViewSettings(name, section, period, source.strip(), rep.strip(), zone.strip(), schedule)
+
+
+#: A parameter of the functions that take the form.
+SentSettings = Annotated[ViewSettings, Depends(read_settings)]
+
+
 @router.get("/new")
 def show_new(
     request: Request,
@@ -77,23 +99,7 @@ def show_new(
 
 
 @router.post("")
-def save(
-    site: TheSite,
-    visitor: SignedIn,
-    name: Annotated[str, Form()] = "",
-    section: Annotated[str, Form()] = "",
-    period: Annotated[str, Form()] = "30_days",
-    source: Annotated[str, Form()] = "",
-    rep: Annotated[str, Form()] = "",
-    zone: Annotated[str, Form()] = "",
-    every: Annotated[str, Form()] = "",
-    weekday: Annotated[str, Form()] = "",
-    day: Annotated[str, Form()] = "",
-    at: Annotated[str, Form()] = "",
-    time_zone: Annotated[str, Form()] = "",
-) -> Response:
-    schedule = _read_schedule(every, weekday, day, at, time_zone)
-    settings = ViewSettings(name, section, period, source.strip(), rep.strip(), zone.strip(), schedule)
+def save(site: TheSite, visitor: SignedIn, settings: SentSettings) -> Response:
     _require_known(site, settings, visitor.now)
     saved_views.save_view(site.ledger, settings, by=visitor.actor, now=visitor.now)
     return RedirectResponse(_DONE, 303)
@@ -108,24 +114,7 @@ def show_view(request: Request, site: TheSite, visitor: SignedIn, view_id: _Id) 
 
 
 @router.post("/{view_id}")
-def change(
-    site: TheSite,
-    visitor: SignedIn,
-    view_id: _Id,
-    name: Annotated[str, Form()] = "",
-    section: Annotated[str, Form()] = "",
-    period: Annotated[str, Form()] = "30_days",
-    source: Annotated[str, Form()] = "",
-    rep: Annotated[str, Form()] = "",
-    zone: Annotated[str, Form()] = "",
-    every: Annotated[str, Form()] = "",
-    weekday: Annotated[str, Form()] = "",
-    day: Annotated[str, Form()] = "",
-    at: Annotated[str, Form()] = "",
-    time_zone: Annotated[str, Form()] = "",
-) -> Response:
-    schedule = _read_schedule(every, weekday, day, at, time_zone)
-    settings = ViewSettings(name, section, period, source.strip(), rep.strip(), zone.strip(), schedule)
+def change(site: TheSite, visitor: SignedIn, view_id: _Id, settings: SentSettings) -> Response:
     _require_known(site, settings, visitor.now)
     saved_views.change_view(site.ledger, _check_id(view_id), settings, by=visitor.actor, now=visitor.now)
     return RedirectResponse(_DONE, 303)
