@@ -132,7 +132,8 @@ class Window:
     def check(self) -> None:
         """Nothing failed, nothing was asked of another server, and nothing is wider than the window."""
         assert self.problems == [], (self.login, self.page.url)
-        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        # by the element, which is waited for: a page that has just come may have none yet
+        wide = self.page.locator("html").evaluate("html => html.scrollWidth - html.clientWidth")
         assert wide <= 0, (self.login, self.page.url, wide)
 
     def post(self, path: str, **fields: str) -> tuple[int, str]:

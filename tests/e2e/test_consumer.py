@@ -752,8 +752,9 @@ def test_prefect_going_away_between_stages_costs_no_failure(harness: Harness, se
 
 
 def disconnect(harness: Harness) -> None:
+    """End every other connection, and return when they are gone: what the test itself reads next is not cut."""
     harness.rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
 

@@ -65,12 +65,14 @@ def test_an_item_is_decided(ground: Ground, login: str, action: str, scripted: b
     else:
         page.get_by_role("link", name=re.compile(f"^{asked.button}")).first.click()
     form = page.locator("dialog[open]" if scripted else "main")
+    decide = form.get_by_role("button", name=re.compile(f"^{asked.button}"))
+    decide.wait_for()
     if action == "correct":
         form.get_by_label("Value").first.fill(asked.words)
     elif asked.words:
         form.get_by_role("textbox").fill(asked.words)
     window.check()
-    form.get_by_role("button", name=re.compile(f"^{asked.button}")).click()
+    decide.click()
     page.locator("#done").get_by_text(f"W{item} ").wait_for()
     window.check()
     closed_by = None if action == "take" else login

@@ -742,7 +742,7 @@ def postgresql_away(harness: Harness) -> Iterator[None]:
     try:
         with engine.connect() as connection:
             connection.execute(text(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false"))
-            cut = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+            cut = text("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = :name")
             connection.execute(cut, {"name": url.database})
             try:
                 yield
