@@ -164,6 +164,7 @@ class Ground:
 
     def open_window(self, login: str = "", *, scripted: bool = True) -> Window:
         """A new window; somebody is signed in where a login is given."""
+        home = self.home  # the server is started before the window is opened, so that it is stopped after
         size = {"width": 1280, "height": 900} if scripted else {"width": 390, "height": 800}
         context = self._browser.new_context(java_script_enabled=scripted, viewport=size, reduced_motion="reduce")
         context.set_default_timeout(60_000)
@@ -171,9 +172,9 @@ class Ground:
         if login:
             role, rep = PEOPLE[login]
             token = self.console.sign_in(login, role, rep=rep).token
-            address = self.home.replace("http:", "https:")
+            address = home.replace("http:", "https:")
             context.add_cookies([{"name": COOKIE, "value": token, "url": address, "secure": True}])
-        window = Window(context.new_page(), login, scripted, self.home)
+        window = Window(context.new_page(), login, scripted, home)
         window.watch()
         return window
 

@@ -17,13 +17,12 @@ from urllib.parse import urldefrag, urlencode, urljoin
 
 import lxml.html
 import pytest
-import uvicorn
 from argon2 import PasswordHasher
 from forked import wait_for
 from harness import NOW
 
 from console.http.connections import Connections, Limits
-from console.http.serving import build_config
+from console.http.serving import Server, build_config
 from console.web.app import build_app
 from console.web.site import Site, SiteOptions
 from console.web.visitors import COOKIE
@@ -133,7 +132,8 @@ class ConsoleSite:
 def serve(site: Site) -> Iterator[int]:
     """The port of the real application in a real server on loopback."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as taken:
-        server = uvicorn.Server(build_config(build_app(site), Connections(Limits.of(1024))))
+        config = build_config(build_app(site), Connections(Limits.of(1024)))
+        server = Server(config, "console", site.changes.end)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         thread.start()
         try:

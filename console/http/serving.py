@@ -10,7 +10,8 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 import uvicorn
@@ -46,18 +47,30 @@ def build_config(app: ASGIApp, connections: Connections) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Ends in order on ctrl-C and SIGTERM, and does not raise them again: to be ended is how its command ends."""
+    """Ends in order on ctrl-C and SIGTERM, and does not raise them again: to be ended is how its command ends.
 
-    def __init__(self, config: uvicorn.Config, part: str) -> None:
+    ``end_streams`` ends the answers that last as long as their page is open; all others are waited for.
+    """
+
+    def __init__(self, config: uvicorn.Config, part: str, end_streams: Callable[[], None] | None = None) -> None:
         super().__init__(config)
         self._part = part
+        self._end_streams = end_streams
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().set_exception_handler(_Troubles(self._part).say)
         await super().startup(sockets)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._end_streams is not None:
+            self._end_streams()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():  # signals go to the main thread
+            yield
+            return
         before = {which: signal.signal(which, self.handle_exit) for which in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield

@@ -76,13 +76,13 @@ _KEPT: Final = "public, max-age=31536000, immutable"
 
 def build_app(site: Site) -> Guard:
     """The application, guarded. It has threads of its own from start-up to shutdown (ASGI's lifespan)."""
-    announcements, going_on = live.Announcements(site.ledger), GoingOn(site)
+    going_on = GoingOn(site)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
         with going_on.running():
-            async with announcements.running():
+            async with site.changes.running():
                 yield
         site.figures.close()
 
@@ -104,7 +104,6 @@ def build_app(site: Site) -> Guard:
     app.state.attempts = sign_in.Attempts()
     server = site.options.sign_in.open_id
     app.state.open_id = None if server is None else OpenIdProvider(server)
-    app.state.announcements = announcements
     app.state.going_on = going_on
     app.mount("/static", _Static(directory=str(files("console.web").joinpath("static"))))
     for router in _PAGES:

@@ -48,13 +48,13 @@ def console(ctx: typer.Context, port: Port = None, prefect_url: PrefectUrl = Non
             say(f"Warning: {here} is neither HTTPS nor this machine: anybody on the way can read what is sent.")
         connections = Connections(Limits.of(raise_descriptors()), settings.trusted_proxies)
         in_use = PlaybookInUse(ledger, loaded, say)
-        app = build_app(Site(ledger, in_use.settle(), settings, options, in_use=in_use))
+        site = Site(ledger, in_use.settle(), settings, options, in_use=in_use)
         sys.stdout.write(f"{here}\n")
         if link and (first := build_first_link(ledger, here)) is not None:
             sys.stdout.write(f"Nobody has an account yet. Make the first one: {first}\n")
         sys.stdout.write("Listening until ctrl-C.\n")
         sys.stdout.flush()
-        Server(build_config(app, connections), "console").run(sockets=[taken])
+        Server(build_config(build_app(site), connections), "console", site.changes.end).run(sockets=[taken])
     say("Stopped.")
 
 

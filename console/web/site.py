@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from console.display_names import DisplayNames
+from console.web.announced_changes import AnnouncedChanges
 from console.web.kept_figures import KeptFigures
 from console.web.sign_in_settings import SignInSettings
 from leadgate.ledger import Ledger
@@ -49,8 +50,12 @@ class Site:
     options: SiteOptions = field(default_factory=SiteOptions)
     figures: KeptFigures = field(default_factory=KeptFigures)
     in_use: PlaybookInUse | None = None  # none: the playbook stays the one that it was started with
+    changes: AnnouncedChanges = field(init=False)
     _followed_at: float = 0.0
     _names: tuple[LoadedPlaybook, DisplayNames] | None = None
+
+    def __post_init__(self) -> None:
+        self.changes = AnnouncedChanges(self.ledger)
 
     @property
     def is_behind(self) -> bool:

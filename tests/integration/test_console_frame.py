@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from console_site import ADMIN, FORM, SAME_ORIGIN, ConsoleSite
+from console_site import ADMIN, FORM, SAME_ORIGIN, Browser, ConsoleSite
 from harness import NOW, make_actor, make_lead
 from stub_gates import pass_all
 
@@ -130,15 +133,35 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(console: ConsoleSi
     assert olga.send("GET", "/").headers["location"].startswith("/sign-in")
 
 
+@contextlib.contextmanager
+def listening(browser: Browser, query: str = "") -> Iterator[socket.socket]:
+    """The connection of an open page, which has heard that it hears."""
+    with socket.create_connection(("127.0.0.1", browser.port), timeout=30) as stream:
+        cookie = f"Cookie: __Host-leadgate={browser.token}"
+        stream.sendall(f"GET /live{query} HTTP/1.1\r\nHost: x\r\n{cookie}\r\n\r\n".encode())
+        heard = b""
+        while b"event: changed\ndata:\n" not in heard:
+            heard += stream.recv(4096)
+        yield stream
+
+
+def test_a_server_that_stops_ends_the_streams_of_open_pages(console: ConsoleSite) -> None:
+    with contextlib.ExitStack() as ends, listening(ConsoleSite(console.site, ends).sign_in_rep("ana")) as stream:
+        stopping = threading.Thread(target=ends.close)
+        stopping.start()
+        heard = b""
+        while more := stream.recv(4096):
+            heard += more
+        stopping.join()
+    assert heard.endswith(b"0\r\n\r\n")  # the answer is whole: it was not cut off after the time for others
+
+
 def test_the_page_of_a_lead_hears_of_that_lead_alone(console: ConsoleSite, harness: Any) -> None:
     harness.begin(make_lead(1), make_lead(2), check=pass_all)
     owners = dict(harness.rows("SELECT journey_id, owner FROM assignment"))
     ana = console.sign_in_rep("ana")
-    with socket.create_connection(("127.0.0.1", console.port), timeout=30) as stream:
-        stream.sendall(f"GET /live?lead=2 HTTP/1.1\r\nHost: x\r\nCookie: __Host-leadgate={ana.token}\r\n\r\n".encode())
+    with listening(ana, "?lead=2") as stream:
         heard = b""
-        while b"event: changed\ndata:\n" not in heard:
-            heard += stream.recv(4096)
         accept(harness.ledger, 1, by=make_actor(owners[1]), now=NOW)
         go_away(harness.ledger, "ana", until=None, by=make_actor("ana"), now=NOW, playbook=harness.loaded.playbook)
         while heard.count(b"owners") < 1:  # who is away may be about any lead
@@ -170,22 +193,19 @@ def test_a_change_of_a_few_leads_names_them_and_one_of_many_names_none(harness: 
     harness.begin(*(make_lead(number) for number in range(1, 24)), check=pass_all)
     with psycopg.connect(
         harness.ledger.engine.url.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
-    ) as listening:
-        listening.execute(f"LISTEN {CHANGED}")
+    ) as listener:
+        listener.execute(f"LISTEN {CHANGED}")
         for which in ("= 1", "IN (2, 3)", "< 1", "> 0"):
             with harness.ledger.transaction() as connection:
                 connection.exec_driver_sql(f"UPDATE assignment SET next_check_at = now() WHERE journey_id {which}")
-        told = [each.payload for each in listening.notifies(timeout=20, stop_after=3)]
+        told = [each.payload for each in listener.notifies(timeout=20, stop_after=3)]
     assert [sorted(each.split()) for each in told] == [["1", "owners"], ["2", "3", "owners"], ["owners"]]
 
 
 def test_an_open_page_hears_of_a_change_as_soon_as_it_is_committed(console: ConsoleSite, harness: Any) -> None:
     ana = console.sign_in_rep("ana")
-    with socket.create_connection(("127.0.0.1", console.port), timeout=30) as stream:
-        stream.sendall(f"GET /live HTTP/1.1\r\nHost: x\r\nCookie: __Host-leadgate={ana.token}\r\n\r\n".encode())
+    with listening(ana) as stream:
         heard = b""
-        while b"event: changed\ndata:\n" not in heard:
-            heard += stream.recv(4096)
         harness.capture({"Email": "lead1@company1.example", "Company": "Company 1", "Title": "Chief"})
         harness.run()
         while b"owners" not in heard:
