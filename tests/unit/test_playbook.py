@@ -872,6 +872,16 @@ def notes(text: str, folder: Path) -> list[str]:
         ("first_touch: 1h", "first_touch: 1h\n    next_touch: 8h", "never begins to count: the first touch ends"),
         ("  sales_qualified: 60", "  sales_qualified: 60\n  sales_qualified_by: acceptance", None),
         ("gates:", "follow_up: {outcomes: [won]}\ngates:", "nothing looks for them: first_touch ends a journey"),
+        (
+            "gates:",
+            "follow_up: {finished_by: outcome, outcomes: [sold, Closed-Lost]}\ngates:",
+            "if 'Closed-Lost' means lost, name it in follow_up.lost_outcomes",
+        ),
+        (
+            "gates:",
+            "follow_up: {finished_by: outcome, outcomes: [sold, lost, lostness], lost_outcomes: [lost]}\ngates:",
+            None,
+        ),
         ("members: [{rep: bob}]\n    sla: fast", "members: [{rep: bob}]", "no sla"),
         (
             "gates:",

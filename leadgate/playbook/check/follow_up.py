@@ -5,6 +5,7 @@ Belongs here: what must fit together in these parts of a playbook.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,10 @@ from leadgate.vocabulary import StageName
 _DAYS = (datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12))  # noqa: DTZ001 - on the wall of each zone
 #: The key of an SLA that asks for each target.
 _ASKED_BY = {"acceptance": "accept_within"}
+#: Words of an outcome with which a lead is lost: that it counts as won is hardly meant.
+_LOST_WORDS = frozenset(
+    {"lost", "disqualified", "unqualified", "rejected", "declined", "dead", "failed", "verloren", "perdu", "perdido"}
+)
 
 
 def check_slas(checker: Checker) -> Found:
@@ -105,6 +110,10 @@ def check_follow_up(checker: Checker) -> Found:
     yield from checker.check_unique((*here, "reject_reasons"), [reason.name for reason in rules.reject_reasons])
     for position, kind in enumerate(rules.lost_outcomes):
         yield from checker.check_known((*here, "lost_outcomes", position), "outcome", kind, rules.outcomes)
+    for position, kind in enumerate(rules.outcomes):
+        if kind not in rules.lost_outcomes and not _LOST_WORDS.isdisjoint(re.split(r"[^a-z]+", kind.lower())):
+            message = f"counts as won in every figure; if {kind!r} means lost, name it in follow_up.lost_outcomes, too"
+            yield checker.at((*here, "outcomes", position), message, note=True)
     if rules.finished_by == "outcome" and not rules.outcomes:
         message = "no outcome ends a journey, so none ever ends; list kinds of activity in follow_up.outcomes"
         yield checker.at((*here, "finished_by"), message)
