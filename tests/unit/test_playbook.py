@@ -597,6 +597,12 @@ def test_one_part_that_is_wrong_by_itself(problems: Edit, old: str, new: str, sa
             "members: [{rep: bob}]\n    sla: fast\n    nobody_available: {do: overflow, pool: first}",
             "overflow goes round in a circle: first → second → first",
         ),
+        # leads that would be held because nothing is due
+        (
+            "members: [{rep: bob}]\n    sla: fast",
+            "members: [{rep: bob}]",
+            "pools[1]: has no sla, so no first touch is due and every lead of route 'rest' is held (due_missing)",
+        ),
         # numbers in order
         ("marketing_qualified: 40", "marketing_qualified: 70", "70 is above sales_qualified (60)"),
         ("below: 40", "below: 45", "past marketing_qualified (40)"),
@@ -882,7 +888,12 @@ def notes(text: str, folder: Path) -> list[str]:
             "follow_up: {finished_by: outcome, outcomes: [sold, lost, lostness], lost_outcomes: [lost]}\ngates:",
             None,
         ),
-        ("members: [{rep: bob}]\n    sla: fast", "members: [{rep: bob}]", "no sla"),
+        (
+            "members: [{rep: bob}]\n    sla: fast\nrouting:\n  - {name: german, when: country = 'DE', to: pool first}\n"
+            "  - {name: rest, to: pool second}",
+            "members: [{rep: bob}]\nrouting:\n  - {name: rest, to: pool first}",
+            "no sla",  # what overflows into it is due as in the pool before
+        ),
         (
             "gates:",
             "exceptions: [{to: ann, reasons: [spam]}]\ngates:",
@@ -897,6 +908,27 @@ def test_notes_are_worth_knowing_and_stop_nothing(tmp_path: Path, old: str, new:
     assert old in SMALL
     found = notes(SMALL.replace(old, new, 1), tmp_path)
     assert found == [] if said is None else any(said in message for message in found)
+
+
+def test_a_route_to_a_rep_without_an_sla_is_not_sound(tmp_path: Path) -> None:
+    text = SMALL.replace("reps:\n", "reps:\n  - {name: cyn}\n").replace("to: pool second}\nslas", "to: rep cyn}\nslas")
+    found = [problem.message for problem in check(parsed(text, tmp_path), promises=PROMISES) if not problem.note]
+    assert len(found) == 1
+    assert "cyn is in no pool with an sla" in found[0]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "follow_up: {priorities: [{name: all, when: 'true', sla: fast}]}\ngates:\n",
+        "gates:\n  assigned: {severity: {touch_due: warning}}\n  followed_up: {severity: {touch_due: warning}}\n",
+    ],
+    ids=["every lead has the SLA of a priority", "no gate insists"],
+)
+def test_a_pool_without_an_sla_that_holds_no_lead_is_sound(tmp_path: Path, more: str) -> None:
+    text = SMALL.replace("members: [{rep: bob}]\n    sla: fast", "members: [{rep: bob}]").replace("gates:\n", more, 1)
+    promises = PROMISES | {"assigned": {"touch_due"}, "followed_up": {"touch_due"}}
+    assert [problem for problem in check(parsed(text, tmp_path), promises=promises) if not problem.note] == []
 
 
 def test_a_key_of_an_earlier_version_is_read_and_noted(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from leadgate.playbook import Pool, Route
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
 from leadgate.sla.hours import Clock, HoursError
-from leadgate.vocabulary import StageName
+from leadgate.vocabulary import GateName, Severity, StageName
 
 
 def check_people(checker: Checker) -> Found:
@@ -62,7 +62,7 @@ def check_pools(checker: Checker) -> Found:
         yield from _check_suitability(checker, here, pool)
         yield from checker.check_known((*here, "sla"), "SLA", pool.sla, [sla.name for sla in playbook.slas])
         if pool.sla is None:
-            yield checker.at(here, "has no sla, so no first touch is due; add one", note=True)
+            yield from _check_without_sla(checker, here, pool.name)
         policy = pool.nobody_available
         path: Path = (*here, "nobody_available")
         if policy.do == "overflow":
@@ -141,12 +141,46 @@ def check_routing(checker: Checker) -> Found:
     yield from _check_unreached_pools(checker)
 
 
+def _check_without_sla(checker: Checker, here: Path, pool: str) -> Found:
+    """A lead without a due time is held by two gates, so a route into a pool without an SLA holds all of its leads. A
+    pool that only takes what overflows keeps the SLA of the pool that it helps."""
+    into = [route.name for route in checker.playbook.routing if route.to == f"pool {pool}"]
+    if not into or not _is_due_required(checker):
+        yield checker.at(here, "has no sla, so no first touch is due; add one", note=True)
+        return
+    message = f"has no sla, so no first touch is due and every lead of route {into[0]!r} is held (due_missing); add sla"
+    yield checker.at(here, message)
+
+
+def _check_route_to_rep(checker: Checker, here: Path, route: Route) -> Found:
+    """A rep whom a route names is due as in their first pool with an SLA."""
+    rep = route.to.removeprefix("rep ")
+    of_rep = [pool for pool in checker.playbook.pools if any(member.rep == rep for member in pool.members)]
+    if rep in checker.reps and not any(pool.sla for pool in of_rep) and _is_due_required(checker):
+        message = (
+            f"{rep} is in no pool with an sla, so no first touch is due and every lead of this route is held "
+            "(due_missing); put them into one"
+        )
+        yield checker.at((*here, "to"), message)
+
+
+def _is_due_required(checker: Checker) -> bool:
+    """Whether leads without a due time are held: no priority gives every lead an SLA, and a gate insists on it."""
+    columns = fields.list_columns(StageName.ASSIGNMENT, checker.custom)
+    if any(checker.is_always_met(each.when, columns) for each in checker.playbook.follow_up.priorities):
+        return False
+    rules = [checker.playbook.gates.get(gate) for gate in (GateName.ASSIGNED, GateName.FOLLOWED_UP)]
+    return any(each is None or each.severity.get("touch_due") != Severity.WARNING for each in rules)
+
+
 def _check_target(checker: Checker, here: Path, route: Route) -> Found:
     kind, _, target = route.to.partition(" ")
     if target:
         yield from checker.check_known(
             (*here, "to"), kind, target, checker.pool_names if kind == "pool" else checker.reps
         )
+    if kind == "rep":
+        yield from _check_route_to_rep(checker, here, route)
     members = {m.rep for pool in checker.playbook.pools if pool.name == target for m in pool.members}
     able = [rep for rep in checker.playbook.reps if rep.name in members and set(route.requires) <= set(rep.skills)]
     if route.requires and members and not able:
