@@ -41,8 +41,9 @@ sources:
   website:
     http: {auth: hmac, secret_env: LEADGATE_SECRET_LOAD, per_second: 100000, burst: 1000000}
 reps: [{name: ana}]
-pools: [{name: everybody, members: [{rep: ana}]}]
+pools: [{name: everybody, members: [{rep: ana}], sla: day}]
 routing: [{name: all, to: pool everybody}]
+slas: [{name: day, first_touch: 24h}]
 exceptions: [{to: operations, within: 24h}]
 """
 

@@ -35,8 +35,9 @@ sources:
   other: {http: {auth: hmac, secret_env: LEADGATE_SECRET_OTHER}}
   partner: {http: {auth: bearer, secret_env: LEADGATE_SECRET_PARTNER}}
 reps: [{name: ana}]
-pools: [{name: everybody, members: [{rep: ana}]}]
+pools: [{name: everybody, members: [{rep: ana}], sla: day}]
 routing: [{name: all, to: pool everybody}]
+slas: [{name: day, first_touch: 24h}]
 exceptions: [{to: operations, within: 24h}]
 """
 _HONEST_EVERY = 0.2  # seconds between two honest posts
