@@ -199,13 +199,14 @@ def suggest(item: WaitingItem) -> list[tuple[str, str]]:
 
     No command (an empty text) where nothing is to be done.
     """
-    commands = ((_build_command(way, item), way.words) for way in _list_all(item))
-    return [(command, words) for command, words in commands if command is not None]
+    program = find_program()
+    commands = ((_build_arguments(way, item), way.words) for way in _list_all(item))
+    return [(command and f"{program} {command}", words) for command, words in commands if command is not None]
 
 
 def list_ways(item: WaitingItem) -> list[Way]:
     """What can be done about an open work item, the best first; nothing where it closes by itself."""
-    return [way for way in _list_all(item) if _build_command(way, item)]
+    return [way for way in _list_all(item) if _build_arguments(way, item)]
 
 
 def _list_all(item: WaitingItem) -> list[Way]:
@@ -217,8 +218,9 @@ def _list_all(item: WaitingItem) -> list[Way]:
     return ways
 
 
-def _build_command(way: Way, item: WaitingItem) -> str | None:
-    """None for what the item does not allow."""
+def _build_arguments(way: Way, item: WaitingItem) -> str | None:
+    """What is typed behind the program's name; empty where nothing is to be done, None for what the item does not
+    allow."""
     if way.what == "proposed":
         return f"{_build_rerun(item)} --proposed"
     if way.what == "wait" or not (item.blocking or item.reason in RETRIED | GONE):
@@ -256,8 +258,8 @@ def render_commands(ways: Sequence[tuple[str, str]], console: Console) -> None:
 
 
 def _build_rerun(item: WaitingItem) -> str:
-    return f"{find_program()} rerun W{item.id}"
+    return f"rerun W{item.id}"
 
 
 def _build_review(item: WaitingItem) -> str:
-    return f"{find_program()} review W{item.id}"
+    return f"review W{item.id}"

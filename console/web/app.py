@@ -81,7 +81,7 @@ def build_app(site: Site) -> Guard:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        with going_on.running():
+        with going_on.running(), site.figures.renewing():
             async with site.changes.running():
                 yield
         site.figures.close()

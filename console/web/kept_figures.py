@@ -5,16 +5,18 @@ Belongs here: the computing, and how long figures are kept. Does not belong here
 A question is its key: whoever asks the same gets the same figures, so a key holds everything that they depend on, also
 whose leads they are about. What is asked for rarely is dropped first.
 
-No figures are shown that were computed longer ago than their page promises. Whoever asks before that has them renewed
-in the background, once two thirds of the time are over; whoever asks later waits for new ones.
+No figures are shown that were computed longer ago than their page promises. While somebody has asked for them lately
+they are renewed in the background, from two thirds of that time on, so that nobody waits; whoever asks after a longer
+while waits for new ones.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -33,6 +35,8 @@ _KEPT_BY_COST: Final = 20.0
 _MOST_BY_COST: Final = 10.0
 _PATIENCE_FOR_NEWER: Final = 1.0  # and where there were some: a page that has shown figures does not blink
 _RENEWED_FROM: Final = 2 / 3  # of the time that figures are kept
+_RENEWED_FOR: Final = 30.0  # seconds after somebody has asked for them
+_LOOK_EVERY: Final = 0.2  # seconds
 
 
 class BusyError(LeadgateError):
@@ -61,6 +65,14 @@ class _Computed(NamedTuple):
     figures: object
 
 
+class _Question(NamedTuple):
+    """How figures are computed and for how many seconds they are kept, as somebody last asked for them."""
+
+    compute: Callable[[], object]
+    keep: float
+    asked_at: float
+
+
 class KeptFigures:
     """The figures of one process. Its threads start with the first question; ``close`` ends them."""
 
@@ -68,7 +80,9 @@ class KeptFigures:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, _Computed] = OrderedDict()
+        self._asked: OrderedDict[Hashable, _Question] = OrderedDict()
         self._running: dict[Hashable, Future[None]] = {}
+        self._outdated: set[Hashable] = set()  # of those that are computed: what they are of has changed meanwhile
         self._failed: OrderedDict[Hashable, BaseException] = OrderedDict()
         self._threads = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="figures")
 
@@ -85,6 +99,7 @@ class KeptFigures:
             is_fresh = self._is_fresh(key, keep)
             if running is None and not self._is_fresh(key, keep, _RENEWED_FROM):
                 running = self._start(key, compute)
+            _put(self._asked, key, _Question(compute, keep, self._clock()))
         if running is not None and not is_fresh:
             wait([running], max(patience, _PATIENCE_FOR_NEWER) if was_there else patience)
         with self._lock:
@@ -96,13 +111,46 @@ class KeptFigures:
             return Kept(cast(_T, found.figures), self._clock() - found.asked_at, key in self._running)
 
     def forget(self, key: Hashable, older_than: float = 0.0) -> None:
-        """The next question computes the figures again, if they are older than so many seconds."""
+        """Compute the figures again, if they are older than so many seconds; those that are being computed, too."""
         with self._lock:
             found = self._kept.get(key)
+            if key in self._running and older_than == 0.0:
+                self._outdated.add(key)
             if found is not None and self._clock() - found.asked_at >= older_than:
                 del self._kept[key]
 
+    @contextlib.contextmanager
+    def renewing(self) -> Iterator[None]:
+        """Renew figures in time (``renew``) until this ends."""
+        ends = threading.Event()
+
+        def look() -> None:
+            while not ends.wait(_LOOK_EVERY):
+                self.renew()
+
+        thread = threading.Thread(target=look, name="figures-renewal", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ends.set()
+            thread.join()
+
+    def renew(self) -> None:
+        """Have figures computed in the background whose time is nearly over, and for which somebody has asked in the
+        last ``_RENEWED_FOR`` seconds: what nobody looks at costs nothing. Questions for which somebody waits come
+        first."""
+        with self._lock:
+            for key, (compute, keep, asked_at) in list(self._asked.items()):
+                if self._clock() - asked_at >= _RENEWED_FOR:
+                    del self._asked[key]
+                elif key not in self._running and not self._is_fresh(key, keep, _RENEWED_FROM):
+                    if len(self._running) >= _AT_A_TIME:
+                        return
+                    self._start(key, compute)
+
     def close(self) -> None:
+        """End the threads; whatever is being computed comes to its end first."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _raise_failed(self, key: Hashable) -> None:
@@ -125,25 +173,34 @@ class KeptFigures:
             if key in self._kept:
                 return None
             raise BusyError("too many reports are being computed at the moment; ask again in a few seconds")
-        asked_at = self._clock()
+        started = self._threads.submit(self._compute, key, compute, self._clock())
+        self._running[key] = started
+        return started
 
-        def run() -> None:
+    def _compute(self, key: Hashable, compute: Callable[[], object], asked_at: float) -> None:
+        """Keep what ``compute`` gives; in a thread of the pool."""
+        while True:
             started_at = self._clock()
             try:
                 figures = compute()
-            except BaseException as error:  # it is raised to whoever asks
+            except BaseException as error:  # it is raised to whoever asks, and only then tried again
                 with self._lock:
-                    del self._running[key]
+                    self._end(key)
+                    self._asked.pop(key, None)
                     _put(self._failed, key, error)
                 return
             with self._lock:
-                del self._running[key]
                 now = self._clock()
-                _put(self._kept, key, _Computed(asked_at, now, now - started_at, figures))
+                if key not in self._outdated:
+                    self._end(key)
+                    _put(self._kept, key, _Computed(asked_at, now, now - started_at, figures))
+                    return
+                self._outdated.discard(key)
+                asked_at = now
 
-        started = self._threads.submit(run)
-        self._running[key] = started
-        return started
+    def _end(self, key: Hashable) -> None:
+        del self._running[key]
+        self._outdated.discard(key)
 
 
 def _put(kept: OrderedDict[Hashable, _T], key: Hashable, value: _T) -> None:

@@ -59,6 +59,81 @@ def test_figures_are_renewed_in_the_background_before_their_time_is_over(kept: K
     assert (again.figures, again.age) == ("new", 3.0)  # they are of the moment when they were asked for
 
 
+def test_figures_that_somebody_looks_at_are_renewed_before_anybody_waits_for_newer_ones(
+    kept: KeptFigures, clock: Clock
+) -> None:
+    texts = iter(["old", "new"])
+    renewed = threading.Event()
+
+    def compute() -> str:
+        text = next(texts)
+        if text == "new":
+            renewed.set()
+        return text
+
+    kept.ask("a", compute, keep=10, patience=LONG)
+    kept.renew()  # they are fresh
+    clock.now = 7.0
+    kept.renew()
+    assert renewed.wait(LONG)
+    clock.now = 11.0  # "old" is too old to be shown
+    found = kept.ask("a", lambda: "never asked", keep=10, patience=LONG)
+    assert found is not None
+    assert (found.figures, found.age, found.renewing) == ("new", 4.0, False)
+
+
+def test_what_nobody_looks_at_is_not_renewed(kept: KeptFigures, clock: Clock) -> None:
+    calls: list[str] = []
+    for name, asked_at in (("a", 0.0), ("b", 20.0)):
+        clock.now = asked_at
+        kept.ask(name, lambda name=name: calls.append(name), keep=10, patience=LONG)  # type: ignore[misc]
+    clock.now = 40.0
+    kept.renew()
+    kept.ask("b", lambda: calls.append("b"), keep=10, patience=LONG)
+    assert calls == ["a", "b", "b"]
+
+
+def test_what_could_not_be_renewed_is_told_once_and_tried_again_when_somebody_asks(
+    kept: KeptFigures, clock: Clock
+) -> None:
+    tried: list[int] = []
+
+    def compute() -> int:
+        tried.append(1)
+        if len(tried) == 2:
+            raise LookupError("no ledger")
+        return len(tried)
+
+    kept.ask("a", compute, keep=10, patience=LONG)
+    clock.now = 10.0
+    kept.renew()
+    with pytest.raises(LookupError):
+        kept.ask("a", compute, keep=10, patience=LONG)
+    kept.renew()
+    found = kept.ask("a", compute, keep=10, patience=LONG)
+    assert found is not None
+    assert found.figures == 3
+
+
+def test_figures_that_change_while_they_are_computed_are_computed_again(kept: KeptFigures) -> None:
+    go_on, begun = threading.Event(), threading.Event()
+    texts = iter(["before", "after"])
+
+    def compute() -> str:
+        text = next(texts)
+        begun.set()
+        go_on.wait(LONG)
+        return text
+
+    assert kept.ask("a", compute, keep=10, patience=0) is None
+    assert begun.wait(LONG)
+    kept.forget("a")
+    go_on.set()
+    found = kept.ask("a", compute, keep=10, patience=LONG)
+    assert found is not None
+    assert found.figures == "after"
+
+
 def test_figures_older_than_promised_are_never_shown(
     kept: KeptFigures, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
