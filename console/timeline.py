@@ -22,7 +22,14 @@ from leadgate.matching.resolving import describe_keys
 from leadgate.vocabulary import ActionKind, ActivityActor, HandoffOutcome, QualifiedAs, StageName
 
 if TYPE_CHECKING:
-    from leadgate.ledger.story_rows import ActionRow, AssignmentRow, HandoffRow, QualificationRow, WorkItemRow
+    from leadgate.ledger.story_rows import (
+        ActionRow,
+        AssignmentRow,
+        HandoffRow,
+        QualificationRow,
+        RecordedOutcomeRow,
+        WorkItemRow,
+    )
 
 Tone = Literal["good", "bad", "warn", "info", ""]
 
@@ -209,8 +216,18 @@ def _tell_actions(story: Story, names: DisplayNames) -> Iterator[Event]:
         what = f"the same person, kept as lead {verdict.keep}" if verdict.same else "different people"
         words = f"Lead {verdict.low} and lead {verdict.high} are {what}"
         yield Event(verdict.at, "verdict", words, names.name_rep(verdict.by), "info")
+    for said in story.recorded_outcomes:
+        yield _tell_recorded_outcome(said, names)
     for unmasking in story.unmaskings:
         yield Event(unmasking.at, "unmasking", "Had the masked values shown", names.name_rep(unmasking.by))
+
+
+def _tell_recorded_outcome(each: RecordedOutcomeRow, names: DisplayNames) -> Event:
+    reason = f" ({write_as_words(each.reason)})" if each.reason else ""
+    taken_back = "" if each.withdrawn_at is None else ", taken back"
+    words = f"Outcome on record: {write_as_words(each.kind)}{reason}{taken_back}"
+    detail = f"Recorded by {names.name_rep(each.by)}; it counts in figures, and moves no lead."
+    return Event(each.occurred_at, "outcome", words, names.name_rep(each.rep) if each.rep else None, "", (detail,))
 
 
 _TONES: Final[dict[str, Tone]] = {

@@ -125,7 +125,8 @@ def read_figures(
     theirs alone. ``zone`` is whose hours of the day are meant.
     """
     now = ask_time(ledger)
-    asked = figures.Asked(since, until, now, zone, source, rep, tuple(playbook.follow_up.lost_outcomes))
+    rules = playbook.follow_up
+    asked = figures.Asked(since, until, now, zone, source, rep, tuple(rules.outcomes), tuple(rules.lost_outcomes))
     before = replace(asked, since=since - (until - since), until=since)
     found, _ = figures.read(
         ledger, asked, before, list(figures.QUERIES), find_midnights(playbook, now), find_mondays(playbook, now)

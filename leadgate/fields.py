@@ -134,6 +134,9 @@ ACTIVITY_FIELDS: Final = (
     "automatic",
 )  # fmt: skip
 
+#: What a file of outcomes may map its columns to: which lead, what became of it, why, when, and who said so.
+OUTCOME_FIELDS: Final = ("lead", "external_id", "email", "outcome", "reason", "occurred_at", "rep")
+
 
 def list_enrichable(custom: dict[str, FieldType]) -> dict[str, FieldType]:
     """The fields that a provider may fill, with their types; ``custom`` are those of the playbook."""

@@ -197,6 +197,15 @@ class ActivationMethod(StrEnum):
     UNRECORDED = "unrecorded"  # before activations were recorded
 
 
+class RecordedVerdict(StrEnum):
+    """What a file may say became of a lead, besides the outcomes of the playbook."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    WON = "won"
+    LOST = "lost"
+
+
 class EndReason(StrEnum):
     """Why an assignment ended. The last three are stored with a word of the playbook behind them (``add``)."""
 

@@ -114,6 +114,10 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "A rep takes no leads from now on, until a moment or until they are back. What they have stays theirs.",
     ),
     "back": Entry("console.cli.away", "A rep who was away takes leads again."),
+    "outcomes": Entry(
+        "console.cli.outcomes",
+        "Record what became of leads, in bulk, with its dates of then: figures learn from it, and no lead moves.",
+    ),
     "undo": Entry(
         "console.cli.undo",
         "Take an action back, by the number that is printed after it, as long as nothing else has happened since.",

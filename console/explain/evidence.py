@@ -64,6 +64,14 @@ def answer_evidence(story: Story) -> Answer:
         if each.touched_at is not None:
             took = format_span(each.touched_at - each.assigned_at)
             answer.say(f"First touch by {each.owner}: {format_moment(each.touched_at)} UTC, {took} after assignment.")
+    for said in story.recorded_outcomes:
+        reason = f" ({said.reason})" if said.reason else ""
+        who = f" by {said.rep}" if said.rep else ""
+        withdrawn = f"; {said.withdrawn_by} took it back" if said.withdrawn_at is not None else ""
+        answer.say(
+            f"Outcome on record: {said.kind}{reason}{who}, {format_moment(said.occurred_at)} UTC, recorded by "
+            f"{said.by} for figures alone{withdrawn}."
+        )
     for message in story.messages:
         words = message.kind.replace("_", " ")
         answer.say(

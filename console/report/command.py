@@ -18,7 +18,7 @@ from console.display_names import DisplayNames
 from console.made_files import as_the_user_makes_files
 from console.report import files, page, text, trend
 from console.report.reading import Report, read_report
-from console.report.request import Options, choose_sections, compute_period, describe_request
+from console.report.request import Options, add_outcomes, choose_sections, compute_period, describe_request
 from console.report.zones import choose_zone
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.ledger.clock import ask_time
@@ -88,7 +88,7 @@ def report(
     zone, whose = choose_zone(playbook, options.zone, rep, names.name_rep(rep or ""))
     with context.ledger() as ledger:
         at = ask_time(ledger, parse_now(now))
-        asked = replace(compute_period(replace(options, rep=rep), at, zone), lost=playbook.follow_up.lost_outcomes)
+        asked = add_outcomes(compute_period(replace(options, rep=rep), at, zone), playbook)
         read = read_report(ledger, asked, sections, playbook)
     built = read.sections
     about = describe_request(asked, whose, playbook)

@@ -66,6 +66,12 @@ def _find_moments(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, da
     return datetime.combine(first, time(0), zone), datetime.combine(last + timedelta(days=1), time(0), zone)
 
 
+def add_outcomes(asked: Asked, playbook: Playbook) -> Asked:
+    """With the outcomes of the playbook, and which of them lose a lead."""
+    rules = playbook.follow_up
+    return replace(asked, outcomes=rules.outcomes, lost=rules.lost_outcomes)
+
+
 def compute_period_before(asked: Asked) -> Asked:
     """The one that the period names, else that of as many days which ends where ``asked`` begins."""
     if asked.before is not None:

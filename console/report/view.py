@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from console.display_names import DisplayNames
-from console.report.request import Options, compute_period
+from console.report.request import Options, add_outcomes, compute_period
 from console.report.zones import choose_zone
 from console.screen import CommandError
 from leadgate.ledger.figures import Asked
@@ -84,4 +84,4 @@ def compute_asked(options: Options, names: DisplayNames, playbook: Playbook, now
     name = names.name_rep(options.rep) if options.rep else ""
     zone, whose = choose_zone(playbook, options.zone, options.rep, name)
     asked = compute_period(options, now, zone)
-    return replace(asked, lost=playbook.follow_up.lost_outcomes), whose
+    return add_outcomes(asked, playbook), whose

@@ -25,6 +25,7 @@ from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.figure_rows import FigureRows
 from leadgate.ledger.path_figures import ENDINGS, REASONS, STAGE_TIMES
+from leadgate.ledger.said_outcomes import DECIDED_AT, OUTCOME, REJECTED, SAID
 from leadgate.vocabulary import STAGES, EndReason
 
 Rows = list[dict[str, object]]
@@ -49,7 +50,8 @@ class Asked:
     zone: str = "UTC"
     source: str | None = None
     rep: str | None = None
-    lost: tuple[str, ...] = ()  # outcomes that the playbook calls lost
+    outcomes: tuple[str, ...] = ()  # kinds of activity that are outcomes
+    lost: tuple[str, ...] = ()  # those of them that the playbook calls lost
     before: tuple[datetime, datetime] | None = None  # the period before; none: of as many days
 
     @property
@@ -72,13 +74,6 @@ FIRST_TOUCH: Final = """CASE WHEN a.due_at IS NULL THEN 'no_sla'
 _OPEN: Final = "a.assigned_at <= :now AND (a.ended_at IS NULL OR a.ended_at > :now)"
 _OVERDUE: Final = f"{_OPEN} AND (a.touched_at IS NULL OR a.touched_at > :now) AND a.due_at <= :now"
 
-#: What became of a journey: one of ``leadgate.figures.OUTCOMES``. A first touch ends a journey and decides nothing:
-#: only an acceptance by its last owner, or an outcome that the playbook names, wins it.
-OUTCOME: Final = f"""CASE WHEN c.status IN ('nurture', 'disqualified', 'discarded') THEN 'lost'
-            WHEN w.end_reason = ANY(:lost) THEN 'lost'
-            WHEN w.accepted OR starts_with(w.end_reason, '{EndReason.OUTCOME.add("")}') THEN 'won'
-            ELSE 'undecided' END"""
-
 #: What is told of the owners of a journey, as bits: one number is grouped by in place of five columns. A journey with
 #: an owner has the first.
 _BITS: Final = {"owned": 1, "touched": 2, "due": 4, "missed": 8, "accepted": 16}
@@ -86,35 +81,37 @@ _BITS: Final = {"owned": 1, "touched": 2, "due": 4, "missed": 8, "accepted": 16}
 _OF_ANY: Final = f"""{_BITS["owned"]} + CASE WHEN a.touched_at IS NOT NULL THEN {_BITS["touched"]} ELSE 0 END
             + CASE {FIRST_TOUCH} WHEN 'kept' THEN {_BITS["due"]} WHEN 'missed' THEN {_BITS["due"] + _BITS["missed"]}
                 ELSE 0 END"""
-_REJECTED: Final = f"starts_with(a.end_reason, '{EndReason.REJECTED.add('')}')"
-
 #: The cohort, and for each of its journeys its last verdict and what owners did about it. ``rule``, ``accepted`` and
 #: ``end_reason`` are of the last owner. An owner who gives a lead back says why. Most journeys have had one owner: only
 #: the assignments of the others are sorted. Nobody has a lead before it is captured.
 _ANSWERED: Final = f"""{COHORT},
+{SAID},
 given AS MATERIALIZED (
     SELECT a.journey_id, count(*) AS owners, min(a.rule) AS rule, min(a.end_reason) AS end_reason,
-        min(a.end_reason) FILTER (WHERE {_REJECTED}) AS rejected, bit_or({_OF_ANY}) AS bits,
-        bool_or(a.accepted_at IS NOT NULL) AS accepted
+        min(a.end_reason) FILTER (WHERE {REJECTED}) AS rejected, bit_or({_OF_ANY}) AS bits,
+        bool_or(a.accepted_at IS NOT NULL) AS accepted, max({DECIDED_AT}) AS decided_at
     FROM assignment a WHERE a.assigned_at >= :since GROUP BY a.journey_id),
 latest AS (
     SELECT g.journey_id, (array_agg(a.rule ORDER BY a.id DESC))[1] AS rule,
         (array_agg(a.end_reason ORDER BY a.id DESC))[1] AS end_reason,
-        (array_agg(a.end_reason ORDER BY a.id DESC) FILTER (WHERE {_REJECTED}))[1] AS rejected,
-        (array_agg(a.accepted_at IS NOT NULL ORDER BY a.id DESC))[1] AS accepted
+        (array_agg(a.end_reason ORDER BY a.id DESC) FILTER (WHERE {REJECTED}))[1] AS rejected,
+        (array_agg(a.accepted_at IS NOT NULL ORDER BY a.id DESC))[1] AS accepted,
+        (array_agg({DECIDED_AT} ORDER BY a.id DESC))[1] AS decided_at
     FROM given g JOIN assignment a ON a.journey_id = g.journey_id WHERE g.owners > 1 GROUP BY g.journey_id),
 answers AS (
     SELECT g.journey_id, coalesce(l.rule, g.rule) AS rule, coalesce(l.rejected, g.rejected) AS rejected,
         CASE WHEN l.journey_id IS NULL THEN g.end_reason ELSE l.end_reason END AS end_reason,
+        CASE WHEN l.journey_id IS NULL THEN g.decided_at ELSE l.decided_at END AS decided_at,
         g.bits + CASE WHEN coalesce(l.accepted, g.accepted) THEN {_BITS["accepted"]} ELSE 0 END AS bits
     FROM given g LEFT JOIN latest l ON l.journey_id = g.journey_id),
 counted AS (
     SELECT c.trigger, c.source, c.stage, c.status, w.rule, v.score, v.grade, v.qualified_as, v.contributions,
-        v.outcome = 'continue' AS goes_on, coalesce(w.bits, 0) AS bits, w.end_reason, w.rejected, count(*) AS n
-    FROM cohort c LEFT JOIN answers w ON w.journey_id = c.id
+        v.outcome = 'continue' AS goes_on, coalesce(w.bits, 0) AS bits, w.end_reason, w.rejected,
+        CASE WHEN w.decided_at > s.at THEN NULL ELSE s.verdict END AS said, count(*) AS n
+    FROM cohort c LEFT JOIN answers w ON w.journey_id = c.id LEFT JOIN said s ON s.journey_id = c.id
     LEFT JOIN qualification v ON v.journey_id = c.id AND (v.generation = c.generation
         OR NOT EXISTS (SELECT 1 FROM qualification n WHERE n.journey_id = c.id AND n.generation > v.generation))
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13),
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14),
 alike AS MATERIALIZED (
     SELECT c.trigger, c.source, c.status, c.rule AS route, c.score, c.grade, c.qualified_as, c.contributions,
         greatest(array_position(CAST(:stages AS text[]), c.stage) - 1,
@@ -122,7 +119,7 @@ alike AS MATERIALIZED (
         c.goes_on AND c.qualified_as IS NOT NULL AND c.status <> 'joined' AS qualified,
         w.owned, w.touched, w.due, w.missed, w.accepted, c.rejected, {OUTCOME} AS outcome, c.n
     FROM counted c CROSS JOIN LATERAL (
-        SELECT {", ".join(f"c.bits & {bit} > 0 AS {name}" for name, bit in _BITS.items())}, c.end_reason) w)"""
+        SELECT {", ".join(f"c.bits & {bit} > 0 AS {name}" for name, bit in _BITS.items())}, c.end_reason, c.said) w)"""
 
 _JOURNEYS: Final = Query(
     _ANSWERED,
@@ -337,7 +334,7 @@ def _execute(connection: Connection, statement: str, asked: Asked) -> Sequence[R
     given = {
         "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
         "rep": asked.rep, "bucket": asked.bucket, "stages": list(STAGES),
-        "lost": [EndReason.OUTCOME.add(name) for name in asked.lost],
+        "outcomes": list(asked.outcomes), "lost": [EndReason.OUTCOME.add(name) for name in asked.lost],
     }  # fmt: skip
     used = {key: value for key, value in given.items() if f":{key}" in statement}
     return connection.execute(text(statement), used).mappings().all()

@@ -32,6 +32,7 @@ from leadgate.ledger.story_rows import (
     MissedRow,
     PauseRow,
     QualificationRow,
+    RecordedOutcomeRow,
     ReusedRow,
     SignalRow,
     UnmaskingRow,
@@ -83,6 +84,7 @@ class Story:
     crm_records: list[CrmRecordRow] = field(default_factory=list)
     crm_tasks: list[CrmTaskRow] = field(default_factory=list)
     unmaskings: list[UnmaskingRow] = field(default_factory=list)
+    recorded_outcomes: list[RecordedOutcomeRow] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
     def list_undone(self) -> set[int | None]:
@@ -239,6 +241,7 @@ class AskedStory:
         self.crm_links = fetch(LinkRow, crm_history.LINKS)
         self.crm_tasks = fetch(CrmTaskRow, crm_history.TASKS)
         self.unmaskings = fetch_table(UnmaskingRow, "unmasking")
+        self.recorded_outcomes = fetch_table(RecordedOutcomeRow, "recorded_outcome", "occurred_at, id")
         self.signal_count = fetch(_Number, _COUNT_SIGNALS)
         self.activity_count = fetch(_Number, _COUNT_ACTIVITIES)
 
@@ -269,6 +272,7 @@ class AskedStory:
             crm_records=crm_history.build_crm_records(self.crm_links.rows),
             crm_tasks=self.crm_tasks.rows,
             unmaskings=self.unmaskings.rows,
+            recorded_outcomes=self.recorded_outcomes.rows,
             counts={"signals": self.signal_count.rows[0].number, "activities": self.activity_count.rows[0].number},
         )
 

@@ -314,6 +314,23 @@ class ActivityRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedOutcomeRow:
+    """What became of the lead, as a file says it."""
+
+    id: int
+    journey_id: int
+    lead_id: int
+    kind: str
+    reason: str | None
+    occurred_at: datetime
+    rep: str | None
+    by: str
+    recorded_at: datetime
+    withdrawn_at: datetime | None
+    withdrawn_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MessageRow:
     """A message, and how its delivery goes."""
 

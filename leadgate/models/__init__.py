@@ -34,6 +34,7 @@ from leadgate.models.operation import (
     PlaybookReason,
     PlaybookVersion,
 )
+from leadgate.models.recorded_outcomes import RecordedOutcome
 from leadgate.models.saved_views import ReportMail, SavedViewRow
 from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
@@ -84,6 +85,7 @@ __all__ = [
     "ProviderAnswer",
     "ProviderState",
     "QualificationRecord",
+    "RecordedOutcome",
     "ReportMail",
     "ReusedRequest",
     "SavedViewRow",

@@ -18,7 +18,8 @@ from harness import KEY, NOW, Harness, make_actor, make_lead
 
 from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import Ledger, open_ledger, ownership
-from leadgate.ledger.figures import FIRST_TOUCH, OUTCOME
+from leadgate.ledger.figures import FIRST_TOUCH
+from leadgate.ledger.said_outcomes import OUTCOME
 from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 
@@ -203,7 +204,7 @@ def test_won_lost_and_undecided_add_up_everywhere(cli: Cli, harness: Harness) ->
 def test_an_outcome_is_won_or_lost_as_the_playbook_says(harness: Harness) -> None:
     given = [("done", "outcome: sold"), ("done", "outcome: gone"), ("done", "touched"), ("nurture", "outcome: sold")]
     statement = f"SELECT {OUTCOME} FROM (VALUES {', '.join(map(str, given))}) x (status, end_reason), " + (
-        "LATERAL (SELECT x.status) c, LATERAL (SELECT x.end_reason, false AS accepted) w"
+        "LATERAL (SELECT x.status) c, LATERAL (SELECT x.end_reason, false AS accepted, CAST(NULL AS text) AS said) w"
     )
     assert [each for (each,) in harness.rows(statement, lost=["outcome: gone"])] == ["won", "lost", "undecided", "lost"]
 

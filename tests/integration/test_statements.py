@@ -93,6 +93,8 @@ ABOUT_NO_TABLE = {"account_rows", "bulk", "database", "provision", "reads_togeth
 PARTS = {
     "handoffs._INSERT",
     "leads.POSTPONE_ENRICHMENTS",
+    "recorded_outcomes._RECORD",
+    "recorded_outcomes._JOURNEY_AT",
     "report_mails._LAST",
     "starting.INSERT_SIGNAL_JOURNEYS",
     "starting._IN_NURTURE",
@@ -288,6 +290,7 @@ STORY: dict[type[Any], tuple[str, set[str]]] = {
     story_rows.JoinRow: ("lead_join", set()), story_rows.LookalikeRow: ("lookalike", set()),
     story_rows.VerdictRow: ("lead_verdict", set()), story_rows.ReusedRow: ("reused_request", set()),
     story_rows.UnmaskingRow: ("unmasking", set()),
+    story_rows.RecordedOutcomeRow: ("recorded_outcome", set()),
 }  # fmt: skip
 
 
@@ -321,6 +324,7 @@ def test_each_query_finds_what_its_shape_declares(ledger: Ledger) -> None:
         "bucket": "day",
         "stages": [],
         "lost": [],
+        "outcomes": [],
     }
     with ledger.transaction() as connection:
         for name, query in queries.items():

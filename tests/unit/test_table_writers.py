@@ -54,6 +54,7 @@ WRITER = {
     "provider_answer": "lookups",
     "provider_state": "lookups",
     "qualification": "qualifications",
+    "recorded_outcome": "recorded_outcomes",
     "report_mail": "report_mails",
     "reused_request": "requests",
     "saved_view": "saved_views",

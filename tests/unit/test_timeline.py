@@ -35,7 +35,7 @@ TABLES = {
     "assignments": "assignment", "work_items": "work_item", "corrections": "correction", "actions": "action",
     "activities": "activity", "messages": "outbox", "pauses": "pause", "missed": "missed", "joins": "lead_join",
     "lookalikes": "lookalike", "verdicts": "lead_verdict", "reused": "reused_request", "crm_records": "crm_link",
-    "crm_tasks": "crm_task", "unmaskings": "unmasking", "journeys": "journey", "gates": "gate_result",
+    "crm_tasks": "crm_task", "unmaskings": "unmasking", "recorded_outcomes": "recorded_outcome", "journeys": "journey", "gates": "gate_result",
 }  # fmt: skip
 JSON = {
     "proposal": {"email": CAPTURED},
@@ -69,9 +69,11 @@ def test_everything_that_happened_is_told_once_the_latest_first() -> None:
         ],
         missed=[{"assignment_id": 1, "journey_id": 7, "target": "first_touch", "due_at": at(2), "met_at": at(3)}],
         unmaskings=[{"journey_id": 7, "by": "mia", "at": at(8)}],
+        recorded_outcomes=[{"kind": "rejected", "reason": "not_a_fit", "occurred_at": at(10), "rep": "anna_keller", "by": "mia"}],
     )  # fmt: skip
     events = build_timeline(story, NAMES)
     assert told(events) == [
+        "Anna Keller|Outcome on record: rejected (not a fit)|",
         "|Anna Keller has it no more: touched|",
         "Mia|Had the masked values shown|",
         "Anna Keller|First touch, 2 min after the assignment|good",
