@@ -314,7 +314,8 @@ _REUSED: Final = (
 
 
 _SAME_PHONE: Final = """
-    SELECT other.id AS number FROM lead l JOIN lead other ON other.phone = l.phone AND other.id <> l.id
-    WHERE l.id = :lead ORDER BY other.id LIMIT 20"""
+    SELECT other.id AS number FROM lead l
+    JOIN lead other ON lead_phone_end(other.phone) = lead_phone_end(l.phone) AND other.phone = l.phone
+    WHERE l.id = :lead AND other.id <> l.id ORDER BY other.id LIMIT 20"""
 _COUNT_SIGNALS: Final = "SELECT count(*) AS number FROM journey WHERE signal_id IS NOT NULL AND lead_id = :lead"
 _COUNT_ACTIVITIES: Final = "SELECT count(*) AS number FROM activity WHERE lead_id = :lead"

@@ -50,8 +50,6 @@ class Lead(SQLModel, table=True):
     __tablename__ = "lead"
     __table_args__ = (
         *(Column(name, COLUMN_TYPES[kind](), nullable=True, info=PERSONAL) for name, kind in LEAD_COLUMNS.items()),
-        Index("lead_email", "email"),
-        Index("lead_phone", "phone"),
         Index("lead_words", text(WORDS), postgresql_using="gin"),
         Index("lead_phone_end", text(PHONE_END)),
         Index("lead_rescore", "rescore_at", postgresql_where=text("rescore_at IS NOT NULL")),

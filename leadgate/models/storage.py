@@ -42,8 +42,6 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "activity.email": 4 * find_max_length("email"),
     "crm_change.source": _NAME,
     "crm_change.key": _KEY,
-    "lead.email": 4 * find_max_length("email"),
-    "lead.phone": 4 * find_max_length("phone"),
     "identity.kind": 2 * _NAME,
     "identity.value": _KEY,
     "work_item.stage": _NAME,
