@@ -18,6 +18,7 @@ from leadgate.ledger import bulk, match_keys
 from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
 from leadgate.matching.persons import READ, Person
 from leadgate.matching.resolving import (
+    EMAIL,
     Arrival,
     Claim,
     Ground,
@@ -26,6 +27,8 @@ from leadgate.matching.resolving import (
     Verdict,
     build_claims,
     list_crm_sources,
+    list_doubtful,
+    list_kept_keys,
     make_pair,
     resolve,
     should_compare,
@@ -68,12 +71,16 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     again = frame.loc[frame["generation"] > 0, "lead_id"]
     ground.verdicts = _read_verdicts(connection, {*bulk.list_values(again), *ground.owners.values()})
     elsewhere = set(ground.owners)
+    ground.persons = _read_persons(connection, {owner for (kind, _), owner in ground.owners.items() if kind == EMAIL})
+    doubtful = list_doubtful(arrivals, ground, rules)
+    wanted = {arrival.address_key for arrival in doubtful if arrival.address_key is not None}
     if should_compare(rules):
         new = [arrival for arrival in arrivals if not arrival.known and elsewhere.isdisjoint(arrival.claims)]
-        ground.by_key = _read_lookalikes(connection, {key for arrival in new for key in arrival.keys})
+        wanted |= {key for arrival in (*new, *doubtful) for key in arrival.keys}
+    ground.by_key = _read_lookalikes(connection, wanted)
     found = resolve(arrivals, ground, rules)
     _settle(connection, claimants, elsewhere, ground.owners)
-    _keep_keys(connection, arrivals, found, bulk.list_values(frame["generation"]))
+    _keep_keys(connection, arrivals, found, ground.owners, bulk.list_values(frame["generation"]))
     joined = _find_joined_to(connection, arrivals, found)
     decide_again(connection, [holder for holder in joined if holder is not None], except_in=batch_id)
     failpoint("apply.identity.after")
@@ -101,7 +108,9 @@ def _build_arrivals(connection: Connection, frame: pd.DataFrame, rules: Matching
         row = dict(zip(names, values, strict=True))
         person = Person.of(row["lead_id"], row)
         claims = build_claims(row, person, crm_of, rules)
-        arrivals.append(Arrival(row["journey_id"], person, person.keys(key), claims, row["lead_id"] in known))
+        known_ = row["lead_id"] in known
+        address_key = person.build_address_key(key)
+        arrivals.append(Arrival(row["journey_id"], person, person.keys(key), claims, known_, address_key))
     return arrivals
 
 
@@ -161,6 +170,17 @@ def _read_verdicts(connection: Connection, lead_ids: Collection[int]) -> dict[tu
     ).fetchall()
     said = sorted(rows, key=lambda row: int(row.id))
     return {(row.low, row.high): Verdict(row.same, row.keep) for row in said}
+
+
+def _read_persons(connection: Connection, lead_ids: Collection[int]) -> dict[int, Known]:
+    """These leads, as they are compared; nobody has to order them."""
+    if not lead_ids:
+        return {}
+    columns = ", ".join(READ)
+    rows = connection.execute(
+        text(f"SELECT id, {columns}, full_name FROM lead WHERE id = ANY(:ids)"), {"ids": sorted(lead_ids)}
+    ).mappings()
+    return {row["id"]: Known(Person.of(row["id"], dict(row)), name=row["full_name"] or "") for row in rows}
 
 
 def _read_lookalikes(connection: Connection, keys: Collection[int]) -> dict[int, list[Known]]:
@@ -223,7 +243,11 @@ def _list_new_claims(arrival: Arrival, claimants: Mapping[Claim, int], elsewhere
 
 
 def _keep_keys(
-    connection: Connection, arrivals: Sequence[Arrival], found: Sequence[Resolution], generations: Sequence[int]
+    connection: Connection,
+    arrivals: Sequence[Arrival],
+    found: Sequence[Resolution],
+    owners: Mapping[Claim, int],
+    generations: Sequence[int],
 ) -> None:
     """By what the leads are found when somebody like them arrives."""
     new: list[tuple[int, int]] = []
@@ -231,7 +255,7 @@ def _keep_keys(
     for arrival, resolution, generation in zip(arrivals, found, generations, strict=True):
         if resolution.hold is not None:
             continue
-        pairs = [(key, resolution.lead_id) for key in arrival.keys]
+        pairs = [(key, resolution.lead_id) for key in list_kept_keys(arrival, resolution, owners)]
         if generation == 0 and resolution.lead_id == arrival.person.lead_id:
             new += dict.fromkeys(pairs)
         else:

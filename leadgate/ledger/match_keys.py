@@ -6,8 +6,8 @@ installation's key is new or another one. Does not belong here: what is hashed (
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
@@ -30,15 +30,26 @@ def compute_again(connection: Connection, key: bytes) -> int:
     connection.execute(text("TRUNCATE match_key"))
     columns = ", ".join(f"l.{name}" for name in READ)
     query = text(
-        f"SELECT l.id, {columns} FROM keyed k JOIN lead l ON l.id = k.id WHERE k.id > :after ORDER BY k.id LIMIT :most"
+        f"SELECT l.id, {columns}, i.lead_id AS address_of FROM keyed k JOIN lead l ON l.id = k.id "
+        "LEFT JOIN identity i ON i.kind = 'email' AND i.value = l.email_canonical "
+        "WHERE k.id > :after ORDER BY k.id LIMIT :most"
     )
     written, after = 0, -1
     while rows := [dict(row) for row in connection.execute(query, {"after": after, "most": _AT_ONCE}).mappings()]:
-        pairs = {(each, row["id"]) for row in rows for each in Person.of(row["id"], row).keys(key)}
+        pairs = {(each, row["id"]) for row in rows for each in _list_keys(row, key)}
         bulk.copy_rows(connection, "match_key", ["key", "lead_id"], sorted(pairs))
         written += len(pairs)
         after = rows[-1]["id"]
     return written
+
+
+def _list_keys(row: Mapping[str, Any], key: bytes) -> list[int]:
+    """The keys of a lead; ``address_of`` is the lead to which its e-mail address belongs."""
+    person = Person.of(row["id"], row)
+    keys = person.keys(key)
+    if row["address_of"] not in (None, row["id"]) and (shared := person.build_address_key(key)) is not None:
+        keys.append(shared)
+    return keys
 
 
 def insert(connection: Connection, new: Sequence[tuple[int, int]], others: Collection[tuple[int, int]]) -> None:

@@ -15,10 +15,10 @@ from leadgate.matching.latin import latinise
 from leadgate.values.lists import read_pairs
 
 #: Belong to a surname without telling it from another.
-_PARTICLES: Final = frozenset({"al", "bin", "da", "de", "del", "den", "der", "di", "do", "dos", "du", "el", "la",
+PARTICLES: Final = frozenset({"al", "bin", "da", "de", "del", "den", "der", "di", "do", "dos", "du", "el", "la",
                                "le", "ten", "ter", "van", "von", "zu", "zum", "zur"})  # fmt: skip
 #: Tell a father from his son: the one thing in a name that makes equal names different.
-_GENERATIONS: Final = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv"}
+GENERATIONS: Final = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv"}
 
 SAME: Final = 100
 SWAPPED: Final = 96  # the same words the other way round
@@ -52,8 +52,8 @@ def build_name(first: str | None, last: str | None) -> PersonName | None:
     if not first or not last:
         return None
     given, surnames = latinise(first).split(), latinise(last).split()
-    generation = next((_GENERATIONS[word] for word in surnames[1:] if word in _GENERATIONS), "")
-    kept = [word for word in surnames if word not in _PARTICLES and word not in _GENERATIONS] or surnames
+    generation = next((GENERATIONS[word] for word in surnames[1:] if word in GENERATIONS), "")
+    kept = [word for word in surnames if word not in PARTICLES and word not in GENERATIONS] or surnames
     if not given or not kept:
         return None
     canonical = read_pairs("nicknames").get(given[0], given[0])

@@ -15,7 +15,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 from leadgate.hashing import compute_keyed_hash
 from leadgate.matching.companies import build_company_key, build_domain_key, compare_keys
+from leadgate.matching.latin import latinise
 from leadgate.matching.names import NICKNAME, SAME, PersonName, build_name, compare_names
+from leadgate.matching.shared_addresses import Spelt, is_shared
 from leadgate.playbook import Matching
 
 Level = Literal["same", "similar", "differs", "unknown"]
@@ -25,7 +27,7 @@ Certainty = Literal["certain", "likely", "no"]
 COMPARED: Final = ("email", "phone", "name", "company")
 #: The columns of a lead that a ``Person`` is made of.
 READ: Final = ("email_canonical", "phone", "first_name", "last_name", "company", "email_domain", "is_free_mail",
-               "website_domain")  # fmt: skip
+               "is_role_address", "website_domain")  # fmt: skip
 
 #: Company names at least so alike may be one company's, for the question whether a person is the same.
 _SAME_COMPANY: Final = 88
@@ -38,7 +40,10 @@ _UNDECIDED: Final = 20.0
 
 
 class Person(NamedTuple):
-    """A lead as it is compared. ``company`` is a key of ``companies``; ``domain`` none of a free-mail provider."""
+    """A lead as it is compared. ``company`` is a key of ``companies``; ``domain`` none of a free-mail provider.
+
+    ``is_role``: the e-mail address belongs to a function, such as ``info@``. ``spelt`` is the name as it was given.
+    """
 
     lead_id: int
     email: str | None = None
@@ -46,6 +51,8 @@ class Person(NamedTuple):
     name: PersonName | None = None
     company: str = ""
     domain: str | None = None
+    is_role: bool = False
+    spelt: Spelt = Spelt()
 
     @classmethod
     def of(cls, lead_id: int, values: Mapping[str, Any]) -> Person:
@@ -58,6 +65,8 @@ class Person(NamedTuple):
             build_name(values["first_name"], values["last_name"]),
             build_company_key(values["company"]) if values["company"] else "",
             own or values["website_domain"],
+            values["is_role_address"] is True,
+            Spelt(values["first_name"], values["last_name"]),
         )
 
     @property
@@ -75,6 +84,13 @@ class Person(NamedTuple):
         if self.name is not None:
             found += [f"{self.name.initials} {company}" for company in self.companies]
         return [compute_keyed_hash(secret, "match", text) for text in found]
+
+    def build_address_key(self, secret: bytes) -> int | None:
+        """By what the person of this name is found among those who share the e-mail address; None without a name."""
+        name = " ".join(self.name[:3]) if self.name else " ".join(latinise(" ".join(filter(None, self.spelt))).split())
+        if self.email is None or not name:
+            return None
+        return compute_keyed_hash(secret, "match", f"address {self.email} {name}")
 
 
 @lru_cache(maxsize=100_000)
@@ -121,7 +137,7 @@ def decide_certainty(
     same_phone = found.phone == "same" and not phone_shared
     without_email = one.email is None or other.email is None
     if found.email == "same":
-        return "certain"
+        return "likely" if rules.shared_address == "ask" and shares_address(one, other, found) else "certain"
     if "phone_and_name" in rules.certain and without_email and same_phone and found.name == "same":
         return "certain"
     if "phone" in rules.likely and same_phone and not _is_colleague(one, other, found):
@@ -135,6 +151,17 @@ def decide_certainty(
     ):
         return "likely"
     return "no"
+
+
+def shares_address(one: Person, other: Person, found: Comparison) -> bool:
+    """Whether two persons seem to share the e-mail address that both records have. Symmetric."""
+    return is_shared(
+        one.email or "",
+        (one.spelt, one.name),
+        (other.spelt, other.name),
+        is_role=one.is_role or other.is_role,
+        phone=found.phone,
+    )
 
 
 def describe_levels(levels: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from leadgate.limits import shorten_key
 from leadgate.matching import BY_A_PERSON, CONFLICT, LIKELY
-from leadgate.matching.persons import Comparison, Person, compare, decide_certainty
+from leadgate.matching.persons import Comparison, Person, compare, decide_certainty, shares_address
 from leadgate.matching.ranking import Candidate, rank_candidates
 from leadgate.playbook import Matching
 
@@ -37,7 +37,7 @@ class Verdict(NamedTuple):
 class Arrival(NamedTuple):
     """A signal at validation. ``person.lead_id`` is its own lead; ``known``: that lead has been identified before.
 
-    ``keys`` are those of the person, worked out once.
+    ``keys`` are those of the person, worked out once, ``address_key`` that of the name beside the e-mail address.
     """
 
     journey_id: int
@@ -45,6 +45,7 @@ class Arrival(NamedTuple):
     keys: Sequence[int] = ()
     claims: tuple[Claim, ...] = ()
     known: bool = False
+    address_key: int | None = None
 
 
 class Known(NamedTuple):
@@ -76,11 +77,15 @@ class Resolution(NamedTuple):
 
 @dataclass
 class Ground:
-    """What is known about the arrivals: whose identities they carry, what people said, who shares a key."""
+    """What is known about the arrivals: whose identities they carry, what people said, who shares a key.
+
+    ``persons`` are the leads that own the e-mail addresses.
+    """
 
     owners: dict[Claim, int] = field(default_factory=dict)
     verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
     by_key: dict[int, list[Known]] = field(default_factory=dict)
+    persons: dict[int, Known] = field(default_factory=dict)
 
     def find_verdict(self, one: int, other: int) -> Verdict | None:
         return self.verdicts.get(make_pair(one, other)) if self.verdicts else None
@@ -134,11 +139,37 @@ def resolve(arrivals: Sequence[Arrival], ground: Ground, rules: Matching) -> lis
             continue
         for claim in arrival.claims:
             ground.owners.setdefault(claim, resolution.lead_id)
-        if asked and resolution.lead_id == arrival.person.lead_id:
-            known = Known(arrival.person)
-            for key in arrival.keys:
+        if resolution.lead_id == arrival.person.lead_id:
+            known = ground.persons.setdefault(resolution.lead_id, Known(arrival.person))
+            for key in list_kept_keys(arrival, resolution, ground.owners) if asked else ():
                 ground.by_key.setdefault(key, []).append(known)
     return found
+
+
+def list_doubtful(arrivals: Iterable[Arrival], ground: Ground, rules: Matching) -> list[Arrival]:
+    """The arrivals with an e-mail address of a lead of ``ground`` that seems to be somebody else's."""
+    if rules.shared_address != "ask":
+        return []
+    owners = ((arrival, ground.owners.get((EMAIL, shorten_key(arrival.person.email or "")))) for arrival in arrivals)
+    return [
+        arrival
+        for arrival, owner in owners
+        if owner in ground.persons and _shares_address(arrival.person, ground.persons[owner].person)
+    ]
+
+
+def list_kept_keys(arrival: Arrival, resolution: Resolution, owners: Mapping[Claim, int]) -> list[int]:
+    """The keys by which the arrival's lead is found from now on.
+
+    One is for the name beside an e-mail address that is another lead's, or that a person said is this lead's.
+    """
+    keys = list(arrival.keys)
+    if arrival.address_key is not None and (
+        BY_A_PERSON in resolution.because
+        or any(kind == EMAIL and owners.get((kind, value)) != resolution.lead_id for kind, value in arrival.claims)
+    ):
+        keys.append(arrival.address_key)
+    return keys
 
 
 def _resolve(arrival: Arrival, ground: Ground, rules: Matching, asked: bool) -> Resolution:
@@ -155,10 +186,31 @@ def _resolve(arrival: Arrival, ground: Ground, rules: Matching, asked: bool) -> 
     if len(owned) > 1:
         return _resolve_conflict(own, owned, ground)
     for lead_id, kinds in owned.items():
+        known = ground.persons.get(lead_id)
+        alone = kinds == [EMAIL] and rules.shared_address == "ask"  # an id of a CRM beside it is proof enough
+        if alone and known is not None and _shares_address(arrival.person, known.person):
+            return _resolve_shared_address(arrival, known, ground, rules)
         return Resolution(lead_id, tuple(kinds))
     if arrival.known or not asked:
         return Resolution(own)
     return _compare(arrival.person, arrival.keys, ground, rules)
+
+
+def _shares_address(one: Person, other: Person) -> bool:
+    return one.email == other.email and shares_address(one, other, compare(one, other))
+
+
+def _resolve_shared_address(arrival: Arrival, owner: Known, ground: Ground, rules: Matching) -> Resolution:
+    """The e-mail address of a known lead, beside another name: somebody who was told from that lead, or a question."""
+    own = arrival.person.lead_id
+    named = {
+        each.person.lead_id
+        for each in ground.by_key.get(arrival.address_key or 0, ())
+        if each.person.lead_id != own and not ground.is_apart(own, each.person.lead_id)
+    }
+    if len(named) == 1:
+        return Resolution(named.pop(), (EMAIL,))
+    return _compare(arrival.person, arrival.keys, ground, rules, [owner])
 
 
 def _find_named_lead(own: int, ground: Ground) -> int | None:
@@ -180,9 +232,11 @@ def _resolve_conflict(own: int, owned: Mapping[int, Sequence[str]], ground: Grou
     return Resolution(own, hold=CONFLICT, matches=tuple(matches))
 
 
-def _compare(person: Person, keys: Sequence[int], ground: Ground, rules: Matching) -> Resolution:
-    """The leads that share a key with ``person``, compared with it."""
-    known: dict[int, Known] = {}
+def _compare(
+    person: Person, keys: Sequence[int], ground: Ground, rules: Matching, also: Sequence[Known] = ()
+) -> Resolution:
+    """The leads that share a key with ``person``, and ``also`` these, compared with it."""
+    known: dict[int, Known] = {each.person.lead_id: each for each in also}
     phones: set[int] = set()
     for key in keys:
         for each in ground.by_key.get(key, ()):
@@ -200,7 +254,8 @@ def _compare(person: Person, keys: Sequence[int], ground: Ground, rules: Matchin
     }
     certain = [lead for lead, verdict in judged.items() if verdict == "certain"]
     if len(certain) == 1:
-        return Resolution(certain[0], (PHONE_AND_NAME,))
+        kind = EMAIL if compared[certain[0]].email == "same" else PHONE_AND_NAME
+        return Resolution(certain[0], (kind,))
     matching = [lead for lead, verdict in judged.items() if verdict != "no"]
     if not matching:
         return Resolution(person.lead_id)

@@ -25,5 +25,7 @@ class Matching(Part):
     certain: tuple[Certain, ...] = ("crm_id",)  # nothing is a CRM id unless ``crm_ids`` says so
     likely: tuple[Likely, ...] = ()
     alike: int = Field(default=85, ge=50, le=100)  # how alike names of persons must be, of 100
+    #: what becomes of a known e-mail address with another person's name: a role's, a family's or a successor's
+    shared_address: Literal["ask", "join"] = "ask"
     shared_phone: int = Field(default=3, ge=1, le=50)  # a number that more leads have proves nothing
     tie_breakers: tuple[TieBreaker, ...] = ("has_owner", "larger", "alphabetical")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_persons import ROW, RULES, SECRET, human
 from properties import tried
 
 from benchmarks import made_up
@@ -36,26 +37,12 @@ from leadgate.matching.resolving import (
 )
 from leadgate.playbook import Matching
 
-RULES = Matching(crm_ids={"crm": ("partner",)}, certain=("crm_id", "phone_and_name"), likely=("phone", "name"))
-SECRET = b"a key of the tests, long enough to be one"
-ROW: dict[str, Any] = {
-    "email_canonical": "ann.lee@acme.example", "phone": "+4930111111", "first_name": "Ann", "last_name": "Lee",
-    "company": "Acme GmbH", "email_domain": "acme.example", "is_free_mail": False, "website_domain": None,
-}  # fmt: skip
-
 
 @pytest.mark.parametrize("name", ["latin", "names", "companies", "persons", "resolving"])
 def test_examples_in_docstrings(name: str) -> None:
     found = doctest.testmod(import_module(f"leadgate.matching.{name}"))
     assert found.attempted
     assert not found.failed
-
-
-def human(lead: int, **values: Any) -> Person:
-    email = values.get("email_canonical", ROW["email_canonical"])
-    domain = values.get("email_domain", email.partition("@")[2] if email else None)
-    free = None if email is None else domain in ("gmail.com", "web.de")
-    return Person.of(lead, ROW | {"email_domain": domain, "is_free_mail": free} | values)
 
 
 # --- names and companies ------------------------------------------------------------------------------------
