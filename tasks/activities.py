@@ -19,7 +19,7 @@ from leadgate.fields import ACTIVITY_FIELDS
 from leadgate.ledger.activities import NewActivity
 from leadgate.ledger.signals import NewSignal
 from leadgate.limits import find_length_problem
-from leadgate.mapping.headers import map_headers
+from leadgate.mapping.headers import flatten, map_headers
 from leadgate.plain_text import make_storable
 from leadgate.playbook import Playbook, Source
 from leadgate.values.addresses import Kinds, read_address
@@ -27,7 +27,7 @@ from leadgate.values.answers import read_yes_or_no
 from leadgate.values.json_types import JsonObject
 from leadgate.values.moments import read_moment
 from leadgate.vocabulary import ActivityActor
-from tasks.capture import Keys, encode, flatten_if_nested
+from tasks.capture import Keys, encode
 
 #: Further names of an activity's columns in the usual exports, besides those ``headers`` knows for a lead.
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -159,7 +159,7 @@ class Reader:
         return NewSignal(number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}")
 
     def _read(self, payload: JsonObject, now: datetime) -> tuple[_Read | None, str | None]:
-        flat = flatten_if_nested(payload)
+        flat = flatten(payload)
         values = {name: _clean_text(flat[header]) for header, name in self._mapping(tuple(flat)).items()}
         kind = normalise_kind(values.get("kind") or "")
         if not kind:

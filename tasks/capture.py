@@ -23,7 +23,9 @@ from leadgate.fields import STANDARD, find_contact
 from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.ledger.signals import NewSignal
 from leadgate.limits import MAX_KEY_LENGTH, find_length_problem, find_max_length, shorten_key
-from leadgate.mapping.headers import as_text, flatten, map_headers
+from leadgate.mapping.contents import find_only_address
+from leadgate.mapping.headers import as_text, find_settled, map_headers
+from leadgate.mapping.shapes import flatten_webhook, is_nested
 from leadgate.mapping.webhooks import read_values
 from leadgate.plain_text import NUL_SHOWN, make_storable
 from leadgate.playbook import Playbook, Source
@@ -233,10 +235,12 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
 def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     """Columns for every standard and custom field (text or None) and ``attributes``, aligned with ``frame``.
 
-    ``frame`` has ``source``, ``payload`` (JSON text) and ``unreadable``. Rows of a source with the same
-    columns share one mapping, so a file is mapped once, not row by row.
+    ``frame`` has ``source``, ``payload`` (JSON text), ``unreadable`` and, where rows may be of HTTP, ``posted``. Rows
+    of a source with the same columns share one mapping, so a file is mapped once, not row by row. Of a payload that was
+    posted the only e-mail address is the lead's where no name says so: it may have come under any name.
     """
     names = _Names(playbook)
+    posted = bulk.list_values(frame["posted"]) if "posted" in frame else [False] * len(frame)
     payloads = [
         {} if unreadable is not None else names.flatten(source, orjson.loads(text))
         for source, text, unreadable in zip(
@@ -251,6 +255,12 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
         alike[source, tuple(payload)].append(position)
     for (source, headers), positions in alike.items():
         mapping = map_lead_headers(headers, source, playbook)
+        declared = list_declared(headers, source, playbook)
+        only = {
+            position: find_only_address(payloads[position], mapping, declared)
+            for position in positions
+            if posted[position] and "email" not in mapping.values()
+        }
         for header in headers:
             field = mapping.get(header)
             target = values[field] if field is not None else None
@@ -258,18 +268,32 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
                 value = _clean_text(payloads[position][header])
                 if target is not None:
                     target[position] = value
+                elif only and only.get(position) == header:
+                    values["email"][position] = value
                 elif value is not None:
                     attributes[position][header.replace("\x00", NUL_SHOWN)] = value
     columns = {name: pd.Series(column, index=frame.index, dtype=object) for name, column in values.items()}
     return pd.DataFrame(columns | {"attributes": pd.Series(attributes, index=frame.index, dtype=object)})
 
 
-def map_lead_headers(headers: Sequence[str], source: str, playbook: Playbook) -> dict[str, str]:
-    """Which lead field each column of ``source`` fills: the source's mapping, the playbook's, the usual names."""
-    declared = playbook.sources.get(source)
-    overrides = {**playbook.headers, **(declared.mapping if declared else {})}
+def map_lead_headers(
+    headers: Sequence[str], source: str, playbook: Playbook, recognised: Mapping[str, str] = {}
+) -> dict[str, str]:
+    """Which lead field each column of ``source`` fills: the source's mapping, the playbook's, the usual names, and at
+    last what columns were ``recognised`` as by their values."""
     custom = {name: (name, *field.headers) for name, field in playbook.fields.items()}
-    return map_headers(headers, overrides=overrides, custom=custom)
+    overrides = _list_overrides(source, playbook)
+    return map_headers(headers, overrides=overrides, custom=custom, recognised=recognised)
+
+
+def list_declared(headers: Sequence[str], source: str, playbook: Playbook) -> Collection[str]:
+    """Those of ``headers`` of which the playbook says what they are, attributes too."""
+    return find_settled(headers, _list_overrides(source, playbook))
+
+
+def _list_overrides(source: str, playbook: Playbook) -> dict[str, str]:
+    declared = playbook.sources.get(source)
+    return {**playbook.headers, **(declared.mapping if declared else {})}
 
 
 class _Names:
@@ -280,17 +304,19 @@ class _Names:
         self._find = lru_cache(maxsize=10_000)(
             lambda source, name: map_lead_headers((name,), source, playbook).get(name)
         )
+        self._is_declared = lru_cache(maxsize=10_000)(
+            lambda source, name: name in list_declared((name,), source, playbook)
+        )
 
     def flatten(self, source: str, payload: JsonObject) -> JsonObject:
-        values = read_values(self._auths.get(source), payload, lambda name: self._find(source, name))
-        return flatten_if_nested(payload if values is None else values)
+        def find_field(name: str) -> str | None:
+            return self._find(source, name)
 
-
-def flatten_if_nested(payload: JsonObject) -> JsonObject:
-    """``payload`` with dotted names where a value is an object or a list; untouched where all are text."""
-    if any(isinstance(value, (dict, list)) for value in payload.values()):
-        return flatten(payload)
-    return payload
+        values = read_values(self._auths.get(source), payload, find_field)
+        payload = payload if values is None else values
+        if not is_nested(payload):
+            return payload
+        return flatten_webhook(payload, find_field, lambda name: self._is_declared(source, name))
 
 
 def _clean_text(value: JsonValue) -> str | None:

@@ -119,12 +119,12 @@ def find_known(connection: Connection, source: str, keys: Collection[str]) -> se
 
 
 def read_captured(connection: Connection, batch_id: int) -> pd.DataFrame:
-    """The signals of a batch that are ready for the stage capture, with their journeys."""
+    """The signals of a batch that are ready for the stage capture, with their journeys. ``posted``: over HTTP."""
     return bulk.select(
         connection,
         """
         SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at,
-            s.key, s.payload, s.unreadable
+            s.key, s.payload, s.unreadable, s.client_address IS NOT NULL AS posted
         FROM journey j JOIN signal s ON s.id = j.signal_id
         WHERE j.batch_id = :batch AND j.stage = 'capture' AND j.status = 'ready' ORDER BY j.id""",
         batch=batch_id,

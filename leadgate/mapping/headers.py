@@ -1,181 +1,49 @@
-"""Which lead field a column of an export means, and flat names for nested values.
+"""Which lead field a column of an export means by its name, and flat names for nested values.
 
-Belongs here: the names that the usual exports give to the lead's fields, and choosing among them.
-Does not belong here: reading files (``connectors.files``) or cleaning values (``normalise``).
+Belongs here: comparing a name with those that the usual exports give to the lead's fields (``data/column_names.txt``),
+and choosing among them. Does not belong here: reading files (``connectors.files``), what webhooks look like
+(``shapes``), columns that are known by their values (``contents``), or cleaning values (``normalise``).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Final
 
 from leadgate.limits import MAX_HEADER_LENGTH
 from leadgate.values.json_types import JsonObject, JsonValue
+from leadgate.values.lists import read_lists
 from leadgate.values.marks import remove_marks
-
-#: Field -> names, the most telling first: of two columns for one field the earlier name wins, and the
-#: other column stays an attribute. English and vendors' API names first, then French, German, Spanish,
-#: Italian, Dutch, Portuguese. Spelling, case, accents, spaces and punctuation do not matter.
-_SYNONYMS: Final[dict[str, str]] = {
-    "email": """email, e-mail, email address, e-mail address, primary email, work email, business email,
-        company email, corporate email, professional email, email 1, mail, mail address, emails,
-        personal email, email id,
-        courriel, adresse e-mail, adresse mail, adresse électronique, adresse courriel, e-mail professionnel,
-        email pro, mél,
-        e-mail-adresse, mailadresse, geschäftliche e-mail, e-mail geschäftlich,
-        correo, correo electrónico, dirección de correo electrónico, correo corporativo, e-mail corporativo,
-        posta elettronica, indirizzo e-mail, indirizzo mail, mailadres, e-mailadres, endereço de e-mail,
-        correio eletrónico""",
-    "phone": """phone, phone number, telephone, telephone number, tel, primary phone, work phone,
-        work phone number, business phone, business phone number, office phone, direct phone, mobile phone,
-        mobile phone number, mobile, mobile number, cell phone, cell, cell phone number, contact number,
-        phone no, tel no, phone 1, phones, whatsapp, whatsapp number, whatsapp phone number, home phone,
-        téléphone, numéro de téléphone, tél, n° de téléphone, téléphone portable, téléphone mobile, portable,
-        téléphone professionnel, téléphone fixe,
-        telefon, telefonnummer, rufnummer, handy, handynummer, mobil, mobiltelefon, mobilnummer,
-        telefon geschäftlich,
-        teléfono, número de teléfono, teléfono móvil, móvil, celular, teléfono celular,
-        telefono, numero di telefono, cellulare, telefoon, telefoonnummer, mobiel, mobiel nummer,
-        telefone, número de telefone, telemóvel""",
-    "salutation": """salutation, honorific, name prefix, prefix, courtesy title, civilité, anrede,
-        tratamiento, titolo di cortesia, aanhef, tratamento""",
-    "first_name": """first name, firstname, given name, forename, fname, name first, first,
-        prénom, prénoms, vorname, rufname, nombre de pila, primer nombre, voornaam, primeiro nome,
-        nome proprio""",
-    "last_name": """last name, lastname, surname, family name, lname, name last, second name, last,
-        nom de famille, nachname, familienname, zuname, apellidos, apellido, apellido paterno,
-        cognome, achternaam, sobrenome, apelido""",
-    "full_name": """full name, fullname, contact name, lead name, person name, your name, complete name,
-        first and last name, first name and last name, contact person, display name,
-        nom complet, nom et prénom, prénom et nom, nom prénom, prénom nom, nom du contact,
-        vollständiger name, vor- und nachname, name vorname, vorname nachname, ansprechpartner,
-        kontaktname, kontaktperson, nombre completo, nombre y apellidos, nombre y apellido,
-        persona de contacto, nome completo, nome e cognome, nominativo, volledige naam, contactpersoon""",
-    "job_title": """job title, jobtitle, title, position, role, job role, job position, job function,
-        occupation, designation, contact title, function,
-        fonction, poste, intitulé du poste, intitulé de poste, titre du poste, métier, profession, titre,
-        jobbezeichnung, berufsbezeichnung, stellenbezeichnung, position im unternehmen, funktion, beruf, titel,
-        cargo, puesto, puesto de trabajo, ocupación, profesión,
-        ruolo, qualifica, mansione, posizione, functie, functietitel, função, profissão""",
-    "company": """company, company name, company / account, name of company, organization, organization name,
-        organisation, organisation name, account name, account, employer, business name, business, firm,
-        associated company, primary associated company, current company, your company,
-        entreprise, nom de l'entreprise, nom entreprise, société, nom de la société, nom société,
-        raison sociale, organisme, compagnie,
-        firma, firmenname, unternehmen, unternehmensname, name des unternehmens, name der firma, betrieb,
-        empresa, nombre de la empresa, nombre de empresa, compañía, organización, razón social,
-        azienda, nome azienda, società, ragione sociale, bedrijf, bedrijfsnaam, organisatie,
-        nome da empresa, companhia""",
-    "website": """website, website url, web site, company website, company website url, company domain name,
-        company domain, company url, homepage, home page, domain, domain name, web address, web page, web, url,
-        site web, site internet, site, webseite, internetseite, webadresse, internetadresse,
-        sitio web, página web, web de la empresa, sito web, sito, indirizzo web""",
-    "industry": """industry, industry sector, company industry, sector, vertical, line of business,
-        business segment, secteur, secteur d'activité, domaine d'activité, branche, industrie, wirtschaftszweig,
-        industria, sector de actividad, settore, setor, ramo""",
-    "company_size": """number of employees, no of employees, numberofemployees, num employees, employees,
-        employee count, employee range, company size, company headcount, headcount, team size,
-        organization size, organisation size, business size, size,
-        nombre d'employés, nombre de salariés, effectif, effectifs, taille de l'entreprise, taille entreprise,
-        taille de la société,
-        mitarbeiterzahl, mitarbeiteranzahl, anzahl mitarbeiter, anzahl der mitarbeiter, mitarbeiter,
-        unternehmensgröße, unternehmensgroesse, firmengröße, betriebsgröße,
-        número de empleados, empleados, tamaño de la empresa, tamaño empresa, plantilla,
-        numero dipendenti, numero di dipendenti, dipendenti, dimensione azienda,
-        aantal medewerkers, aantal werknemers, medewerkers, bedrijfsgrootte, número de funcionários,
-        funcionários, tamanho da empresa""",
-    "annual_revenue": """annual revenue, annualrevenue, yearly revenue, company revenue, revenue,
-        revenue range, turnover, annual turnover,
-        chiffre d'affaires, chiffre d'affaires annuel, ca annuel, umsatz, jahresumsatz,
-        ingresos anuales, ingresos, facturación, facturación anual, fatturato, fatturato annuo, omzet,
-        jaaromzet, faturamento, faturação, receita anual""",
-    "street": """street, street address, address, address line 1, address 1, street 1, mailing street,
-        mailing address, billing street, street name, street and number,
-        adresse, rue, adresse postale, n° et rue, numéro et rue, adresse 1,
-        straße, strasse, straße und hausnummer, straße und nr, straße hausnummer, anschrift,
-        dirección, calle, domicilio, dirección postal, indirizzo, adres, straat, endereço, rua, morada""",
-    "city": """city, town, city town, town city, locality, municipality, mailing city, billing city,
-        ville, commune, localité, ort, stadt, wohnort, ciudad, localidad, población, municipio,
-        città, comune, plaats, woonplaats, stad, cidade""",
-    "postal_code": """postal code, postalcode, zip code, zip, post code, postcode, zip postal code,
-        postal zip code, zip or postal code, mailing postal code, mailing zip, billing postal code,
-        code postal, cp, plz, postleitzahl, código postal, codice postale, cap, codigo postal, cep""",
-    "state": """state, state region, state province, province, region, state or region, state or province,
-        state code, county, mailing state, billing state,
-        département, région, état, bundesland, kanton, provincia, comunidad autónoma, estado, regione,
-        provincie, província""",
-    "country": """country, country region, country name, country code, country or region, mailing country,
-        billing country, nation, ip country,
-        pays, pays région, land, staat, país, paese, nazione""",
-    "language": """language, preferred language, contact language, language code, locale, lang, langue,
-        langue préférée, sprache, bevorzugte sprache, korrespondenzsprache, idioma, idioma preferido, lingua,
-        taal, língua""",
-    "product": """product, product interest, product of interest, products, product name, interested in,
-        area of interest, interest, solution, solution interest, produit, produit souhaité,
-        produit d'intérêt, centre d'intérêt, produkt, produktinteresse, interesse an, producto,
-        producto de interés, prodotto, prodotto di interesse, produto""",
-    "budget": """budget, budget range, estimated budget, project budget, monthly budget, budget amount,
-        budget estimé, budget prévu, geplantes budget, presupuesto, presupuesto estimado, orçamento""",
-    "timeline": """timeline, time line, timeframe, time frame, purchase timeframe, purchase timeline,
-        buying timeframe, purchase time frame, buying time frame, project timeline, implementation timeline,
-        decision timeframe, when do you plan to buy, urgency, délai, échéance, échéance du projet,
-        délai du projet, zeitrahmen, zeitplan, kaufzeitraum, dringlichkeit, plazo, plazo de compra, urgencia,
-        tempistica, tempistiche, termijn, prazo""",
-    "message": """message, lead message, your message, message body, comments, comment, comments questions,
-        questions or comments, inquiry, enquiry, question, how can we help, how can we help you,
-        tell us about your project, additional information, details, description, notes, note, remarks,
-        votre message, commentaire, commentaires, remarque, remarques, demande,
-        nachricht, ihre nachricht, mitteilung, kommentar, kommentare, bemerkung, bemerkungen, anmerkung,
-        anmerkungen, anfrage, notizen, notiz, mensaje, comentario, comentarios, consulta, observaciones, notas,
-        messaggio, commenti, richiesta, bericht, opmerking, opmerkingen, mensagem, observações""",
-    "consent": """consent, marketing consent, gdpr consent, email consent, consent to contact, gdpr,
-        opt in, email opt in, marketing opt in, newsletter opt in, opted in, accepts marketing,
-        email marketing consent, accepts email marketing, consent given, privacy consent,
-        legal basis for processing contact's data, newsletter,
-        consentement, consentement rgpd, consentement marketing, rgpd, optin,
-        einwilligung, einwilligung marketing, zustimmung, dsgvo, dsgvo einwilligung, datenschutz,
-        consentimiento, acepto, acepto la política de privacidad, consenso, consenso marketing, toestemming,
-        consentimento""",
-    "lead_source": """lead source, leadsource, source, original source, original source type,
-        original traffic source, traffic source, latest source, latest traffic source, hs analytics source,
-        acquisition source, lead origin, origin, utm source, campaign source, how did you hear about us,
-        where did you hear about us, channel, platform,
-        source du lead, source du prospect, origine, provenance, origine du contact,
-        quelle, lead quelle, herkunft, leadherkunft, lead-quelle,
-        fuente, origen, fuente del lead, origen del lead, fonte, fonte del lead, bron, leadbron, origem""",
-    "occurred_at": """occurred at, created time, created at, create date, created date, creation date,
-        created on, created, date created, datetime created, submitted at, submitted on, submit date,
-        submission date, submission time, submission timestamp, submit time, date submitted, conversion date,
-        first contact date, lead date, inquiry date, timestamp, datetime, date time, event time, date,
-        créé le, date de création, date de soumission, date de la demande, horodateur,
-        erstellt am, erstelldatum, erstellungsdatum, eingegangen am, eingangsdatum, zeitstempel, datum,
-        fecha, fecha de creación, creado el, fecha de envío, marca temporal, marca de tiempo,
-        data di creazione, data creazione, creato il, informazioni cronologiche, aangemaakt op, datum aangemaakt,
-        tijdstempel, data de criação, criado em, carimbo de data hora""",
-    "external_id": """external id, lead id, leadid, fb lead id, facebook lead id, leadgen id,
-        google lead id, record id, record id contact, contact id, hs object id, vid, prospect id, person id,
-        mql id, response id, submission id, entry id, form response id, respondent id, network user id, token,
-        lead number, unique id, uuid, guid, id,
-        identifiant, id du lead, kontakt-id, lead-nr, lead-id, identificador, id del lead""",
-}
 
 #: Names that mean the whole name, unless the other half of it has a column of its own.
 _REST_OF_NAME: Final = {
-    "last_name": ("name", "nom", "naam"),  # a surname beside a first name
-    "first_name": ("nombre", "nome"),  # a first name beside a surname
+    "last_name": ("name", "nom", "naam", "namn", "navn", "nimi"),  # a surname beside a first name
+    "first_name": ("nombre", "nome", "jméno", "meno", "الاسم", "имя", "ad"),  # a first name beside a surname
 }
+#: Those that mean no name at all where the other half has no column: "Ad" is an advertisement, too.
+_ONLY_BESIDE_THE_OTHER: Final = frozenset({"ad"})
+#: Names that mean the first field in some languages, and the second where another column is the first.
+_ELSE: Final = {"kraj": ("country", "state")}  # Polish, Czech
 _HALVES: Final = {"last_name": "first_name", "first_name": "last_name"}
 
 #: What forms and exports put around a name. Only tried when the name as it stands is not known.
 _AROUND: Final = re.compile(
     r"^(?:what s |what is |please |enter |provide |tell us |your |my |the |lead |contact |person |prospect |visitor |"
-    r"customer |user |quel est |quelle est |votre |vos |wie lautet |ihre |ihr |cual es |su |tu |il tuo |la tua |uw |"
-    r"je )+| (?:required|optional|obligatoire|pflichtfeld|obligatorio)$"
+    r"customer |user |quel est |quelle est |votre |vos |wie lautet |ihre |ihr |deine |dein |cual es |su |tu |"
+    r"seu |sua |il tuo |la tua |tuo |tua |uw |jouw |je |din |ditt |dina |dit |dine |twoj |twoja |twoje |vase |vas |"
+    r"ваш |ваша |您的|请输入|请填写)+| (?:required|optional|obligatoire|pflichtfeld|obligatorio|obbligatorio|"
+    r"obrigatorio|verplicht|wymagane|povinne|zorunlu|pakollinen|obligatorisk|obligatoriskt|必須|必填|1)$"
 )
-_IN_BRACKETS: Final = re.compile(r"\([^)]*\)|\[[^\]]*\]|\{[^}]*\}")
+_IN_BRACKETS: Final = re.compile(
+    r"\([^)]*\)|\[[^\]]*\]|\{[^}]*\}|【[^】]*】|（(?:必須|任意|必填|选填|選填|半角[^）]*|全角[^）]*)）"
+)
+#: How forms write a path, as in ``data[merges][FNAME]``, and what they put before or after a name of their own.
+_BRACKET_PATH: Final = re.compile(r"[\w-]{1,100}(?:\[[\w -]{1,100}\]){1,8}")
+_NUMBERED: Final = re.compile(r"^q\d{1,4}_(?=\w)")
+_VALUE_OF: Final = re.compile(r"\.(?:value|answer)$")
 _LETTERS: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "ı": "i", "đ": "d", "’": " "})
 
 #: Objects around a lead's own fields. Not any object: ``Owner.Email`` is somebody else's address.
@@ -184,6 +52,11 @@ _WRAPPERS: Final = frozenset(
         "lead", "contact", "person", "prospect", "properties", "fields", "fielddata",
         "usercolumndata", "answers", "data", "formdata", "form", "formresponse", "values",
         "payload", "submission", "address", "mailingaddress", "location",
+        "invitee", "attendee", "attendees", "registrant", "respondent", "participant", "applicant", "profile",
+        "customer", "subscriber", "client", "visitor", "attributes", "record", "entry", "response", "responses", "item",
+        "current", "merges", "mergefields", "customfields", "object", "details", "body", "questions",
+        "questionsandanswers", "namedvalues", "humanfields", "rawrequest", "formfields", "defaultaddress", "content",
+        "datajson", "contactinfo", "personalinfo", "leaddata", "json",
     }
 )  # fmt: skip
 
@@ -197,30 +70,21 @@ def map_headers(
     *,
     overrides: Mapping[str, str] = {},
     custom: Mapping[str, Sequence[str]] = {},
+    recognised: Mapping[str, str] = {},
 ) -> dict[str, str]:
     """Header -> lead field. A header that is not in the result is an attribute.
 
     ``overrides`` maps a header to a field and wins over everything, an empty field makes it an attribute;
     ``custom`` gives the playbook's own fields with further names of theirs, and wins over the bundled names.
+    ``recognised`` says what headers are by their values (``contents``): where nothing else says anything.
     A field is given to one header only: the one with the most telling name, then the first. A header of more than
     ``MAX_HEADER_LENGTH`` characters is an attribute, unless ``overrides`` has exactly this header: reading it would
     take time quadratic in its length.
     """
+    settled = find_settled(headers, overrides)
     mapped: dict[str, str] = {}
     given: set[str] = set()
-    exact = {header.strip().casefold(): field for header, field in overrides.items()}
-    wanted: dict[str, str] = {}
-    for header, field in overrides.items():
-        if len(header) <= MAX_HEADER_LENGTH:
-            wanted.setdefault(_simplify(header), field)
-    settled: set[str] = set()
-    for header in headers:
-        target = exact.get(header.strip().casefold())
-        if target is None and len(header) <= MAX_HEADER_LENGTH:
-            target = wanted.get(_simplify(header))
-        if target is None:
-            continue
-        settled.add(header)
+    for header, target in settled.items():
         if target and target not in given:
             mapped[header] = target
             given.add(target)
@@ -229,13 +93,13 @@ def map_headers(
         _simplify(name): (field, rank) for field, names in custom.items() for rank, name in enumerate((field, *names))
     }
     found: list[tuple[int, int, int, str, str]] = []
-    halves: list[tuple[str, str]] = []
+    ambiguous: list[tuple[str, str]] = []
     for place, header in enumerate(headers):
         if header in settled or len(header) > MAX_HEADER_LENGTH:
             continue
         for likeness, plain in enumerate(_list_forms(header)):
-            if (half := _build_rest_of_name().get(plain)) is not None and plain not in own:
-                halves.append((header, half))
+            if plain not in own and (plain in _build_rest_of_name() or plain in _ELSE):
+                ambiguous.append((header, plain))
                 break
             if (meant := own.get(plain) or _build_known().get(plain)) is not None:
                 found.append((0 if plain in own else 1 + likeness, meant[1], place, header, meant[0]))
@@ -244,12 +108,68 @@ def map_headers(
         if field not in given:
             mapped[header] = field
             given.add(field)
-    for header, half in halves:
-        field = half if _HALVES[half] in given and half not in given else "full_name"
-        if field not in given:
-            mapped[header] = field
-            given.add(field)
+    titled = next((header for header, field in mapped.items() if field == "job_title" and header not in settled), None)
+    if titled is not None and not _keep_siblings([(titled, "")], mapped):
+        del mapped[titled]
+        given.discard("job_title")
+    for header, plain in _keep_siblings(ambiguous, mapped):
+        meant_field = _choose_by_others(plain, given)
+        if meant_field is not None and meant_field not in given:
+            mapped[header] = meant_field
+            given.add(meant_field)
+    for header in headers:
+        told = recognised.get(header)
+        if told is not None and told not in given and header not in settled and header not in mapped:
+            mapped[header] = told
+            given.add(told)
     return mapped
+
+
+def find_settled(headers: Sequence[str], overrides: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``headers`` of which ``overrides`` says what they are, with the field; an attribute has an empty one."""
+    exact = {header.strip().casefold(): field for header, field in overrides.items()}
+    wanted: dict[str, str] = {}
+    for header, field in overrides.items():
+        if len(header) <= MAX_HEADER_LENGTH:
+            wanted.setdefault(_simplify(header), field)
+    settled: dict[str, str] = {}
+    for header in headers:
+        target = exact.get(header.strip().casefold())
+        if target is None and len(header) <= MAX_HEADER_LENGTH:
+            target = wanted.get(_simplify(header))
+        if target is not None:
+            settled[header] = target
+    return settled
+
+
+def _choose_by_others(plain: str, given: Collection[str]) -> str | None:
+    """The field that an ambiguous name means beside the fields that other columns are."""
+    if plain in _ELSE:
+        return next((field for field in _ELSE[plain] if field not in given), None)
+    half = _build_rest_of_name()[plain]
+    if _HALVES[half] in given and half not in given:
+        return half
+    return None if plain in _ONLY_BESIDE_THE_OTHER else "full_name"
+
+
+def _keep_siblings(headers: list[tuple[str, str]], mapped: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Of the ambiguous names in a nested payload those beside the e-mail address, or else the phone number: the name of
+    a form, the title of a meeting stand elsewhere."""
+    contact = next((header for field in ("email", "phone") for header, found in mapped.items() if found == field), None)
+    if contact is None:
+        return headers
+    inside = _split_path(contact)[:-1]
+    parents = [(_split_path(header)[:-1], (header, plain)) for header, plain in headers]
+    return [
+        each for outside, each in parents if outside == inside or not (outside and (inside or outside[-1] == "form"))
+    ]
+
+
+def _split_path(header: str) -> list[str]:
+    """The parts of a name with dots or brackets, without the marks of forms around them."""
+    if _BRACKET_PATH.fullmatch(header):
+        header = header.replace("[", ".").replace("]", "")
+    return [_NUMBERED.sub("", part) for part in _VALUE_OF.sub("", header.strip(". ")).split(".")]
 
 
 def flatten(payload: JsonObject) -> dict[str, JsonValue]:
@@ -325,12 +245,17 @@ def _list_forms(header: str) -> Iterator[str]:
     yield _simplify(header)
     bare = _IN_BRACKETS.sub(" ", header)
     yield _simplify(bare)
-    wrappers, _, last = bare.strip(". ").rpartition(".")
-    if wrappers and all(_simplify(wrapper) in _WRAPPERS for wrapper in wrappers.split(".")):
-        bare = last
-        yield _simplify(bare)
+    path = _split_path(header if _BRACKET_PATH.fullmatch(header) else bare.strip())
+    known = next((at for at, part in enumerate(path) if _simplify(part) not in _WRAPPERS), len(path))
+    bare = ".".join(path[min(known, len(path) - 1) :])
+    yield _simplify(bare)
     bare = re.sub(r"__c$", "", bare.strip(), flags=re.IGNORECASE)  # Salesforce's mark of a custom field
     yield _simplify(_AROUND.sub("", _normalise_words(bare)))
+
+
+def split_words(header: str) -> list[str]:
+    """Words of a name as they are compared: in lower case, without accents and punctuation."""
+    return _normalise_words(header).split()
 
 
 def _normalise_words(header: str) -> str:
@@ -349,8 +274,8 @@ def _simplify(header: str) -> str:
 def _build_known() -> dict[str, tuple[str, int]]:
     """Plain name -> field and rank of the name in it."""
     known: dict[str, tuple[str, int]] = {}
-    for field, names in _SYNONYMS.items():
-        for rank, name in enumerate((field, *names.split(","))):
+    for field, names in read_lists("column_names").items():
+        for rank, name in enumerate((field, *names)):
             known.setdefault(_simplify(name), (field, rank))
     return known
 

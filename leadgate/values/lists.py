@@ -25,3 +25,13 @@ def read_pairs(name: str) -> dict[str, str]:
     """The lines ``key = value`` of ``data/NAME.txt``, in the file's order."""
     split = (line.partition("=") for line in _read_lines(name))
     return {key.strip(): value.strip() for key, _, value in split}
+
+
+@cache
+def read_lists(name: str) -> dict[str, tuple[str, ...]]:
+    """The lines ``key = value, value`` of ``data/NAME.txt``; lines of one key follow one another."""
+    found: dict[str, list[str]] = {}
+    for line in _read_lines(name):
+        key, _, values = line.partition("=")
+        found.setdefault(key.strip(), []).extend(value.strip() for value in values.split(","))
+    return {key: tuple(values) for key, values in found.items()}

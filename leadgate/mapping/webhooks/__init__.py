@@ -65,6 +65,16 @@ def find_preset(auth: str | None) -> Preset | None:
     return None
 
 
+def recognise_preset(payload: JsonObject) -> Preset | None:
+    """What reads ``payload`` by its shape alone, of a source that names no vendor; None for any other."""
+    if payload.get("event_type") == "form_response" and isinstance(payload.get("form_response"), Mapping):
+        return find_preset("typeform")
+    about = payload.get("payload")
+    if payload.get("event") == "invitee.created" and isinstance(about, Mapping) and "uri" in about:
+        return find_preset("calendly")
+    return None
+
+
 def read_webhook(preset: Preset, payload: JsonObject, *, of_leads: bool) -> list[Item]:
     """What a payload says, or why it is held. ``of_leads``: its source is one of leads, not of activities."""
     from leadgate.mapping.webhooks.reading import Held, Lead, UnreadableWebhookError
@@ -81,9 +91,11 @@ def read_values(
 ) -> dict[str, JsonValue] | None:
     """The named values of a lead in a webhook of a source that signs in by ``auth``; None when it is no such webhook.
 
-    ``find_field`` says which field a name means.
+    Where ``auth`` is no vendor's, a payload is known by its shape. ``find_field`` says which field a name means.
     """
     preset = find_preset(auth)
+    if preset is None and isinstance(payload, Mapping):
+        preset = recognise_preset(payload)
     if preset is None or not isinstance(payload, Mapping) or not preset.recognises(payload):
         return None
     from leadgate.mapping.webhooks.reading import Lead, name_columns
