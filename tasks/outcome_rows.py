@@ -17,7 +17,7 @@ from leadgate.fields import OUTCOME_FIELDS
 from leadgate.ledger import Ledger, recorded_outcomes
 from leadgate.ledger.recorded_outcomes import FoundJourney, NewOutcome, StatedOutcome
 from leadgate.limits import find_length_problem
-from leadgate.mapping.headers import as_text, map_headers
+from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.matching.resolving import CRM_ID, list_crm_sources
 from leadgate.nearest import propose
 from leadgate.plain_text import make_storable
@@ -27,7 +27,6 @@ from leadgate.values.json_types import JsonObject
 from leadgate.values.moments import read_moment
 from leadgate.vocabulary import RecordedVerdict
 from tasks.activities import normalise_kind
-from tasks.capture import flatten_if_nested
 
 #: Further names of the columns in the usual exports, besides those ``headers`` knows for a lead.
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -129,7 +128,7 @@ class OutcomeReader:
         return stated, problems
 
     def _read_row(self, line: int, payload: JsonObject) -> StatedOutcome | str:
-        flat = flatten_if_nested(payload)
+        flat = flatten(payload)
         headers = tuple(flat)
         if headers not in self._mappings:
             self._mappings[headers] = map_outcome_headers(headers, self.source)
