@@ -219,6 +219,7 @@ def _create_engine(url: str, lease_seconds: float | None = None, connections: in
         url,
         pool_size=connections,
         max_overflow=0,
+        pool_use_lifo=True,  # the one used last: it has the statements prepared, and PostgreSQL the rest at hand
         hide_parameters=True,  # an error is shown in the state of a flow run: a lead's values must not be in it
         connect_args={
             "options": options,

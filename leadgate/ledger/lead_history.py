@@ -301,10 +301,12 @@ _GATES: Final = (
 _ASSIGNMENTS: Final = (
     f"{_select(AssignmentRow, 'assignment')} WHERE journey_id = ANY(:ids) AND {ENDED_OR_NOT} ORDER BY id"
 )
+#: Each way to an item by its index: with OR, all items that ever were are read.
 _WORK_ITEMS: Final = (
     f"SELECT {list_columns(WorkItemRow, 'w')} FROM (SELECT w.*, {ESCALATED_TO} AS escalated_to FROM work_item w "
-    "WHERE journey_id = ANY(:ids) OR id IN (SELECT work_item_id FROM journey WHERE id = ANY(:ids)) "
-    "OR id IN (SELECT work_item_id FROM action WHERE journey_id = ANY(:ids))) w ORDER BY w.id"
+    "WHERE id IN (SELECT id FROM work_item WHERE journey_id = ANY(:ids) "
+    "UNION SELECT work_item_id FROM journey WHERE id = ANY(:ids) "
+    "UNION SELECT work_item_id FROM action WHERE journey_id = ANY(:ids))) w ORDER BY w.id"
 )
 _ACTIVITIES: Final = f"{_select(ActivityRow, 'activity')} WHERE lead_id = :lead ORDER BY occurred_at, id LIMIT :most"
 _REUSED: Final = (

@@ -63,10 +63,16 @@ _SOURCES: Final = """
     FROM journey WHERE captured_at > :since AND captured_at <= :now AND trigger = 'signal'
     GROUP BY source ORDER BY source"""
 
+#: Why the one failed that was tried most often; only those that failed are sorted.
 _OUTBOX: Final = """
-    SELECT target, count(*) AS waiting, count(*) FILTER (WHERE attempts > 0) AS retried, min(created_at) AS oldest_at,
-        (array_agg(failure ORDER BY attempts DESC, id) FILTER (WHERE failure IS NOT NULL))[1] AS failure
-    FROM outbox WHERE delivered_at IS NULL AND given_up_at IS NULL GROUP BY target
+    SELECT w.target, w.waiting, w.retried, w.oldest_at, f.failure FROM (
+        SELECT target, count(*) AS waiting, count(*) FILTER (WHERE attempts > 0) AS retried,
+            min(created_at) AS oldest_at
+        FROM outbox WHERE delivered_at IS NULL AND given_up_at IS NULL GROUP BY target) w
+    LEFT JOIN (
+        SELECT DISTINCT ON (target) target, failure FROM outbox
+        WHERE delivered_at IS NULL AND given_up_at IS NULL AND failure IS NOT NULL
+        ORDER BY target, attempts DESC, id) f ON f.target = w.target
     UNION ALL
     SELECT 'reports by e-mail', count(*), count(*) FILTER (WHERE m.attempt > 0), min(m.due_at),
         (array_agg(m.failure ORDER BY m.attempt DESC, m.id) FILTER (WHERE m.failure IS NOT NULL))[1]

@@ -36,7 +36,11 @@ class Assignment(SQLModel, table=True):
         CheckConstraint(list_allowed("method", AssignmentMethod)),
         Index("one_open_assignment", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
         Index("assignment_owner", "owner", "assigned_at"),
-        Index("assignment_open", "owner", "due_at", postgresql_where=text("ended_at IS NULL")),
+        # what is counted of everybody's leads: enough of each that its row, which is wide, is not read
+        Index(
+            "assignment_open", "owner", "due_at",
+            postgresql_include=["due_soon_at", "touched_at", "journey_id"], postgresql_where=text("ended_at IS NULL"),
+        ),
         # the list of leads is read in these orders
         Index(
             "assignment_waiting", "owner", text("coalesce(due_at, 'infinity')"), "id",

@@ -39,7 +39,12 @@ class WorkItem(SQLModel, table=True):
             unique=True, postgresql_nulls_not_distinct=True,
             postgresql_where=text("closed_at IS NULL AND journey_id IS NOT NULL"),
         ),
-        Index("work_item_open", "route", "reason", postgresql_where=text("closed_at IS NULL")),
+        # what the queue counts: enough of each item that its row is not read
+        Index(
+            "work_item_open", "reason", "route", "source", "assignee", "due_at",
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index("work_item_journey", "journey_id"),  # the items of a lead's story, closed ones as well
         # each stage looks for its own at each batch, among all that was ever held
         Index(
             "work_item_recovery", "stage", "journey_id",
