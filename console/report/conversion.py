@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from console.display_names import DisplayNames, write_as_words
 from console.report import charts
+from console.report.joint_weights import build_joint_weights
 from console.report.tables import Column, Section, Table, Tile, describe_count, format_interval, format_percent
 from leadgate.figures import (
     OUTCOMES,
@@ -148,6 +149,7 @@ def build_section(found: FigureRows, playbook: Playbook) -> Section:
             by_source,
             _build_rejections(cells),
             _build_rules(found["rules"], share),
+            build_joint_weights(found, share),
         ],
         tiles=_build_tiles(everybody),
     )
@@ -355,7 +357,8 @@ def _build_rules(found: Iterable[RuleCount], everybody: Share) -> Table:
         ],
         rows=rows,
         note="Share won of those decided, where the rule gave points, and where not. Lift is one by the other; the"
-        " difference is shown by its 95 % interval. Of twenty rules without any effect, one looks as if it had one.",
+        " difference is shown by its 95 % interval. A rule is credited with what goes with it; the table after this one"
+        " parts them. Of twenty rules without any effect, one looks as if it had one.",
         chart=_draw_forest(rows),
         caption="The dot is how many in a hundred more are won where the rule gave points, the line its 95 %"
         " interval; beside it that number, and how many with those points were decided.",

@@ -53,6 +53,15 @@ class RuleCount(TypedDict):
     won: int
 
 
+class PatternCount(TypedDict):
+    """Decided journeys to which the same ``rules`` gave points, and the ``total`` of their scores."""
+
+    rules: list[str]
+    won: int
+    lost: int
+    total: int
+
+
 class ToOwner(TypedDict):
     """Seconds from capture to the first owner. ``grouped`` is SQL's ``GROUPING(owner, pool, hour)``."""
 
@@ -184,6 +193,7 @@ class FigureRows(TypedDict, total=False):
     journeys: list[JourneyCount]
     conversion: list[ConversionCount]
     rules: list[RuleCount]
+    patterns: list[PatternCount]
     to_owner: list[ToOwner]
     to_touch: list[ToTouch]
     turns: list[TurnsTaken]

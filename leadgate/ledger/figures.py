@@ -117,7 +117,8 @@ alike AS MATERIALIZED (
         greatest(array_position(CAST(:stages AS text[]), c.stage) - 1,
             CASE WHEN w.touched THEN 6 WHEN w.owned THEN 5 END) AS reached,
         c.goes_on AND c.qualified_as IS NOT NULL AND c.status <> 'joined' AS qualified,
-        w.owned, w.touched, w.due, w.missed, w.accepted, c.rejected, {OUTCOME} AS outcome, c.n
+        w.owned, w.touched, w.due, w.missed, w.accepted, c.rejected, {OUTCOME} AS outcome,
+        c.said IS NOT NULL AS has_said, c.n
     FROM counted c CROSS JOIN LATERAL (
         SELECT {", ".join(f"c.bits & {bit} > 0 AS {name}" for name, bit in _BITS.items())}, c.end_reason, c.said) w)"""
 
@@ -145,6 +146,18 @@ _RULES: Final = Query(
         CAST(coalesce(sum(n) FILTER (WHERE outcome = 'won'), 0) AS bigint) AS won
     FROM alike CROSS JOIN LATERAL jsonb_each_text(contributions) r
     WHERE qualified AND CAST(r.value AS bigint) <> 0 GROUP BY r.key ORDER BY r.key""",
+)
+
+#: Of journeys that are decided, and were qualified, or had an outcome said of them all the same: the rules that gave
+#: points together.
+_PATTERNS: Final = Query(
+    _ANSWERED,
+    """SELECT p.rules, CAST(coalesce(sum(p.n) FILTER (WHERE p.outcome = 'won'), 0) AS bigint) AS won,
+        CAST(coalesce(sum(p.n) FILTER (WHERE p.outcome = 'lost'), 0) AS bigint) AS lost,
+        CAST(sum(p.score * p.n) AS bigint) AS total
+    FROM (SELECT ARRAY(SELECT jsonb_object_keys(contributions)) AS rules, outcome, score, n FROM alike
+        WHERE (qualified OR has_said) AND score IS NOT NULL AND outcome <> 'undecided') p
+    GROUP BY p.rules""",
 )
 
 #: ``to_owner`` are the seconds from the capture of a signal to its first owner, ``to_touch`` those of every assignment.
@@ -229,7 +242,7 @@ _POOLS: Final = Query("", "SELECT pool, state FROM pool_state ORDER BY pool")
 #: What each section of a report needs, by the names under which ``read`` gives it.
 QUERIES: Final[Mapping[str, Mapping[str, Query]]] = {
     "funnel": {"journeys": _JOURNEYS},
-    "conversion": {"conversion": _CONVERSION, "rules": _RULES},
+    "conversion": {"conversion": _CONVERSION, "rules": _RULES, "patterns": _PATTERNS},
     "speed": {"to_owner": _TO_OWNER, "to_touch": _TO_TOUCH},
     "load": {"turns": _TURNS, "owners": _OWNERS, "pools": _POOLS},
     "paths": {"endings": ENDINGS, "stages": STAGE_TIMES, "reasons": REASONS},

@@ -152,6 +152,28 @@ def test_who_decides_later_has_the_last_word(owned: Harness, cli: Cli, write_csv
     assert report(cli) == {"won": 0, "lost": 1, "undecided": 3}
 
 
+def test_joint_weights_learn_from_leads_that_were_never_qualified(
+    owned: Harness, cli: Cli, write_csv: Callable[..., Path]
+) -> None:
+    """Their outcomes are in no figure of qualified leads, and are what tells the rules apart."""
+    poor = [make_lead(20 + n, Company="") for n in range(12)]
+    good = [make_lead(40 + n) for n in range(12)]
+    decided = [make_lead(60 + n) for n in range(12)] + [make_lead(80 + n, Company="") for n in range(12)]
+    owned.capture(*poor, *good, *decided)
+    owned.run(NOW)
+    ids = {email: lead for lead, email in owned.rows("SELECT id, email FROM lead")}
+    said = [(row, "lost") for row in (*poor, *good[:11])] + [(row, "won") for row in (good[11], *decided)]
+    file = write_csv(
+        [{"lead": ids[str(row["Email"]).lower()], "outcome": what, "date": YEAR_AGO} for row, what in said]
+    )
+    assert record(cli, file, "--history")["new"] == 48
+    found = read_json(cli("report", "--json", "--now", LATER, "--section", "conversion"))["conversion"]
+    (weight,) = found["joint_weights"]
+    assert (weight["rule"], weight["points"], weight["leads"], weight["so"]) == ("has_company", 30.0, 24, "not_shown")
+    assert weight["joint_low"] < weight["joint_points"] < weight["joint_high"]
+    assert sum(row["won"] for row in found["by_score"]) == 13
+
+
 @pytest.fixture
 def by_outcome(ledger: Ledger, tmp_path: Path, cli: Cli) -> Harness:
     """Two owned leads whose journeys an outcome ends."""

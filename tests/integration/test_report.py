@@ -407,7 +407,7 @@ def test_it_is_written_wherever_it_is_wanted_and_tells_nothing_personal(cli: Cli
     assert "From signal to first touch" in told
     assert "2026-02-03 to 2026-03-04, days and hours of Europe/Berlin" in told
     assert list(csv.DictReader(tables["funnel_steps.csv"].splitlines()))[1]["reached"] == "9"
-    assert len(tables) == 21
+    assert len(tables) == 22
     assert "<svg" in page.read_text()
     for written in (told, data, page.read_text(), *tables.values()):
         for personal in ("company1", "Number1", "Alex", "Company 1", "4930", "broken address", "Nothing"):
