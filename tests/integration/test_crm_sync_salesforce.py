@@ -45,7 +45,7 @@ crm:
 matching: {crm_ids: {sales: [leads]}}
 """
 SOURCE = "  leads: {mapping: {Email: email, LastName: last_name, Company: company}}\n"
-QUICK = Policy(connect=1, read=1, whole=1, repeats=1, first_wait=0.001, longest_wait=0.01, allow_private=True)
+QUICK = Policy(repeats=1, first_wait=0.001, longest_wait=0.01, allow_private=True)
 
 
 @dataclass

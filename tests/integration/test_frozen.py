@@ -90,7 +90,7 @@ def test_a_process_that_is_at_work_on_its_batch_keeps_its_session(harness: Harne
     harness.capture(make_lead(1))
     activate(harness.worker())
     working = claim(
-        harness.ledger, holder="slow", playbook_hash=harness.loaded.hash, now=NOW, limit=1, lease_seconds=0.1
+        harness.ledger, holder="slow", playbook_hash=harness.loaded.hash, now=NOW, limit=1, lease_seconds=1.0
     )
     assert working is not None
     done: list[bool] = []
@@ -98,14 +98,19 @@ def test_a_process_that_is_at_work_on_its_batch_keeps_its_session(harness: Harne
     def work_for_long() -> None:
         with harness.ledger.transaction() as connection:
             fence(connection, working, 30.0)
-            connection.execute(text("SELECT pg_sleep(2)"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(1)"))
         done.append(True)
 
+    at_work = (
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database() "
+        "AND state_change < clock_timestamp() - interval '0.2 s'"
+    )
     thread = threading.Thread(target=work_for_long)
-    thread.start()
-    ended = 0
-    while thread.is_alive():
-        ended += end_frozen(harness.ledger, lease_seconds=0.2)
+    with harness.ledger.transaction() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        thread.start()
+        wait_for(lambda: harness.one(at_work) == 1)
+        wait_for(lambda: bool(harness.one("SELECT lease_until < clock_timestamp() FROM batch")))
+        assert end_frozen(harness.ledger, lease_seconds=0.2) == 0
     thread.join()
-    assert ended == 0
     assert done

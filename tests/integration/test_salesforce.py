@@ -34,7 +34,7 @@ from leadgate.connectors.crm import (
 from leadgate.connectors.salesforce import ClientCredentials, JwtCredentials, Salesforce
 from leadgate.connectors.service_session import Policy, ServiceError, ServiceSession, ServiceUnreachableError
 
-QUICK = Policy(connect=1, read=1, whole=1, repeats=2, first_wait=0.001, longest_wait=0.01, allow_private=True)
+QUICK = Policy(repeats=2, first_wait=0.001, longest_wait=0.01, allow_private=True)
 SECRET = "the-secret-of-the-app"  # noqa: S105 - made up
 LEAD, TASK, DEAL = CrmObject.LEAD, CrmObject.TASK, CrmObject.DEAL
 NEW = {"LastName": "Doe", "Company": "Acme"}

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,10 @@ from leadgate.connectors.service_session import (
     ServiceUnreachableError,
 )
 
-QUICK = Policy(
-    connect=1, read=0.5, whole=0.5, first_wait=0.01, longest_wait=0.05, max_bytes=100_000, allow_private=True
-)
+#: No wait that a test of the right answer could miss on a busy machine …
+QUICK = Policy(first_wait=0.01, longest_wait=0.05, max_bytes=100_000, allow_private=True)
+#: … and little time for an answer that does not come.
+HURRIED = replace(QUICK, read=0.5, whole=0.5)
 SECRET = "t0ken-of-a-lead"  # noqa: S105 - made up
 
 Behaviour = Callable[[socket.socket], None]
@@ -111,6 +112,12 @@ def session() -> Iterator[ServiceSession]:
         yield opened
 
 
+@pytest.fixture
+def hurried() -> Iterator[ServiceSession]:
+    with ServiceSession("the service", policy=HURRIED) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("fault", [answer(503), answer(502), reset], ids=["503", "502", "reset"])
 def test_what_may_be_repeated_is(raw_server: RawServer, session: ServiceSession, fault: Behaviour) -> None:
     raw_server.behaviours = [fault, fault, answer(body=b'{"a":1}')]
@@ -171,10 +178,10 @@ def test_a_retry_after_that_makes_no_sense_breaks_nothing(
     ],
     ids=["head", "body", "silence"],
 )
-def test_a_slow_answer_ends_in_time(raw_server: RawServer, session: ServiceSession, slow: Behaviour) -> None:
+def test_a_slow_answer_ends_in_time(raw_server: RawServer, hurried: ServiceSession, slow: Behaviour) -> None:
     raw_server.behaviours = [slow]
     with pytest.raises(ServiceUnreachableError) as late:
-        session.send("POST", raw_server.url, json={})
+        hurried.send("POST", raw_server.url, json={})
     assert late.value.sent
 
 
@@ -219,13 +226,13 @@ def test_credentials_come_from_auth_and_from_no_netrc(
 
 @pytest.mark.parametrize("fault", [reset, answer(503), lambda _: time.sleep(1)], ids=["reset", "503", "silence"])
 def test_no_url_reaches_a_log_or_an_error(
-    raw_server: RawServer, session: ServiceSession, fault: Behaviour, caplog: pytest.LogCaptureFixture
+    raw_server: RawServer, hurried: ServiceSession, fault: Behaviour, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     raw_server.behaviours = [fault]
     told = ""
     try:
-        session.send("GET", raw_server.url, params={"email": SECRET}, headers={"Authorization": SECRET})
+        hurried.send("GET", raw_server.url, params={"email": SECRET}, headers={"Authorization": SECRET})
     except ServiceError as error:
         told = repr(error) + str(error.__cause__)
     assert SECRET not in caplog.text + told
