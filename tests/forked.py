@@ -107,7 +107,7 @@ def own_ledger(settings: Settings) -> Iterator[Ledger]:
         engine.dispose()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Return when ``condition`` holds; fail the test when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():

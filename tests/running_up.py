@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from free_ports import find_free_ports
 from harness import make_lead
 from posting import sign_standard_webhook
 from served import wait_until
@@ -33,11 +33,6 @@ from leadgate.settings import Settings
 
 SECRET = source_secrets.make()
 WITHIN = 120.0  # seconds
-
-
-def find_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @dataclass
@@ -154,7 +149,7 @@ def running_up(folder: Path, playbook: str, cwd: Path, **more: str) -> Iterator[
     """``leadgate up`` with this playbook, started in ``cwd``; stopped in the end. ``more``: its environment."""
     file = folder / "playbook.yaml"
     file.write_text(playbook, encoding="utf-8")
-    capture, prefect, console = find_free_port(), find_free_port(), find_free_port()
+    capture, prefect, console = find_free_ports(3)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LEADGATE_", "PREFECT_"))},
         "LEADGATE_HOME": str(folder / "home"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from free_ports import find_free_ports
 from harness import Harness
 
 from leadgate.ledger import consumers, open_ledger
@@ -123,16 +123,9 @@ def served(folder: Path, playbook: str, *, cwd: Path | None = None, **more: str)
                 process.wait()
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Return once ``true()``; an ``AssertionError`` that names ``what`` was waited for, when that takes longer."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s for: {what}"
         time.sleep(0.1)
-
-
-def find_free_ports(count: int) -> list[int]:
-    """Ports that nobody uses just now, each another."""
-    with contextlib.ExitStack() as open_now:
-        taken = [open_now.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in taken]

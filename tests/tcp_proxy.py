@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from free_ports import find_free_port
+
 
 class TcpProxy:
     """Passes bytes on to a server. ``cut`` ends every connection and refuses new ones; ``mend`` lets them in again."""
@@ -16,8 +18,7 @@ class TcpProxy:
         self._target = (host, port)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port: int = free.getsockname()[1]
+        self._port = find_free_port()
         self.url = f"http://127.0.0.1:{self._port}{path}"
         self._listener: socket.socket | None = None
 

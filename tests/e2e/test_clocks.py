@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 import skewed
+from free_ports import find_free_port
 from harness import Harness, make_lead
 from posting import HTTP_PLAYBOOK, SECRETS, Client, build_auth_headers
 from receiver import Receiver, receiving
-from served import find_free_ports, wait_until
+from served import wait_until
 from stub_gates import pass_all
 from typer.testing import CliRunner
 
@@ -107,7 +108,7 @@ def test_hosts_whose_clocks_differ_work_by_the_ledgers(
     harness.capture(make_lead(0), now=ask_time(harness.ledger))
     run_waiting(harness.worker(), kinds=("intake",), check=pass_all)  # on a host whose clock is right
     receiver.slow = 0.2  # so that each message is on its way while another host looks
-    (port,) = find_free_ports(1)
+    port = find_free_port()
     client = Client(port)
     with (
         running(90.0, "listen", "--port", str(port), environment=environment),

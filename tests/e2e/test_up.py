@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 import requests
 from forked import wait_for
+from free_ports import find_free_ports
 from harness import PLAYBOOK
-from running_up import SECRET, WITHIN, Up, find_free_port, is_alive, list_processes, running_up
+from running_up import SECRET, WITHIN, Up, is_alive, list_processes, running_up
 from served import wait_until
 
 SECRETS = {
@@ -168,7 +169,7 @@ PORTS = ["LEADGATE_PREFECT_PORT", "LEADGATE_CAPTURE_PORT", "LEADGATE_CONSOLE_POR
 
 @pytest.mark.parametrize("variable", PORTS)
 def test_a_port_that_is_taken_is_refused_by_name(up: Up, tmp_path: Path, variable: str) -> None:
-    ports = {name: find_free_port() for name in PORTS} | {variable: up.capture}
+    ports = dict(zip(PORTS, find_free_ports(3), strict=True)) | {variable: up.capture}
     other = up.run("up", LEADGATE_HOME=str(tmp_path), **{name: str(port) for name, port in ports.items()})
     assert other.returncode == 3
     said = " ".join(other.stderr.split())

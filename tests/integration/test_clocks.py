@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 import skewed
 from forked import wait_for
+from free_ports import find_free_port
 from harness import Harness, make_lead, write_csv
 from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, build_auth_headers
 from receiver import Receiver, receiving
@@ -71,8 +71,7 @@ def leadgate(skew: float, *arguments: Any, environment: dict[str, str], code: in
 
 @contextlib.contextmanager
 def listening(skew: float, environment: dict[str, str]) -> Iterator[Client]:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = find_free_port()
     process = skewed.start(skew, "listen", "--port", str(port), environment=environment, stdout=subprocess.DEVNULL)
     client = Client(port)
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from forked import wait_for
+from free_ports import find_free_port
 from harness import PLAYBOOK, Harness, make_lead
 from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, count_signals, is_writer_waiting, writer_held
 
@@ -75,8 +76,7 @@ class Process:
 
     @contextlib.contextmanager
     def running(self, **environment: str) -> Iterator[tuple[subprocess.Popen[str], Client]]:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
+        port = find_free_port()
         process = self.start("--port", str(port), **environment)
         client = Client(port)
         try:
@@ -109,7 +109,7 @@ def test_killed_in_the_middle_each_accepted_signal_is_in_the_ledger(listening: P
 
             def post(url: str = url, dead: Callable[[], Any] = process.poll) -> LoadReport:
                 return asyncio.run(
-                    load(url, SECRETS["LEADGATE_SECRET_WEBSITE"], people, seconds=20, stop=lambda: dead() is not None)
+                    load(url, SECRETS["LEADGATE_SECRET_WEBSITE"], people, seconds=120, stop=lambda: dead() is not None)
                 )
 
             with ThreadPoolExecutor(1) as pool:
@@ -136,7 +136,7 @@ def test_ended_it_answers_what_had_begun(listening: Process, harness: Harness, h
             time.sleep(0.3)
             assert process.poll() is None
         assert begun.result().status == 202
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert f"http://127.0.0.1:{client.port}/capture/website" in out
     assert err.splitlines()[0].startswith("Warning: ")
@@ -153,14 +153,14 @@ def test_a_port_that_is_taken_is_told(listening: Process) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = listening.start(LEADGATE_CAPTURE_PORT=str(port))
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 3
     assert f"port {port} of 127.0.0.1 is taken" in err
 
 
 def test_a_playbook_without_such_a_source_is_refused(listening: Process) -> None:
     process = listening.start(playbook=PLAYBOOK)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "no source may post" in err
     assert "http: {auth: hmac" in err
@@ -179,7 +179,7 @@ def test_weak_and_shared_secrets_are_refused_at_the_start(
     listening: Process, variables: dict[str, str], words: str
 ) -> None:
     process = listening.start(**variables)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 2
     assert words in err
     assert not any(secret in err for secret in SECRETS.values())
@@ -206,7 +206,7 @@ def test_it_lives_with_few_open_files(listening: Process, harness: Harness) -> N
                 assert client.post(make_lead(number)).status == 202
         assert client.post(make_lead(9_999)).status == 202
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
     resource.setrlimit(resource.RLIMIT_NOFILE, few)
     assert len(err.splitlines()) <= 4
     assert count_signals(harness) == 11

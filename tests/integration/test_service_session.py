@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from free_ports import find_free_port
 
 from leadgate.connectors.service_session import (
     AnswerTooLargeError,
@@ -146,10 +147,8 @@ def test_an_error_says_whether_the_service_may_have_acted(raw_server: RawServer,
         session.send("POST", raw_server.url, json={})
     assert broken.value.sent
     assert len(raw_server.requests) == 1
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     with pytest.raises(ServiceUnreachableError) as refused:
-        session.send("POST", f"http://127.0.0.1:{port}/{SECRET}", json={})
+        session.send("POST", f"http://127.0.0.1:{find_free_port()}/{SECRET}", json={})
     assert not refused.value.sent
 
 

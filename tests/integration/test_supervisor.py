@@ -55,7 +55,7 @@ def lives(pid: int) -> bool:
     return False
 
 
-def looked_until(part: Part, wanted: str, seconds: float = 10.0) -> list[str]:
+def looked_until(part: Part, wanted: str, seconds: float = 60.0) -> list[str]:
     """What ``look`` reported until the part was ``wanted``."""
     reported: list[str] = []
 
@@ -97,9 +97,10 @@ def test_a_part_that_keeps_dying_is_started_later_and_later(make: Make, monkeypa
     died, started = [], []
     part.start()
     while len(died) < 4:
+        before = time.monotonic()
         match part.look():
             case "down":
-                died.append(time.monotonic())
+                died.append(before)
             case "starting":
                 started.append(time.monotonic())
         time.sleep(0.005)
@@ -119,7 +120,7 @@ def test_a_part_that_had_run_for_long_is_started_at_once_again(make: Make, monke
         time.sleep(0.35)
         assert part.pid is not None
         os.kill(part.pid, signal.SIGKILL)
-        looked_until(part, "starting", 2)
+        looked_until(part, "starting", 15)  # half of the pause after a second death
     assert part.restarts == 2
 
 
@@ -156,14 +157,12 @@ def test_a_part_that_lives_and_does_not_answer_is_started_again(
 
 
 def test_a_part_is_asked_to_end(make: Make) -> None:
-    part = make(POLITE)
+    part = make(POLITE, grace=600.0)  # no test waits so long
     part.start()
     wait_for(lambda: "listens" in part.log.read_text())
     pid = part.pid
     assert pid is not None
-    started = time.monotonic()
     part.stop()
-    assert time.monotonic() - started < 5
     assert "asked by SIGTERM" in part.log.read_text()
     assert (part.state, part.pid, lives(pid)) == ("stopped", None, False)
     part.stop()  # twice changes nothing
@@ -177,7 +176,7 @@ def test_a_part_that_does_not_listen_is_ended_after_its_grace(make: Make) -> Non
     assert pid is not None
     started = time.monotonic()
     part.stop()
-    assert 0.5 <= time.monotonic() - started < 5
+    assert time.monotonic() - started >= 0.5
     assert not lives(pid)
 
 
@@ -196,7 +195,7 @@ def test_what_a_part_started_ends_with_it(make: Make) -> None:
     child = int(part.log.read_text())
     assert lives(child)
     part.stop()
-    wait_for(lambda: not lives(child), 5)
+    wait_for(lambda: not lives(child))
 
 
 def test_a_part_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
@@ -230,9 +229,10 @@ def test_a_log_stays_small_while_its_program_prints_without_end(make: Make, monk
     wait_for(oldest.exists, 30)
     first = oldest.stat().st_mtime_ns
     wait_for(lambda: oldest.exists() and oldest.stat().st_mtime_ns != first, 30)
-    files = list(part.log.parent.iterdir())
+    files = set(part.log.parent.iterdir())
     assert len(files) <= 1 + part_logs.KEPT
-    assert sum(file.stat().st_size for file in files) < 500_000
+    assert all(file.stat().st_size <= 2 * part_logs.LIMIT + part_logs._AT_ONCE for file in files - {part.log})
+    wait_for(lambda: part.log.stat().st_size < part_logs.LIMIT)  # it is cut off again and again
     assert part.look() == "up"
 
 
