@@ -79,6 +79,16 @@ def test_every_page_is_accessible(open_page: Any, scheme: str) -> None:
     assert found == {}
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_lead_beside_its_list_is_accessible(open_page: Any, scheme: str) -> None:
+    page = open_page("/leads", color_scheme=scheme)
+    page.get_by_role("button", name="Preview").click()
+    page.locator("#preview").get_by_role("heading", name="What happened").wait_for()
+    page.get_by_role("button", name="Denser").click()
+    answer = Axe().run(page, options=_RULES).response
+    assert [(rule["id"], [node["html"][:200] for node in rule["nodes"]][:3]) for rule in answer["violations"]] == []
+
+
 def test_no_page_is_wider_than_a_phone(open_page: Any) -> None:
     wide = {}
     for address in ADDRESSES:

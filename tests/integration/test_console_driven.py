@@ -262,3 +262,55 @@ def test_a_call_is_logged_next(ground: Ground) -> None:
     page.keyboard.press("Enter")
     page.locator("#did").get_by_text("Logged a touch").wait_for()
     assert ground.list_actions(lead) == [("touch", "ana", None)]
+
+
+def test_the_chosen_lead_is_shown_beside_the_list_and_acted_on_there(ground: Ground) -> None:
+    window = ground.window("ana")
+    page = window.open("/leads/mine")
+    rows = page.locator("[data-row]")
+    first, second = (rows.nth(number).locator("a[data-key=Enter]").inner_text() for number in (0, 1))
+    lead = int(str(rows.nth(1).get_attribute("id")).removeprefix("lead-"))
+    panel = page.locator("#preview")
+    rows.first.focus()
+    page.keyboard.press("Space")
+    panel.get_by_role("heading", name=first).wait_for()
+    panel.get_by_text("What happened").wait_for()
+    window.check()
+    page.keyboard.press("j")
+    panel.get_by_role("heading", name=second).wait_for()
+    assert panel.locator("form, [id], [data-key]").count() == 0
+    assert page.evaluate("document.activeElement.id") == f"lead-{lead}"
+    page.keyboard.press("a")  # what keys do is done to the chosen row
+    page.locator("#did").get_by_text("Accepted").wait_for()
+    assert ground.list_actions(lead) == [("accept", "ana", None)]
+    panel.get_by_text("accepted", exact=False).first.wait_for()  # it tells what has happened since
+    window.check()
+    page.keyboard.press("u")
+    page.locator("#did").get_by_text("Undone: accept").wait_for()
+    rows.nth(2).focus()
+    page.keyboard.press("Escape")
+    assert panel.count() == 0
+
+
+def test_the_chosen_work_item_is_shown_beside_the_queue(ground: Ground) -> None:
+    (item,) = ground.find_items("phone_impossible")
+    window = ground.window("rita")
+    page = window.open("/queue?reason=phone_impossible")
+    page.locator(f"#item-{item} td").nth(2).click(position={"x": 2, "y": 2})  # a row is chosen by a click, too
+    page.get_by_role("button", name="Preview").click()
+    page.locator("#preview").get_by_text(f"W{item},").wait_for()
+    window.check()
+    page.locator("#preview").get_by_role("link", name="Open").click()
+    page.wait_for_url(re.compile(f"/queue/{item}"))
+
+
+def test_rows_take_less_room_until_somebody_wants_more(ground: Ground) -> None:
+    window = ground.open_window("ana")
+    page = window.open("/leads/mine")
+    heights = [page.locator("[data-row]").first.bounding_box()["height"]]
+    for _ in range(2):
+        page.get_by_role("button", name="Denser").click()
+        page = window.open("/leads/mine")  # it is kept
+        heights.append(page.locator("[data-row]").first.bounding_box()["height"])
+    assert heights[1] < 0.7 * heights[0]
+    assert heights[2] == heights[0]
