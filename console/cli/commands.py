@@ -139,6 +139,11 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
                 "What differs between two playbooks, in words: rules, points, thresholds, routes, people, SLAs, and "
                 "the rest.",
             ),
+            "measure": Entry(
+                "console.cli.playbook_measure",
+                "How well its points tell won leads from lost ones, on leads kept aside; and what history would give "
+                "its rules.",
+            ),
             "activate": Entry(
                 "console.cli.playbook_activation",
                 "Make a file's content the playbook in use, for every process. One that is not sound is refused.",

@@ -152,8 +152,6 @@ def _print(result: Judged, how: str) -> None:
         console.print(f"  … {len(result.problems) - _SHOWN:,} more with --json")
     if result.still_owned and how != "withdraw":
         owned = format_count(result.still_owned, "of these leads has", "of these leads have")
-        console.print(
-            f"{owned} an owner still: what is recorded ends nothing. `{find_program()} reject` and `touch` do."
-        )
+        console.print(f"{owned} an owner still, who keeps them: what is recorded moves no lead.")
     if how == "record" and result.new:
         console.print(f"Next: {find_program()} report --section conversion")
