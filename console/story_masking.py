@@ -88,7 +88,7 @@ def _mask_lead(lead: LeadRow) -> LeadRow:
 def _mask_signal(signal: SignalRow) -> SignalRow:
     """The columns that came stay, without their values."""
     payload = mask_value(as_object(orjson.loads(signal.payload)))
-    return replace(mask_row(signal, "signal"), payload=orjson.dumps(payload).decode())
+    return replace(mask_row(signal, "signal"), payload=orjson.dumps(payload).decode(), recognised=signal.recognised)
 
 
 @cache

@@ -111,7 +111,7 @@ OF_STAGES: Final[frozenset[str]] = frozenset(
         "custom", "attributes",
         # capture
         "key", "payload", "unreadable", "contact", "longest_value", "occurred_in_future", "signal_key", "source_known",
-        "too_long", "too_long_value", "posted",
+        "too_long", "too_long_value", "posted", "recognised",
         # validation
         "email_problem", "phone_problem", "country_problem", "website_problem", "consent_problem", "field_problem",
         "unreadable_problem", "spam_reason", "joined_to", "because", "claimed", "hold", "matches", "provisional",

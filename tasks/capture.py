@@ -175,7 +175,10 @@ def chunk_rows(rows: Iterable[Row], size: int = 5_000) -> Iterator[list[Row]]:
         yield chunk
 
 
-def build_signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys) -> list[NewSignal]:
+def build_signal_rows(
+    rows: Sequence[Row], source: str, origin: str, keys: Keys, recognised: str | None = None
+) -> list[NewSignal]:
+    """``recognised``: which columns of the file are known by their values, as JSON."""
     origin = make_storable(origin)  # a file's name is bytes, of any encoding or none
     return [
         NewSignal(
@@ -185,6 +188,7 @@ def build_signal_rows(rows: Sequence[Row], source: str, origin: str, keys: Keys)
             (encode(row.payload) if row.payload is not None else encode({"raw": row.raw})).decode(),
             None if row.problem is None else make_storable(row.problem),
             f"{origin}:{row.line}",
+            recognised,
         )
         for number, (row, key) in enumerate(zip(rows, keys.of(rows), strict=True))
     ]
@@ -235,9 +239,10 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
 def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     """Columns for every standard and custom field (text or None) and ``attributes``, aligned with ``frame``.
 
-    ``frame`` has ``source``, ``payload`` (JSON text), ``unreadable`` and, where rows may be of HTTP, ``posted``. Rows
-    of a source with the same columns share one mapping, so a file is mapped once, not row by row. Of a payload that was
-    posted the only e-mail address is the lead's where no name says so: it may have come under any name.
+    ``frame`` has ``source``, ``payload`` (JSON text), ``unreadable`` and, where known, ``posted`` (over HTTP) and
+    ``recognised`` (JSON text: which columns of the row's file are known by their values). Rows of a source with the
+    same columns share one mapping, so a file is mapped once, not row by row. Of a payload that was posted the only
+    e-mail address is the lead's where no name says so: it may have come under any name.
     """
     names = _Names(playbook)
     posted = bulk.list_values(frame["posted"]) if "posted" in frame else [False] * len(frame)
@@ -250,11 +255,14 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     fields = [*STANDARD, *playbook.fields]
     values: dict[str, list[str | None]] = {name: [None] * len(payloads) for name in fields}
     attributes: list[dict[str, str]] = [{} for _ in payloads]
-    alike: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
-    for position, (source, payload) in enumerate(zip(bulk.list_values(frame["source"]), payloads, strict=True)):
-        alike[source, tuple(payload)].append(position)
-    for (source, headers), positions in alike.items():
-        mapping = map_lead_headers(headers, source, playbook)
+    by_values = bulk.list_values(frame["recognised"]) if "recognised" in frame else [None] * len(frame)
+    alike: dict[tuple[str, str | None, tuple[str, ...]], list[int]] = defaultdict(list)
+    for position, (source, told, payload) in enumerate(
+        zip(bulk.list_values(frame["source"]), by_values, payloads, strict=True)
+    ):
+        alike[source, told, tuple(payload)].append(position)
+    for (source, told, headers), positions in alike.items():
+        mapping = map_lead_headers(headers, source, playbook, orjson.loads(told) if told else {})
         declared = list_declared(headers, source, playbook)
         only = {
             position: find_only_address(payloads[position], mapping, declared)

@@ -24,6 +24,7 @@ from leadgate.playbook import Playbook
 from leadgate.values.json_types import JsonObject
 from tasks.activities import Reader
 from tasks.capture import Keys, build_signal_rows, encode
+from tasks.recognition import FileColumns
 
 _Row = TypeVar("_Row")
 
@@ -70,12 +71,13 @@ class SourceReader:
         self._keys = Keys(self.source)
         of_activities = self.source.kind == "activities"
         self._activities = Reader(name, origin, playbook, now, unit=unit) if of_activities else None
+        self.columns = None if of_activities else FileColumns(name, playbook)  # of rows; payloads are known one by one
 
     def read_rows(self, rows: Sequence[Row]) -> Arrivals:
         """A page of one file; the pages come in their order, for a key may count equal rows."""
         if self._activities is None:
             held = [row.line for row in rows if row.problem is not None]
-            return Arrivals(build_signal_rows(rows, self._name, self._origin, self._keys), [], held)
+            return Arrivals(self._build_signals(rows), [], held)
         parted = self._activities.sort(rows)
         return Arrivals(parted.held, parted.activities, parted.held_lines)
 
@@ -103,6 +105,15 @@ class SourceReader:
         texts = [each.text for each in payloads] if is_webhook else None
         parted = self._activities.sort(lines, [each.key for each in payloads], now, texts)
         return Arrivals(parted.held, parted.activities, parted.held_lines)
+
+    def _build_signals(self, rows: Sequence[Row]) -> list[NewSignal]:
+        """The rows with what the columns of their file are by their values, so that each is mapped as all of them."""
+        fields = {}
+        if self.columns is not None:
+            self.columns.look(rows)
+            fields = self.columns.fields
+        recognised = encode(fields).decode() if fields else None
+        return build_signal_rows(rows, self._name, self._origin, self._keys, recognised)
 
     def _list_changes(self, payloads: Sequence[Payload]) -> Iterator[NewCrmChange]:
         for each in payloads:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from console.captured_columns import COLUMNS_SHOWN, describe_columns
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
@@ -32,7 +33,6 @@ from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from tasks import activities
-from tasks.capture import map_lead_headers
 from tasks.ingestion import SourceReader, store_page
 
 _PROGRESS_FROM: Final = 1_000_000  # bytes; a shorter file is done before a bar could be read
@@ -45,7 +45,11 @@ Advance = Callable[[Path, int], None]  # told the file at hand and the bytes of 
 
 @dataclass
 class Captured:
-    """What came of one file. ``known`` rows were captured before; ``problem`` says why the file was left, if it was."""
+    """What came of one file. ``known`` rows were captured before; ``problem`` says why the file was left, if it was.
+
+    ``recognised`` are the columns that are known by their values alone; ``addresses_elsewhere`` counts e-mail addresses
+    in columns that are not the lead's, of rows in which the lead's has none.
+    """
 
     file: str
     format: str | None = None
@@ -55,6 +59,8 @@ class Captured:
     unreadable: int = 0
     unreadable_lines: list[int] = field(default_factory=list)
     blank: int = 0
+    recognised: dict[str, str] = field(default_factory=dict)
+    addresses_elsewhere: dict[str, int] = field(default_factory=dict)
     problem: str | None = None
 
     @property
@@ -87,20 +93,12 @@ class _Opener:
 
     def _require_columns(self, opened: IsolatedTable) -> None:
         declared = self.playbook.playbook.sources[self.source]
-        if declared.kind == "activities":
-            if missing := activities.list_missing_fields(opened.headers, declared):
-                what = " or ".join(_COLUMN_WORDS[name] for name in missing)
-                raise FileError(
-                    opened.path,
-                    f"no column says the {what} of an activity; its columns are {', '.join(opened.headers[:20])}. "
-                    f"Name it in the playbook, in sources.{self.source}.mapping",
-                )
-        elif not {"email", "phone"} & set(
-            map_lead_headers(opened.headers, self.source, self.playbook.playbook).values()
-        ):
-            say(
-                f"{opened.path.name}: no column is an e-mail address or a phone number, so every row will be "
-                "held; `leadgate capture --dry-run` shows how the columns are understood."
+        if declared.kind == "activities" and (missing := activities.list_missing_fields(opened.headers, declared)):
+            what = " or ".join(_COLUMN_WORDS[name] for name in missing)
+            raise FileError(
+                opened.path,
+                f"no column says the {what} of an activity; its columns are {', '.join(opened.headers[:20])}. "
+                f"Name it in the playbook, in sources.{self.source}.mapping",
             )
 
 
@@ -197,6 +195,11 @@ class _Store:
             result.unreadable_lines += arrivals.held_lines[: _LINES_SHOWN - len(result.unreadable_lines)]
             self.advance(opened.path, opened.position())
         result.blank = opened.blank
+        if reader.columns is not None:
+            result.recognised = reader.columns.fields
+            result.addresses_elsewhere = dict(reader.columns.addresses_elsewhere.most_common(COLUMNS_SHOWN))
+            for line in describe_columns(result.file, reader.columns, opened.headers, source):
+                say(line)
 
 
 def _build_bar(files: Sequence[Path]) -> AbstractContextManager[Advance]:
@@ -300,6 +303,8 @@ def _print_look(look: dict[str, Any]) -> None:
     made = build_table("column", "becomes", "for example")
     for column in look["columns"]:
         becomes = column["field"] or "an attribute, kept as it is"
+        if column["by_values"]:
+            becomes = f"{becomes}, by its values"
         made.add_row(sanitise(column["header"], 40), becomes, sanitise(column["example"] or "", 40))
     console.print(made)
     looked = "" if look["whole"] else "the first "
@@ -308,6 +313,8 @@ def _print_look(look: dict[str, Any]) -> None:
     )
     for problem in look["first_problems"]:
         console.print(f"  {sanitise(problem, 200)}")
+    for notice in look["notices"]:
+        console.print(notice, soft_wrap=True, markup=False, highlight=False)
     console.print("Nothing was stored.\n")
 
 
@@ -317,14 +324,14 @@ _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipe
 def _look(each: IsolatedTable, opener: _Opener, at: datetime) -> dict[str, Any]:
     source, playbook = opener.source, opener.playbook
     declared = playbook.playbook.sources[source]
-    by_activity = declared.kind == "activities"
+    reader = SourceReader(source, each.path.name, playbook.playbook, at)
+    rows, problems, whole = _read_first_rows(each, reader)
+    columns = reader.columns
     mapping = (
         activities.map_activity_headers(each.headers, declared)
-        if by_activity
-        else map_lead_headers(each.headers, source, playbook.playbook)
+        if columns is None
+        else columns.map_headers(each.headers)
     )
-    rows, whole = _read_first_rows(each)
-    problems = SourceReader(source, each.path.name, playbook.playbook, at).read_rows(rows).problems
     examples = _pick_examples(rows, mapping)
     return {
         "file": each.path.name,
@@ -334,8 +341,15 @@ def _look(each: IsolatedTable, opener: _Opener, at: datetime) -> dict[str, Any]:
         "delimiter_name": _DELIMITERS.get(each.delimiter or ""),
         "sheet": each.sheet,
         "columns": [
-            {"header": header, "field": mapping.get(header), "example": examples.get(header)} for header in each.headers
+            {
+                "header": header,
+                "field": mapping.get(header),
+                "by_values": columns is not None and header in columns.fields,
+                "example": examples.get(header),
+            }
+            for header in each.headers
         ],
+        "notices": [] if columns is None else describe_columns(each.path.name, columns, each.headers, source),
         "looked_at": len(rows),
         "whole": whole,
         "problems": len(problems),
@@ -343,14 +357,17 @@ def _look(each: IsolatedTable, opener: _Opener, at: datetime) -> dict[str, Any]:
     }
 
 
-def _read_first_rows(each: IsolatedTable) -> tuple[list[Row], bool]:
-    """Enough rows to judge the file by, and whether they are all."""
+def _read_first_rows(each: IsolatedTable, reader: SourceReader) -> tuple[list[Row], list[str], bool]:
+    """Enough rows to judge the file by, what is wrong with them, and whether they are all."""
     rows: list[Row] = []
+    problems: list[str] = []
     for number, page in enumerate(each.read_pages(), start=1):
+        page = page[: _DRY_ROWS - len(rows)]
         rows += page
+        problems += reader.read_rows(page).problems
         if len(rows) >= _DRY_ROWS or number >= _DRY_PAGES:
-            return rows[:_DRY_ROWS], False
-    return rows, True
+            return rows, problems, False
+    return rows, problems, True
 
 
 def _pick_examples(rows: Sequence[Row], mapping: dict[str, str]) -> dict[str, str]:

@@ -67,6 +67,8 @@ def answer_trigger(story: Story) -> Answer:
         origin = f", from {signal.origin}" if signal.origin else ""
         answer.say(f"A signal of the source {signal.source}, received {format_moment(signal.received_at)} UTC{origin}.")
         _tell_sender(answer, signal, story)
+        for header, field in orjson.loads(signal.recognised or "{}").items():
+            answer.say(f"Its column {show_value(header)} was taken as {field} by the values of its file.")
         payload = orjson.loads(signal.payload)
         if signal.unreadable:
             answer.say(f"It could not be read: {signal.unreadable}.", f"As received: {payload.get('raw')}")

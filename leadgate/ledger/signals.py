@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 class NewSignal(NamedTuple):
-    """A signal to store: its position ``n`` among the others, and its payload as JSON text."""
+    """A signal to store: its position ``n`` among the others, and its payload as JSON text.
+
+    ``recognised``: which columns of its file are known by their values, as JSON text; the capture stage maps by it.
+    """
 
     n: int
     source: str
@@ -37,10 +40,11 @@ class NewSignal(NamedTuple):
     payload: str
     unreadable: str | None
     origin: str
+    recognised: str | None = None
 
 
 #: The columns of the temporary table ``incoming``, with their types.
-_INCOMING = dict(zip(NewSignal._fields, ("int", *["text"] * 5), strict=True))
+_INCOMING = dict(zip(NewSignal._fields, ("int", *["text"] * 6), strict=True))
 
 
 def store_signals(connection: Connection, rows: Sequence[NewSignal], now: datetime) -> int:
@@ -57,8 +61,8 @@ def store_signals(connection: Connection, rows: Sequence[NewSignal], now: dateti
         text(
             f"""
             WITH stored AS (
-                INSERT INTO signal (source, key, payload, unreadable, origin, received_at)
-                SELECT source, key, payload, unreadable, origin, :now FROM incoming ORDER BY n
+                INSERT INTO signal (source, key, payload, unreadable, origin, recognised, received_at)
+                SELECT source, key, payload, unreadable, origin, recognised, :now FROM incoming ORDER BY n
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source)
             {starting.INSERT_SIGNAL_JOURNEYS}"""
         ),
@@ -85,14 +89,15 @@ def store_each_signal(
             f"""
             WITH incoming AS (
                 SELECT * FROM unnest(CAST(:source AS text[]), CAST(:key AS text[]), CAST(:payload AS text[]),
-                    CAST(:unreadable AS text[]), CAST(:origin AS text[]), CAST(:client_address AS text[]),
-                    CAST(:request_id AS text[]), CAST(:request_hash AS text[]))
-                    WITH ORDINALITY AS each (source, key, payload, unreadable, origin, client_address, request_id,
-                    request_hash, n)),
+                    CAST(:unreadable AS text[]), CAST(:origin AS text[]), CAST(:recognised AS text[]),
+                    CAST(:client_address AS text[]), CAST(:request_id AS text[]), CAST(:request_hash AS text[]))
+                    WITH ORDINALITY AS each (source, key, payload, unreadable, origin, recognised, client_address,
+                    request_id, request_hash, n)),
             stored AS (
-                INSERT INTO signal (source, key, payload, unreadable, origin, received_at, client_address, request_id,
-                    request_hash)
-                SELECT source, key, payload, unreadable, origin, :now, client_address, request_id, request_hash
+                INSERT INTO signal (source, key, payload, unreadable, origin, recognised, received_at, client_address,
+                    request_id, request_hash)
+                SELECT source, key, payload, unreadable, origin, recognised, :now, client_address, request_id,
+                    request_hash
                 FROM incoming ORDER BY n
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source, key),
             started AS ({starting.INSERT_SIGNAL_JOURNEYS})
@@ -124,7 +129,8 @@ def read_captured(connection: Connection, batch_id: int) -> pd.DataFrame:
         connection,
         """
         SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at,
-            s.key, s.payload, s.unreadable, s.client_address IS NOT NULL AS posted
+            s.key, s.payload, s.unreadable, s.recognised,
+            s.client_address IS NOT NULL AS posted
         FROM journey j JOIN signal s ON s.id = j.signal_id
         WHERE j.batch_id = :batch AND j.stage = 'capture' AND j.status = 'ready' ORDER BY j.id""",
         batch=batch_id,

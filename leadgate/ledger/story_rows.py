@@ -118,6 +118,7 @@ class SignalRow:
     payload: str
     unreadable: str | None
     origin: str | None
+    recognised: str | None
     received_at: datetime
     client_address: str | None
     request_id: str | None

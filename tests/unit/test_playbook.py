@@ -931,6 +931,11 @@ def test_a_pool_without_an_sla_that_holds_no_lead_is_sound(tmp_path: Path, more:
     assert [problem for problem in check(parsed(text, tmp_path), promises=promises) if not problem.note] == []
 
 
+def test_an_empty_field_makes_an_attribute_of_a_column(tmp_path: Path) -> None:
+    text = SMALL.replace("  website: {}", '  website: {mapping: {Notes: ""}}') + 'headers: {Remarks: ""}\n'
+    assert check(parsed(text, tmp_path), promises=PROMISES) == []
+
+
 def test_a_key_of_an_earlier_version_is_read_and_noted(tmp_path: Path) -> None:
     old = SMALL.replace("slas:\n", "handovers: {on_reassign: keep}\nslas:\n")
     new = old.replace("handovers", "reassignments")

@@ -36,7 +36,8 @@ def check_own_fields(checker: Checker) -> Found:
         if name in taken or name in ASSIGNED or name in fields.OF_STAGES:
             yield checker.at(("fields", name), f"{name!r} is a name that Leadgate uses itself; choose another")
     for header, target in checker.playbook.headers.items():
-        yield from checker.check_lead_field(("headers", header), target)
+        if target:  # an empty one makes an attribute of the column
+            yield from checker.check_lead_field(("headers", header), target)
     for position, name in enumerate(checker.playbook.validation.required):
         yield from checker.check_lead_field(("validation", "required", position), name)
     yield from checker.check_country(("validation", "default_country"), checker.playbook.validation.default_country)
@@ -47,7 +48,8 @@ def check_sources(checker: Checker) -> Found:
         here: Path = ("sources", name)
         for column, target in source.mapping.items():
             if source.kind == "leads":
-                yield from checker.check_lead_field((*here, "mapping", column), target)
+                if target:
+                    yield from checker.check_lead_field((*here, "mapping", column), target)
             elif target not in fields.ACTIVITY_FIELDS:
                 message = f"{target!r} is not a field of an activity; {propose(target, fields.ACTIVITY_FIELDS)}"
                 yield checker.at((*here, "mapping", column), message)
