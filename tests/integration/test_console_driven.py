@@ -259,6 +259,8 @@ def test_a_call_is_logged_next(ground: Ground) -> None:
         assert page.evaluate("document.activeElement.value") == kind
         if kind == "email":
             page.keyboard.press("Escape")
+    assert [each.partition(":")[0] for each in window.problems] == ["mailto", "tel"]  # what the click asked for
+    window.problems.clear()
     page.keyboard.press("Enter")
     page.locator("#did").get_by_text("Logged a touch").wait_for()
     assert ground.list_actions(lead) == [("touch", "ana", None)]
