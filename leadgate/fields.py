@@ -46,6 +46,9 @@ STANDARD: Final[dict[str, FieldType]] = {
     "external_id": "text",
 }
 
+#: The attribute that says by which country a phone was read where nobody named one, or where it has two readings.
+GUESSED_PHONE_COUNTRY: Final = "phone_country_guessed"
+
 #: What validation adds.
 VALIDATED: Final[dict[str, FieldType]] = {
     "email_canonical": "text",

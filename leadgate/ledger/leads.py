@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
-from leadgate.fields import STANDARD, FieldType
+from leadgate.fields import GUESSED_PHONE_COUNTRY, STANDARD, FieldType
 from leadgate.lead_columns import LEAD_COLUMNS
 from leadgate.ledger import bulk
 from leadgate.values.json_types import JsonValue
@@ -181,7 +181,9 @@ def look_up_again(connection: Connection, lead_ids: Sequence[int], at: Sequence[
 def correct(connection: Connection, lead_ids: Sequence[int], name: str, value: str) -> None:
     """Write what a person gave for the field ``name``, as if it had been captured so."""
     if name in STANDARD:
-        statement, written = f"UPDATE lead SET {name} = :value WHERE id = ANY(:leads)", value or None
+        # what a person gives is no guess of ours
+        also = f", attributes = attributes - '{GUESSED_PHONE_COUNTRY}'" if name == "phone" else ""
+        statement, written = f"UPDATE lead SET {name} = :value{also} WHERE id = ANY(:leads)", value or None
     else:
         statement = "UPDATE lead SET custom = coalesce(custom, '{}') || CAST(:value AS jsonb) WHERE id = ANY(:leads)"
         written = orjson.dumps({name: value}).decode()

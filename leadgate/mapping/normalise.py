@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import pandas as pd
 
-from leadgate.fields import STANDARD, VALIDATED, FieldType
+from leadgate.fields import GUESSED_PHONE_COUNTRY, STANDARD, VALIDATED, FieldType
 from leadgate.playbook import Playbook, Source
 from leadgate.values.addresses import Kinds, read_address
 from leadgate.values.answers import judge_consent, read_yes_or_no
@@ -24,7 +24,7 @@ from leadgate.values.figures import read_integer, read_number
 from leadgate.values.moments import read_date, read_moment
 from leadgate.values.names import capitalise_name, find_rest_of_name, split_name
 from leadgate.values.phone_countries import list_likely_countries
-from leadgate.values.phones import guess_phone, read_phone
+from leadgate.values.phones import find_country, guess_phone, read_phone
 from leadgate.values.spam import find_spam_reason
 from leadgate.values.text import as_text, clean_line, clean_lines, is_no_value
 
@@ -59,9 +59,6 @@ _OF_AN_ADDRESS: Final = {
 
 #: Countries that write the month before the day.
 _MONTH_FIRST: Final = frozenset({"US"})
-
-#: The attribute that says by which country a phone was read where nobody named one.
-GUESSED_PHONE_COUNTRY: Final = "phone_country_guessed"
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
@@ -198,8 +195,14 @@ class _Batch:
                 texts[row] = phone.number
             if phone.extension:
                 self._keep(row, "phone_extension", phone.extension)
-            if key[0] != phone.number:  # else an earlier pass has read it
+            if key[0] != phone.number or self._is_of_another_country(row, phone.number):  # else an earlier pass read it
                 self._keep(row, GUESSED_PHONE_COUNTRY, phone.guessed)
+
+    def _is_of_another_country(self, row: int, number: str | None) -> bool:
+        """Whether the number is not the one that an earlier pass has marked as a guess: somebody has corrected it."""
+        attributes = self._attributes[row]
+        marked = attributes.get(GUESSED_PHONE_COUNTRY) if isinstance(attributes, dict) else None
+        return isinstance(marked, str) and number is not None and find_country(number, marked) != marked
 
     def _list_likely_countries(self, row: int) -> tuple[str, ...]:
         found = list_likely_countries(

@@ -47,7 +47,7 @@ _NOT_ONE: Final = "not a phone number"
 class Phone(NamedTuple):
     """``number`` is E.164, or ``None`` with a ``problem`` and perhaps a ``proposal``.
 
-    ``guessed`` is the country by which it was read, where nobody said which.
+    ``guessed`` is the country by which it was read, where nobody said which, or where its digits have two readings.
     """
 
     number: str | None
@@ -103,6 +103,11 @@ def _read(text: str, region: str | None) -> Phone:
                 national = international
         elif _is_valid(international) or (isinstance(national, str) and isinstance(international, PhoneNumber)):
             national = international
+    elif digits[:1] != "0" and not _has_plus(text) and _begins_with_code(digits, region) and _is_valid(national):
+        international = _parse_number("+" + digits, None)
+        if isinstance(international, PhoneNumber) and _is_valid(international) and international != national:
+            # without its zero, or without its plus: nobody knows which is missing
+            return _stabilise(international)._replace(guessed=region)
     return Phone(None, national) if isinstance(national, str) else _stabilise(national)
 
 

@@ -202,6 +202,19 @@ def test_a_rerun_with_a_correction_starts_from_the_signal_and_goes_on(harness: H
     assert harness.find_broken() == []
 
 
+def test_a_phone_that_a_person_gives_is_no_guess(harness: Harness) -> None:
+    harness.capture(make_lead(1, Email="not an address", Phone="06 12 34 56 78", Language="French"))
+    harness.run()
+    assert harness.one("SELECT attributes ->> 'phone_country_guessed' FROM lead") == "FR"
+    reruns.rerun(
+        harness.ledger, [item(harness, "email_malformed")], by=make_actor("mia"), now=NOW,
+        playbook=harness.loaded.playbook, corrections={"email": "kim@acme.example", "phone": "+33 6 99 99 99 99"},
+    )  # fmt: skip
+    harness.run()
+    assert harness.rows("SELECT phone, attributes ? 'phone_country_guessed' FROM lead") == [("+33699999999", False)]
+    assert harness.find_broken() == []
+
+
 def test_a_correction_at_capture_gives_the_lead_its_contact(harness: Harness) -> None:
     harness.capture({"Email": "", "Phone": "", "Company": "Acme"})
     harness.run()

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from leadgate.mapping.normalise import GUESSED_PHONE_COUNTRY, normalise
+from leadgate.fields import GUESSED_PHONE_COUNTRY
+from leadgate.mapping.normalise import normalise
 from leadgate.values.phone_countries import list_likely_countries
 from leadgate.values.phones import Phone, find_country, guess_phone, read_phone
 from tests.unit.test_normalise import NOW, captured, one, playbook
@@ -49,6 +50,8 @@ def test_numbers_of_every_region_are_right_marked_or_refused() -> None:
             "national, country known": read_phone(national, region),
             "abroad, country known": read_phone(abroad, region),
             "abroad": guess_phone(abroad, ["US"]),
+            "digits, country known": read_phone(number[1:], region),
+            "digits, default": guess_phone(number[1:], ["US"]),
             "national, hint": guess_phone(national, list(dict.fromkeys([region, "US"]))),
             "national, default": guess_phone(national, ["US"]),
         }
@@ -59,6 +62,10 @@ def test_numbers_of_every_region_are_right_marked_or_refused() -> None:
     for name in ("national, country known", "abroad, country known", "abroad"):
         assert counts[name] == {"right": examples}
     assert counts["national, hint"] == {"right, a guess": examples}
+    # of nine digits in Sweden either the plus or the zero is missing: that is marked
+    assert counts["digits, country known"] == {"right": examples - 1, "right, a guess": 1}
+    assert counts["digits, default"].keys() <= {"right, a guess", "wrong, a guess", "refused"}
+    assert counts["digits, default"]["wrong, a guess"] <= 8
     # a few plans write numbers that another country's are like: these are marked
     assert counts["national, default"].keys() == {"right, a guess", "wrong, a guess", "refused"}
     assert counts["national, default"]["wrong, a guess"] <= 6
@@ -112,6 +119,22 @@ def test_a_guess_stays_marked_when_the_lead_is_read_again() -> None:
     again = normalise(first, playbook(), NOW)
     assert again["phone"].tolist() == ["+33612345678"]
     assert again["attributes"].tolist() == [{GUESSED_PHONE_COUNTRY: "FR"}]
+
+
+def test_a_guess_that_is_corrected_to_another_country_is_no_guess() -> None:
+    first = normalise(captured({"phone": "06 12 34 56 78", "email": "a@b.fr"}), playbook(), NOW)
+    first["phone"] = "+4917612345678"
+    again = normalise(first, playbook(), NOW)
+    assert again["phone"].tolist() == ["+4917612345678"]
+    assert not again["attributes"].tolist()[0]
+    assert normalise(again, playbook(), NOW)["attributes"].tolist() == again["attributes"].tolist()
+
+
+def test_digits_with_two_readings_stay_marked() -> None:
+    first = normalise(captured({"phone": "468123456", "country": "SE"}), playbook(), NOW)
+    assert first["phone"].tolist() == ["+468123456"]
+    assert first["attributes"].tolist() == [{GUESSED_PHONE_COUNTRY: "SE"}]
+    assert normalise(first, playbook(), NOW)["attributes"].tolist() == first["attributes"].tolist()
 
 
 @pytest.mark.parametrize("company", ["", "x" * 10_000, "S.", "GmbH", "\u202eHbmG emcA"])
