@@ -65,7 +65,7 @@ def test_numbers_of_every_region_are_right_marked_or_refused() -> None:
     # of nine digits in Sweden either the plus or the zero is missing: that is marked
     assert counts["digits, country known"] == {"right": examples - 1, "right, a guess": 1}
     assert counts["digits, default"].keys() <= {"right, a guess", "wrong, a guess", "refused"}
-    assert counts["digits, default"]["wrong, a guess"] <= 8
+    assert counts["digits, default"]["wrong, a guess"] <= 25
     # a few plans write numbers that another country's are like: these are marked
     assert counts["national, default"].keys() == {"right, a guess", "wrong, a guess", "refused"}
     assert counts["national, default"]["wrong, a guess"] <= 6
