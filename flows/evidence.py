@@ -21,7 +21,7 @@ from leadgate.counting import format_count
 from leadgate.fields import ENRICHED, PERSONAL, STANDARD, VALIDATED
 from leadgate.ledger import Ledger, reports
 from leadgate.masking import mask, mask_within
-from leadgate.plain_text import defang, escape_markdown, format_line, neutralise
+from leadgate.plain_text import escape_cell, escape_markdown
 from leadgate.vocabulary import Outcome
 from tasks.batches import BatchReport
 from tasks.crm.reconcile import ReconcileReport, describe_comparison
@@ -163,11 +163,6 @@ _KNOWN: Final = frozenset({**STANDARD, **VALIDATED, **ENRICHED})
 def escape_text(text: str) -> str:
     """``text`` as Markdown that shows just that, in a line."""
     return escape_markdown(text)
-
-
-def escape_cell(text: str) -> str:
-    """``text`` in a table: a page may take a cell for Markdown, or not, so nothing in it can be either."""
-    return neutralise(defang(format_line(text, 300)))
 
 
 def show_masked(field: str, value: str) -> str:

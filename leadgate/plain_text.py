@@ -78,3 +78,8 @@ def defang(text: str) -> str:
 def escape_markdown(text: str) -> str:
     """``text`` as Markdown that shows just that, in a line: every sign is escaped, so bare links are none either."""
     return _PUNCTUATION.sub(r"\\\1", _UNSEEN.sub(" ", text))
+
+
+def escape_cell(text: str) -> str:
+    """``text`` in a table: a page may take a cell for Markdown, or not, so nothing in it can be either."""
+    return neutralise(defang(format_line(text, 300)))

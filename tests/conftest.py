@@ -2,7 +2,8 @@
 
 The folders of the tests are in memory where there is room: PostgreSQL copies a database for most tests, and making and
 removing its files on a disk is a tenth of the CPU time of all tests. Looking for cycles of garbage in what was imported
-again and again is another tenth: what is imported stays, and is not looked at.
+again and again is another tenth: what is imported stays, and is not looked at. Nobody looks while test modules are
+imported, and seldom while tests run, for most of what they leave is no cycle.
 
 Does not belong here: a database, Prefect or Great Expectations; the pure tests run in seconds without them.
 """
@@ -20,6 +21,7 @@ from hypothesis import settings
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ROOM = 4_000_000_000  # bytes; what fails stays there until the next run
+_COLLECTED_AFTER = (20_000, 20, 50)  # new objects, and collections of younger ones; Python's own are 700, 10 and 10
 
 settings.load_profile("everyday")
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # as ``flows.runtime.server.use_defaults`` does
@@ -37,6 +39,7 @@ class _Imported:
     def pytest_collection_finish(self) -> None:
         gc.collect()
         gc.freeze()
+        gc.enable()
 
     def pytest_runtest_logfinish(self) -> None:
         if not self._gates_too and "great_expectations" in sys.modules:
@@ -50,6 +53,8 @@ class _Imported:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Imported())
+    gc.disable()  # until all test modules are imported
+    gc.set_threshold(*_COLLECTED_AFTER)
 
 
 @pytest.hookimpl(optionalhook=True)

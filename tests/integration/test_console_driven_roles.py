@@ -121,6 +121,7 @@ def read_all(ground: Ground) -> list[tuple[Any, ...]]:
 def test_what_others_send_is_refused_in_plain_words_and_changes_nothing(ground: Ground) -> None:
     lead, (item,) = ground.find_lead(), ground.find_items("phone_impossible")
     ana = ground.window("ana")
+    ana.open("/account")  # what it sends is sent from a page of the console
     ana.post(f"/leads/{ground.find_lead()}/accept")
     action = str(ground.harness.one("SELECT max(number) FROM action"))
     windows = {login: ground.window(login) for login in ("ana", "cyn", "mia", "max", "rita", "otto", "petra", "ada")}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from leadgate import plain_text
-from leadgate.plain_text import defang, escape_markdown, format_line, neutralise
+from leadgate.plain_text import defang, escape_cell, escape_markdown, format_line, neutralise
 
 SIGNS = r"<>&*_~`|[](){}#@!\\:/.-+=$%^'\"\n\r\t \u200b\u202e\u2066\ufeff\U000e0041\ud800aZé0"
 hostile = st.text(st.sampled_from(SIGNS) | st.characters(), max_size=60) | st.sampled_from(
@@ -82,6 +82,4 @@ def test_a_bare_link_is_escaped_too_because_pages_find_those(text: str) -> None:
 
 
 def test_a_cell_of_a_table_that_is_no_markdown_shows_no_link_either() -> None:
-    from flows.evidence import escape_cell
-
     assert escape_cell("J1: ![x](https://evil.example)\u202e") == "J1: !⁅x⁆(https⁅:⁆//evil⁅.⁆example)"
