@@ -42,6 +42,7 @@ _STALE: Final = {
 def add_evidence(answer: Answer, story: Story, playbook: Playbook) -> Answer:
     """``answer`` with what reps did, what was missed, and the waits that are over."""
     _tell_touches(answer, story, playbook)
+    _tell_early_outcomes(answer, story, playbook)
     _tell_missed(answer, story)
     _tell_waits(answer, story)
     return answer
@@ -73,6 +74,22 @@ def _tell_touches(answer: Answer, story: Story, playbook: Playbook) -> None:
     if rows:
         answer.say("What reps did about it:")
         answer.show(("when (UTC)", "what", "by", "counts as a touch"), rows[-LAST:])
+
+
+def _tell_early_outcomes(answer: Answer, story: Story, playbook: Playbook) -> None:
+    """Outcomes that came before the lead had an owner: they end nothing, which nobody would guess."""
+    owned_from = min((each.assigned_at for each in story.assignments), default=None)
+    recorded = {(each.kind, each.occurred_at) for each in story.recorded_outcomes if each.withdrawn_at is None}
+    for activity in story.activities:
+        if activity.kind not in playbook.follow_up.outcomes or activity.withdrawn_at is not None:
+            continue
+        if owned_from is None or activity.occurred_at < owned_from:
+            counts = (activity.kind, activity.occurred_at) in recorded
+            answer.say(
+                f"The outcome {activity.kind}, {format_moment(activity.occurred_at)} UTC, came before the lead had an "
+                "owner: it ends nothing, and "
+                + ("counts in figures, as it is recorded." if counts else "is in no figure until it is recorded.")
+            )
 
 
 def _tell_missed(answer: Answer, story: Story) -> None:

@@ -151,7 +151,7 @@ def build_section(found: FigureRows, playbook: Playbook) -> Section:
             _build_rules(found["rules"], share),
             build_joint_weights(found, share),
         ],
-        tiles=_build_tiles(everybody),
+        tiles=[*_build_tiles(everybody), *_build_early_tiles(found)],
     )
 
 
@@ -183,6 +183,13 @@ def _build_tiles(everybody: _Counted) -> list[Tile]:
             qualified,
         ),
     ]
+
+
+def _build_early_tiles(found: FigureRows) -> list[Tile]:
+    """Only where there are any: outcomes of activities that count nowhere."""
+    early = sum(row["n"] for row in found["early"])
+    detail = "of any time; they end nothing and are in no figure: `leadgate outcomes --from-activities` records them"
+    return [Tile("early_outcomes", "Outcomes older than the owner", early, "count", detail, when="")] if early else []
 
 
 def _sum_cells(cells: Iterable[ConversionCount]) -> _Counted:

@@ -18,7 +18,8 @@ def add_change(sections: Sequence[Section], before: Sequence[Section]) -> list[S
     earlier = _index_by_key(before)
     return [
         replace(
-            section, tiles=[replace(t, before=_describe_before(t, earlier[section.key, t.key])) for t in section.tiles]
+            section,
+            tiles=[replace(t, before=_describe_before(t, earlier.get((section.key, t.key)))) for t in section.tiles],
         )
         for section in sections
     ]
@@ -46,8 +47,9 @@ def _index_by_key(sections: Sequence[Section]) -> dict[tuple[str, str], Tile]:
     return {(section.key, tile.key): tile for section in sections for tile in section.tiles}
 
 
-def _describe_before(tile: Tile, was: Tile) -> str:
-    if not tile.when:
+def _describe_before(tile: Tile, was: Tile | None) -> str:
+    """``was`` is None for a figure that is shown only where there is something to tell."""
+    if not tile.when or was is None:
         return "Not known for the period before."
     if was.number is None:
         return f"No figure {tile.when}."

@@ -180,6 +180,12 @@ class BucketCount(TypedDict):
     to_touch: float | None
 
 
+class EarlyCount(TypedDict):
+    """Outcomes of any time that came before their lead had an owner, and are not recorded either."""
+
+    n: int
+
+
 class SignalCount(TypedDict):
     """All signals there are."""
 
@@ -194,6 +200,7 @@ class FigureRows(TypedDict, total=False):
     conversion: list[ConversionCount]
     rules: list[RuleCount]
     patterns: list[PatternCount]
+    early: list[EarlyCount]
     to_owner: list[ToOwner]
     to_touch: list[ToTouch]
     turns: list[TurnsTaken]

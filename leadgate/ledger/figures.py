@@ -25,6 +25,7 @@ from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.figure_rows import FigureRows
 from leadgate.ledger.path_figures import ENDINGS, REASONS, STAGE_TIMES
+from leadgate.ledger.recorded_outcomes import EARLY
 from leadgate.ledger.said_outcomes import DECIDED_AT, OUTCOME, REJECTED, SAID
 from leadgate.vocabulary import STAGES, EndReason
 
@@ -160,6 +161,8 @@ _PATTERNS: Final = Query(
     GROUP BY p.rules""",
 )
 
+_EARLY: Final = Query("", f"SELECT count(*) AS n FROM {EARLY}")
+
 #: ``to_owner`` are the seconds from the capture of a signal to its first owner, ``to_touch`` those of every assignment.
 #: ``grouped`` is SQL's ``GROUPING``: owner (4), pool (2) and hour (1), a bit for each that the row is not grouped by.
 _SPEED: Final = f"""{COHORT},
@@ -242,7 +245,7 @@ _POOLS: Final = Query("", "SELECT pool, state FROM pool_state ORDER BY pool")
 #: What each section of a report needs, by the names under which ``read`` gives it.
 QUERIES: Final[Mapping[str, Mapping[str, Query]]] = {
     "funnel": {"journeys": _JOURNEYS},
-    "conversion": {"conversion": _CONVERSION, "rules": _RULES, "patterns": _PATTERNS},
+    "conversion": {"conversion": _CONVERSION, "rules": _RULES, "patterns": _PATTERNS, "early": _EARLY},
     "speed": {"to_owner": _TO_OWNER, "to_touch": _TO_TOUCH},
     "load": {"turns": _TURNS, "owners": _OWNERS, "pools": _POOLS},
     "paths": {"endings": ENDINGS, "stages": STAGE_TIMES, "reasons": REASONS},

@@ -149,24 +149,25 @@ def withdraw(connection: Connection, rows: Sequence[NewOutcome], *, by: str, now
     ).rowcount
 
 
-#: Activities that are outcomes and came before their lead had an owner, so that they ended no journey.
-_EARLY: Final = f"""(
+#: Activities that are outcomes and came before their lead had any owner, so that they ended no journey.
+EARLY: Final = f"""(
     SELECT j.id AS journey_id, n.lead_id, n.kind, CAST(NULL AS text) AS reason, n.at AS occurred_at, n.rep
     FROM (SELECT t.lead_id, CAST(NULL AS bigint) AS journey_id, t.kind, t.occurred_at AS at, t.rep FROM activity t
-        WHERE t.kind = ANY(:outcomes) AND t.lead_id IS NOT NULL AND t.withdrawn_at IS NULL) n
+        WHERE t.kind = ANY(:outcomes) AND t.lead_id IS NOT NULL AND t.withdrawn_at IS NULL
+            AND NOT EXISTS (SELECT FROM journey o JOIN assignment a ON a.journey_id = o.id
+                WHERE o.lead_id = t.lead_id AND a.assigned_at <= t.occurred_at)) n
     CROSS JOIN LATERAL ({_JOURNEY_AT}) j
-    WHERE NOT EXISTS (SELECT FROM assignment a WHERE a.journey_id = j.id AND a.assigned_at <= n.at)
-        AND NOT EXISTS (SELECT FROM recorded_outcome r WHERE r.journey_id = j.id AND r.kind = n.kind
+    WHERE NOT EXISTS (SELECT FROM recorded_outcome r WHERE r.journey_id = j.id AND r.kind = n.kind
             AND r.occurred_at = n.at AND r.withdrawn_at IS NULL)) AS early"""
 
 
 def count_early_activities(connection: Connection, outcomes: Sequence[str]) -> int:
     """Activities in ``outcomes`` that came before their lead had an owner, and are not recorded as outcomes either."""
-    found: int = connection.execute(text(f"SELECT count(*) FROM {_EARLY}"), {"outcomes": list(outcomes)}).scalar_one()
+    found: int = connection.execute(text(f"SELECT count(*) FROM {EARLY}"), {"outcomes": list(outcomes)}).scalar_one()
     return found
 
 
 def record_early_activities(connection: Connection, outcomes: Sequence[str], *, by: str, now: datetime) -> int:
     """Record these as outcomes. Returns how many are new."""
-    statement = text(f"{_RECORD} FROM {_EARLY} {_ONCE}")
+    statement = text(f"{_RECORD} FROM {EARLY} {_ONCE}")
     return connection.execute(statement, {"outcomes": list(outcomes), "by": by, "now": now}).rowcount

@@ -210,8 +210,12 @@ def test_outcomes_that_came_before_the_owner_are_counted_and_can_be_recorded(by_
     with harness.ledger.transaction() as connection:
         assert recorded_outcomes.count_early_activities(connection, ["opportunity", "lost"]) == 1
     assert read_json(cli("outcomes", "--from-activities", "--dry-run", "--json", "--now", LATER))["new"] == 1
+    assert "Outcomes older than the owner: 1" in join_lines(cli("report", "--now", LATER))
+    assert "is in no figure until it is recorded" in join_lines(cli("explain", "J2"))
     assert report(cli) == {"won": 0, "lost": 0, "undecided": 2}
     assert read_json(cli("outcomes", "--from-activities", "--json", "--now", LATER))["new"] == 1
     assert read_json(cli("outcomes", "--from-activities", "--json", "--now", LATER))["new"] == 0
     assert report(cli) == {"won": 0, "lost": 1, "undecided": 1}
+    assert "Outcomes older than the owner" not in join_lines(cli("report", "--now", LATER))
+    assert "counts in figures, as it is recorded" in join_lines(cli("explain", "J2"))
     assert harness.count_statuses() == {"owned": 2}

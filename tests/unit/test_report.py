@@ -94,6 +94,7 @@ def make_rows(name: str) -> dict[str, list[dict[str, Any]]]:
         ],
         "rules": [{"rule": name, "points": 3.0, "qualified": 3, "decided": 2, "won": 1}],
         "patterns": [{"rules": [name], "won": 1, "lost": 1, "total": 6}],
+        "early": [{"n": 0}],
         "to_owner": [each | times | {"n": 3} for each in by],
         "to_touch": [each | times | {"n": 3, "assigned": 5} | TOUCHES for each in by],
         "turns": [{"pool": name, "owner": name, "n": 4, "turns": 3}, {"pool": None, "owner": name, "n": 1, "turns": 0}],

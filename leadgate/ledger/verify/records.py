@@ -20,6 +20,7 @@ _RECORDS: Final = (
     ("lead_join", "journey_id"),
     ("lead_verdict", "journey_id"),
     ("pause", "journey_id"),
+    ("recorded_outcome", "journey_id"),
     ("journey", "batch_id"),
     ("work_item", "batch_id"),
     ("batch", "part_of"),
