@@ -25,8 +25,10 @@ from forked import wait_for
 from free_ports import find_free_port
 from harness import PLAYBOOK, Harness, make_lead
 from posting import HTTP_PLAYBOOK, SECRETS, TOKEN, Client, count_signals, is_writer_waiting, writer_held
+from typer.testing import CliRunner, Result
 
 from benchmarks.http_load import LoadReport, load
+from console.cli import app
 from console.http.serving import _Troubles
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger
@@ -44,26 +46,39 @@ def loaded() -> LoadedPlaybook:
 
 @dataclass
 class Process:
-    """``leadgate listen`` as a process of its own."""
+    """``leadgate listen``: as a process of its own, and for what it refuses in this one."""
 
     settings: Settings
     folder: Path
     descriptors: int | None = None  # open files that it may have
 
-    def start(self, *arguments: str, playbook: str = HTTP_PLAYBOOK, **environment: str) -> subprocess.Popen[str]:
+    def build_environment(self, playbook: str = HTTP_PLAYBOOK) -> dict[str, str]:
         path = self.folder / "http.yaml"
         path.write_text(playbook, encoding="utf-8")
-        ours = {
+        return {
             "LEADGATE_DATABASE_URL": self.settings.database_url or "",
             "LEADGATE_HOME": str(self.folder),
             "LEADGATE_KEY": self.settings.key or "",
             "LEADGATE_PLAYBOOK": str(path),
+            **SECRETS,
         }
+
+    def be_refused(self, playbook: str = HTTP_PLAYBOOK, **environment: str) -> Result:
+        """What is said by a start that does not come to serving."""
+        interval = sys.getswitchinterval()
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("console.http.listening.Server", None)
+                return CliRunner().invoke(app, ["listen"], env=self.build_environment(playbook) | environment)
+        finally:
+            sys.setswitchinterval(interval)
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "console.http.listening", *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             command,
-            env=os.environ | ours | SECRETS | environment,
+            env=os.environ | self.build_environment() | environment,
             stdout=pipe,
             stderr=pipe,
             text=True,
@@ -152,18 +167,16 @@ def test_ended_it_answers_what_had_begun(listening: Process, harness: Harness, h
 def test_a_port_that_is_taken_is_told(listening: Process) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        process = listening.start(LEADGATE_CAPTURE_PORT=str(port))
-        _, err = process.communicate(timeout=120)
-    assert process.returncode == 3
-    assert f"port {port} of 127.0.0.1 is taken" in err
+        refused = listening.be_refused(LEADGATE_CAPTURE_PORT=str(port))
+    assert refused.exit_code == 3
+    assert f"port {port} of 127.0.0.1 is taken" in " ".join(refused.stderr.split())
 
 
 def test_a_playbook_without_such_a_source_is_refused(listening: Process) -> None:
-    process = listening.start(playbook=PLAYBOOK)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert "no source may post" in err
-    assert "http: {auth: hmac" in err
+    refused = listening.be_refused(PLAYBOOK, LEADGATE_CAPTURE_PORT=str(find_free_port()))
+    assert refused.exit_code == 2
+    assert "no source may post" in refused.stderr
+    assert "http: {auth: hmac" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -178,11 +191,10 @@ def test_a_playbook_without_such_a_source_is_refused(listening: Process) -> None
 def test_weak_and_shared_secrets_are_refused_at_the_start(
     listening: Process, variables: dict[str, str], words: str
 ) -> None:
-    process = listening.start(**variables)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert words in err
-    assert not any(secret in err for secret in SECRETS.values())
+    refused = listening.be_refused(LEADGATE_CAPTURE_PORT=str(find_free_port()), **variables)
+    assert refused.exit_code == 2
+    assert words in " ".join(refused.stderr.split())
+    assert not any(secret in refused.output for secret in SECRETS.values())
 
 
 def test_a_trusted_proxy_is_believed_about_its_senders(listening: Process, harness: Harness) -> None:
