@@ -4,14 +4,16 @@ Fills a ledger of 300,000 leads as ``benchmarks.growth`` does, starts ``leadgate
 lets people of every role ask for their pages, each every two seconds, while reps log touches; they are in another
 process (``benchmarks.console_people``). For each page: answers, p50, p95 and the slowest, as a person's browser would
 see them on the same machine; p95 as a multiple of that of the page of the sign-in, which asks the ledger nothing: other
-work on the machine changes it less. Then how soon an open page of a rep has a lead that was given to them.
+work on the machine changes it less. Meanwhile leads are given to a rep: how soon after the commit their open page has
+them.
 
 Before, each page is asked for alone, one request after another: the milliseconds for which the server and PostgreSQL
 compute for one answer. Figures that are kept for minutes are computed then. Leads go on as in production, by a consumer
 elsewhere, which this benchmark only announces.
 
 Exit 1 where the p95 of a page is over 150 ms, an answer is an error of the server, or a new owner waits more than a
-second. Writes ``build/bench-console.json``.
+second. Writes ``build/bench-console.json``. ``--home`` keeps the ledger in a folder, or takes the one that is there:
+filling it takes minutes.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -166,28 +169,35 @@ def announce_consumer(ledger: Ledger, stop: threading.Event) -> None:
         consumers.record_consumer(ledger, name="benchmark", host="elsewhere", pid=1, doing="waits for leads")
 
 
-def give_leads(ledger: Ledger, loaded: LoadedPlaybook, port: int) -> list[float]:
-    """Seconds from before a lead is given to a rep until the rep's page, which an event has told to look, has it."""
-    first, second = [rep.name for rep in loaded.playbook.reps][:2]
-    token = sign_in(ledger, Role.REP, loaded, first)
-    person = HTTPConnection("127.0.0.1", port, timeout=60)
-    stream = HTTPConnection("127.0.0.1", port, timeout=30)
+def give_leads(ledger: Ledger, loaded: LoadedPlaybook, port: int, seconds: float) -> list[float]:
+    """Seconds from the commit that gives a lead to a rep until the rep's list has it, which an event has told to look.
+    ``ROUNDS`` leads in so many ``seconds``, to the rep who has fewest; they are given back in the end."""
+    reps = sorted((rep.name for rep in loaded.playbook.reps), key=lambda rep: len(list_leads_of(ledger, rep)))
+    receiver, giver = reps[0], reps[-1]
+    token = sign_in(ledger, Role.REP, loaded, receiver)
+    page, stream = HTTPConnection("127.0.0.1", port, timeout=60), HTTPConnection("127.0.0.1", port, timeout=30)
     stream.request("GET", "/live", headers={"Cookie": f"{COOKIE}={token}"})
     events = stream.getresponse()
     _wait_for_event(events)
-    by = Actor("benchmark", None, frozenset({first, second}), roles=frozenset({Role.MANAGER}))
-    waits = []
-    for journey, lead in _list_journeys(ledger, second):
-        started = time.perf_counter()
+    by = Actor("benchmark", None, frozenset({receiver, giver}), roles=frozenset({Role.MANAGER}))
+
+    def give(journey: int, rep: str) -> None:
         reassignments.reassign(
-            ledger, loaded, journey, rep=first, pool=None, anyway=True, reason="benchmark", by=by, now=ask_time(ledger)
+            ledger, loaded, journey, rep=rep, pool=None, anyway=True, reason="benchmark", by=by, now=ask_time(ledger)
         )
-        page = ""
-        while f"/leads/{lead}" not in page:
+
+    waits, given = [], _list_journeys(ledger, giver)
+    for number, (journey, lead) in enumerate(given):
+        time.sleep(seconds / ROUNDS * (0.5 if number == 0 else 1.0))
+        give(journey, receiver)
+        committed, shown = time.perf_counter(), ""
+        while f'href="/leads/{lead}"' not in shown:
             _wait_for_event(events)
-            person.request("GET", f"/leads/{lead}", headers={"Cookie": f"{COOKIE}={token}"})
-            page = person.getresponse().read().decode()
-        waits.append(time.perf_counter() - started)
+            page.request("GET", "/leads/mine", headers={"Cookie": f"{COOKIE}={token}"})
+            shown = page.getresponse().read().decode()
+        waits.append(time.perf_counter() - committed)
+    for journey, _ in given:
+        give(journey, giver)
     return waits
 
 
@@ -221,9 +231,11 @@ def main() -> None:
             alone = asyncio.run(ask_alone(console, people, place.home))
             send_people(Plan(console.port, WARM, people))
             before = read_cpu(console.pid)
-            seen = send_people(Plan(console.port, arguments.seconds, people))
+            with ThreadPoolExecutor(1) as threads:
+                giving = threads.submit(give_leads, place.ledger, place.loaded, console.port, arguments.seconds)
+                seen = send_people(Plan(console.port, arguments.seconds, people))
+                waits = giving.result()
             computed = read_cpu(console.pid) - before
-            waits = give_leads(place.ledger, place.loaded, console.port)
             stop.set()
     result = describe(seen, alone, computed, waits)
     target = Path("build/bench-console.json")

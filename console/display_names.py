@@ -54,7 +54,9 @@ class DisplayNames:
     def write_names(self, sentence: str) -> str:
         """``sentence`` with the names of reps as their display names, where nothing else can be meant."""
         found = self._in_sentences
-        return sentence if found is None else found.sub(lambda match: self._reps[match[0]], sentence)
+        if found is None or "_" not in sentence:
+            return sentence
+        return found.sub(lambda match: self._reps[match[0]], sentence)
 
 
 def write_as_person(name: str) -> str:

@@ -29,4 +29,6 @@ def build_environment(*packages: str) -> Environment:
 def _write_as_text(value: object) -> object:
     """``value`` as one line that does nothing to a reader, nothing for None; autoescape does the rest. Markup stays
     what it is."""
+    if type(value) is str and value.isprintable():  # most values of a page, which has thousands; Markup is another type
+        return value
     return value if isinstance(value, Markup) else "" if value is None else sanitise(value)

@@ -23,6 +23,7 @@ _FOUND: Final = re.compile(
     rf"(?P<moment>{_MOMENT}) UTC|(?P<command>`leadgate explain (?P<explained>J\d{{1,18}})`)"
     r"|\b(?P<item>W(?P<number>\d{1,18}))\b|\b(?P<journey>J\d{1,18})\b|\b(?P<word>[Ll]ead )(?P<lead>\d{1,18})\b"
 )
+_DIGIT: Final = re.compile(r"\d")  # each of those has one
 
 
 @pass_context
@@ -30,6 +31,8 @@ def link_sentence(context: Context, text: object) -> Markup:
     """A sentence, with its moments (as in "2026-03-04 10:00 UTC") as times and its ids as links to their pages."""
     names: DisplayNames = context["site"].names
     sentence = sanitise(names.write_names(str(text)), MOST)
+    if not _DIGIT.search(sentence):  # most sentences and cells of a page
+        return escape(sentence)
     parts, at = [], 0
     for found in _FOUND.finditer(sentence):
         parts += [escape(sentence[at : found.start()]), _link(context, found)]

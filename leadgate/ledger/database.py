@@ -103,6 +103,7 @@ class Ledger:
             if much:
                 connection.execute(text("SET LOCAL work_mem = '128MB'"))
             yield connection
+            connection.commit()  # after a rollback the driver has the connection forget every prepared statement
 
     @contextlib.contextmanager
     def pools_locked(self) -> Iterator[None]:

@@ -184,41 +184,39 @@ def find_id_range(ledger: Ledger) -> tuple[int, int] | None:
 def load_story(ledger: Ledger, journey_id: int) -> Story:
     """Everything about the lead of a journey, on one consistent picture of the ledger."""
     with ledger.snapshot(much=False) as connection:
-        main = read_row(connection, JourneyRow, f"{_select(JourneyRow, 'journey')} WHERE id = :id", id=journey_id)
-        if main is None:
-            raise LookupError(f"there is no journey J{journey_id}")
-        journeys = [main]
-        if main.lead_id is not None:
-            journeys = read_rows(
-                connection,
-                JourneyRow,
-                f"{_select(JourneyRow, 'journey')} WHERE lead_id = :lead ORDER BY id LIMIT :most",
-                lead=main.lead_id,
-                most=MOST,
-            )
-            if main.id not in {each.id for each in journeys}:
-                journeys.append(main)
+        journeys = read_rows(connection, JourneyRow, _JOURNEYS, id=journey_id, most=MOST)
+        main = next((each for each in journeys if each.id == journey_id), None)
+        if main is None:  # a lead with more of them than a story holds, or none yet
+            main = read_row(connection, JourneyRow, f"{_select(JourneyRow, 'journey')} WHERE id = :id", id=journey_id)
+            if main is None:
+                raise LookupError(f"there is no journey J{journey_id}")
+            journeys.append(main)
         asked = AskedStory(main, [each.id for each in journeys])
-        read_together(connection, asked.reads)
+        asked.counts(connection)
+        read_together(connection, asked.list_reads())
     return asked.build_story(main, journeys)
 
 
 class AskedStory:
-    """What is asked about the lead of a journey: all reads, which are then sent together."""
+    """What is asked about the lead of a journey: ``counts`` first, then all other reads, which are sent together."""
 
     def __init__(self, main: JourneyRow, ids: list[int]) -> None:
-        self.reads: list[Read[Any]] = []
+        self._reads: list[Read[Any]] = []
+        self._of_table: list[tuple[str, Read[Any]]] = []
         parameters = {"lead": main.lead_id, "ids": ids, "most": MOST}
 
         def fetch(row_type: type[_Row], statement: str) -> Read[_Row]:
             read = Read(row_type, statement, parameters)
-            self.reads.append(read)
+            self._reads.append(read)
             return read
 
         def fetch_table(row_type: type[_Row], table: str, order: str = "id") -> Read[_Row]:
             select = f"{_select(row_type, table)} WHERE journey_id = ANY(:ids) ORDER BY {order} LIMIT :most"
-            return fetch(row_type, select)
+            read = Read(row_type, select, parameters)
+            self._of_table.append((table, read))
+            return read
 
+        self.counts = Read(_Counts, _COUNTS, parameters)
         self.lead = fetch(LeadRow, f"{_select(LeadRow, 'lead')} WHERE id = :lead")
         self.signals = fetch(SignalRow, f"{_SIGNALS} LIMIT :most")
         self.handoffs = fetch_table(HandoffRow, "handoff", "journey_id, generation, id")
@@ -242,8 +240,13 @@ class AskedStory:
         self.crm_tasks = fetch(CrmTaskRow, crm_history.TASKS)
         self.unmaskings = fetch_table(UnmaskingRow, "unmasking")
         self.recorded_outcomes = fetch_table(RecordedOutcomeRow, "recorded_outcome", "occurred_at, id")
-        self.signal_count = fetch(_Number, _COUNT_SIGNALS)
-        self.activity_count = fetch(_Number, _COUNT_ACTIVITIES)
+
+    def list_reads(self) -> list[Read[Any]]:
+        """What is still to be read: of the tables that hold nothing about most leads, those that hold something."""
+        (counts,) = self.counts.rows
+        return self._reads + [
+            read for table, read in self._of_table if table not in SELDOM_USED or table in counts.used
+        ]
 
     def build_story(self, main: JourneyRow, journeys: list[JourneyRow]) -> Story:
         """The story of what was read."""
@@ -273,15 +276,24 @@ class AskedStory:
             crm_tasks=self.crm_tasks.rows,
             unmaskings=self.unmaskings.rows,
             recorded_outcomes=self.recorded_outcomes.rows,
-            counts={"signals": self.signal_count.rows[0].number, "activities": self.activity_count.rows[0].number},
+            counts={"signals": self.counts.rows[0].signals, "activities": self.counts.rows[0].activities},
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Number:
-    """A count, or the id of a lead."""
+    """The id of a lead."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """``used``: those of ``SELDOM_USED`` that hold something about the lead."""
+
+    used: list[str]
+    signals: int
+    activities: int
 
 
 def _select(row_type: type[DataclassInstance], table: str) -> str:
@@ -319,5 +331,20 @@ _SAME_PHONE: Final = """
     SELECT other.id AS number FROM lead l
     JOIN lead other ON lead_phone_end(other.phone) = lead_phone_end(l.phone) AND other.phone = l.phone
     WHERE l.id = :lead AND other.id <> l.id ORDER BY other.id LIMIT 20"""
-_COUNT_SIGNALS: Final = "SELECT count(*) AS number FROM journey WHERE signal_id IS NOT NULL AND lead_id = :lead"
-_COUNT_ACTIVITIES: Final = "SELECT count(*) AS number FROM activity WHERE lead_id = :lead"
+_JOURNEYS: Final = (
+    f"{_select(JourneyRow, 'journey')} WHERE lead_id = (SELECT lead_id FROM journey WHERE id = :id) "
+    "ORDER BY id LIMIT :most"
+)
+#: Tables with rows of journeys that hold nothing about most leads: whether they do is asked in one statement, for
+#: reading each of them costs a page more than all that it finds there.
+SELDOM_USED: Final = (
+    "warned", "correction", "action", "lead_join", "lookalike", "lead_verdict", "pause", "missed", "unmasking",
+    "recorded_outcome",
+)  # fmt: skip
+_USED: Final = ", ".join(
+    f"CASE WHEN EXISTS (SELECT FROM {table} WHERE journey_id = ANY(:ids)) THEN '{table}' END" for table in SELDOM_USED
+)
+_COUNTS: Final = f"""
+    SELECT array_remove(ARRAY[{_USED}], NULL) AS used,
+        (SELECT count(*) FROM journey WHERE signal_id IS NOT NULL AND lead_id = :lead) AS signals,
+        (SELECT count(*) FROM activity WHERE lead_id = :lead) AS activities"""

@@ -68,3 +68,12 @@ def test_a_read_changes_nothing(harness: Harness) -> None:
     with pytest.raises(Exception, match="25006"):
         read_concurrently(harness.ledger, [erase])
     assert harness.one("SELECT count(*) FROM signal") == 1
+
+
+def test_reading_a_snapshot_keeps_the_statements_that_the_connection_has_prepared(harness: Harness) -> None:
+    asked = "SELECT count(*) AS {} FROM pg_prepared_statements WHERE statement LIKE '%asked_often%'"
+    for _ in range(8):  # the driver prepares a statement that it sees for the sixth time
+        with harness.ledger.snapshot() as connection:
+            connection.execute(text(asked.format("asked_often")))
+    with harness.ledger.snapshot() as connection:  # the same connection: nobody else uses the ledger
+        assert connection.execute(text(asked.format("asked_once"))).scalar_one() == 1

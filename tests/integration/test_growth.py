@@ -195,7 +195,8 @@ def test_no_assignment_and_no_work_item_of_another_lead_is_read_for_a_lead(harne
     asked = lead_history.AskedStory(lead_history.load_story(harness.ledger, owned).journey, [owned])
     # the work items of a test fit a few pages, which PostgreSQL would read as a whole
     with RowsRead(harness, most=FEW) as read, harness.ledger.transaction(plan_by_index=True) as connection:
-        for each in asked.reads:  # one by one: of reads that are sent together nobody can tell which read what
+        asked.counts(connection)
+        for each in asked.list_reads():  # one by one: of reads that are sent together nobody can tell which read what
             each(connection)
         assert len(asked.assignments.rows) == 1
     assert [each for each in read.found if " of assignment:" in each or " of work_item:" in each] == []
