@@ -203,12 +203,12 @@ def test_a_rerun_with_a_correction_starts_from_the_signal_and_goes_on(harness: H
 
 
 def test_a_phone_that_a_person_gives_is_no_guess(harness: Harness) -> None:
-    harness.capture(make_lead(1, Email="not an address", Phone="468123456", Country="SE"))
+    harness.capture(make_lead(1, Company="", Title="Chief Buyer", Phone="468123456", Country="SE"))
     harness.run()
     assert harness.one("SELECT attributes ->> 'phone_country_guessed' FROM lead") == "SE"
     reruns.rerun(
-        harness.ledger, [item(harness, "email_malformed")], by=make_actor("mia"), now=NOW,
-        playbook=harness.loaded.playbook, corrections={"email": "kim@acme.example", "phone": "+46 8 123 457"},
+        harness.ledger, [item(harness, "score_in_review_band")], by=make_actor("mia"), now=NOW,
+        playbook=harness.loaded.playbook, corrections={"phone": "+468123457"},
     )  # fmt: skip
     harness.run()
     assert harness.rows("SELECT phone, attributes ? 'phone_country_guessed' FROM lead") == [("+468123457", False)]
