@@ -6,6 +6,8 @@ Belongs here: what was asked for, and saying what came of the file. Does not bel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,7 +22,7 @@ from leadgate.actors import require
 from leadgate.connectors.files import FileError, read
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
-from leadgate.ledger import recorded_outcomes
+from leadgate.ledger import Ledger, recorded_outcomes
 from leadgate.ledger.clock import ask_time
 from leadgate.nearest import propose
 from leadgate.permissions import Permission
@@ -52,7 +54,7 @@ def outcomes(
         ),
     ] = False,
     withdraw: Annotated[
-        bool, typer.Option("--withdraw", help="The way back: what the file says is recorded no more.")
+        bool, typer.Option("--withdraw", help="The way back: what would be recorded is so no more.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be recorded, and store nothing.")] = False,
     json: Json = False,
@@ -69,8 +71,8 @@ def outcomes(
     context: CommandContext = ctx.obj
     if (file is None) is not from_activities:
         raise CommandError("name a file, or give --from-activities")
-    if from_activities and withdraw:
-        raise CommandError("--withdraw takes back what a file says; name the file")
+    if from_activities and withdraw and dry_run:
+        raise CommandError("--dry-run says what would be recorded; leave out --withdraw")
     asked = parse_now(now)
     stated_at = None if at is None else parse_moment(at)
     loaded = context.load_checked_playbook()
@@ -84,13 +86,7 @@ def outcomes(
         moment = ask_time(ledger, asked)
         result = Judged()
         if file is None:
-            kinds = list(playbook.follow_up.outcomes)
-            with ledger.transaction() as connection:
-                result.new = (
-                    recorded_outcomes.count_early_activities(connection, kinds)
-                    if dry_run
-                    else recorded_outcomes.record_early_activities(connection, kinds, by=who.name, now=moment)
-                )
+            result.new = _handle_activities(ledger, playbook.follow_up.outcomes, who.name, moment, how)
             result.rows = result.new
         else:
             reader = OutcomeReader(playbook, Meaning(source, stated_at, history), moment)
@@ -116,6 +112,16 @@ def outcomes(
     if result.problems:
         unused = format_count(len(result.problems), "row", "rows")
         raise CommandError(f"{unused} of {result.rows:,} cannot be used", ExitCode.INCOMPLETE)
+
+
+def _handle_activities(ledger: Ledger, kinds: Sequence[str], by: str, now: datetime, how: str) -> int:
+    """How many activities that are outcomes were recorded or taken back, or would be recorded."""
+    with ledger.transaction() as connection:
+        if how == "look":
+            return recorded_outcomes.count_early_activities(connection, kinds)
+        if how == "withdraw":
+            return recorded_outcomes.withdraw_of_activities(connection, kinds, by=by, now=now)
+        return recorded_outcomes.record_early_activities(connection, kinds, by=by, now=now)
 
 
 def _require_columns(file: Path, headers: list[str], mapped: dict[str, str]) -> None:

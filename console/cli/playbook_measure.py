@@ -46,11 +46,14 @@ def measure(
     Every lead whose outcome is known is scored again by this playbook, as of when it was scored or decided. Three in
     ten are kept aside, the same each time: they judge the points, and teach nothing.
     """
+    from expectations import list_promise_names
+    from leadgate.playbook.check import require
     from tasks.measuring import ASIDE
     from tasks.measuring import measure as measure_playbook
 
     context: CommandContext = ctx.obj
     loaded = context.read_playbook() if which is None else find_playbook(context, which)
+    require(loaded, promises=list_promise_names())
     with context.ledger() as ledger:
         found = measure_playbook(ledger, loaded.playbook, ask_time(ledger, parse_now(now)))
     if json:

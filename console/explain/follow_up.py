@@ -43,6 +43,7 @@ def add_evidence(answer: Answer, story: Story, playbook: Playbook) -> Answer:
     """``answer`` with what reps did, what was missed, and the waits that are over."""
     _tell_touches(answer, story, playbook)
     _tell_early_outcomes(answer, story, playbook)
+    _tell_later_outcomes(answer, story, playbook)
     _tell_missed(answer, story)
     _tell_waits(answer, story)
     return answer
@@ -90,6 +91,22 @@ def _tell_early_outcomes(answer: Answer, story: Story, playbook: Playbook) -> No
                 "owner: it ends nothing, and "
                 + ("counts in figures, as it is recorded." if counts else "is in no figure until it is recorded.")
             )
+
+
+def _tell_later_outcomes(answer: Answer, story: Story, playbook: Playbook) -> None:
+    """Outcomes that came after the one that ended the journey: figures go by the last."""
+    rules = playbook.follow_up
+    ended = next((a for a in story.assignments if str(a.end_reason).startswith(EndReason.OUTCOME.add(""))), None)
+    if ended is None:
+        return
+    heard = [a for a in story.activities if a.kind in rules.outcomes and a.withdrawn_at is None]
+    since = [a for a in heard if a.occurred_at >= ended.assigned_at]
+    for activity in since[1:]:
+        means = "lost" if activity.kind in rules.lost_outcomes else "won"
+        answer.say(
+            f"The outcome {activity.kind}, {format_moment(activity.occurred_at)} UTC, came after another one had ended "
+            f"the journey. The last of them counts in figures: {activity.kind} is {means}."
+        )
 
 
 def _tell_missed(answer: Answer, story: Story) -> None:

@@ -200,7 +200,7 @@ def _sum_cells(cells: Iterable[ConversionCount]) -> _Counted:
         sums["qualified"] += n
         sums["owned"] += n if cell["owned"] else 0
         sums["touched"] += n if cell["touched"] else 0
-        sums["accepted"] += n if cell["accepted"] else 0
+        sums["accepted"] += n if cell["accepted"] and cell["outcome"] != "lost" else 0
         sums["rejected"] += n if cell["rejected"] else 0
         sums["due"] += n if cell["due"] else 0
         sums["missed"] += n if cell["missed"] else 0

@@ -171,3 +171,16 @@ def record_early_activities(connection: Connection, outcomes: Sequence[str], *, 
     """Record these as outcomes. Returns how many are new."""
     statement = text(f"{_RECORD} FROM {EARLY} {_ONCE}")
     return connection.execute(statement, {"outcomes": list(outcomes), "by": by, "now": now}).rowcount
+
+
+def withdraw_of_activities(connection: Connection, outcomes: Sequence[str], *, by: str, now: datetime) -> int:
+    """Have outcomes count no more that were recorded of activities in ``outcomes``. Returns how many there were."""
+    return connection.execute(
+        text(
+            """
+            UPDATE recorded_outcome r SET withdrawn_at = :now, withdrawn_by = :by
+            WHERE r.withdrawn_at IS NULL AND EXISTS (SELECT FROM activity t WHERE t.lead_id = r.lead_id
+                AND t.kind = r.kind AND t.kind = ANY(:outcomes) AND t.occurred_at = r.occurred_at)"""
+        ),
+        {"outcomes": list(outcomes), "by": by, "now": now},
+    ).rowcount

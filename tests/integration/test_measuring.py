@@ -80,6 +80,14 @@ def test_what_a_lead_did_after_its_outcome_is_no_reason_of_its_score(history: Ha
     assert by_rule.get("asked_for_demo", 0) == len(learned) == 1
 
 
+def test_an_edited_playbook_that_is_not_sound_is_refused_with_its_line(
+    history: Harness, cli: Cli, tmp_path: Path
+) -> None:
+    edited = tmp_path / "edited.yaml"
+    edited.write_text(PLAYBOOK.replace("company is not null", "compny is not null", 1), encoding="utf-8")
+    assert "did you mean 'company'" in cli("playbook", "measure", edited, "--now", LATER, code=2).stderr
+
+
 def test_too_few_outcomes_are_told(harness: Harness, cli: Cli) -> None:
     harness.begin(make_lead(1), make_lead(2))
     assert "0 leads with a known outcome" in cli("playbook", "measure", "--now", LATER, code=2).stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from commands import Cli, join_lines, read_json
 from harness import NOW, PLAYBOOK, Harness, make_lead
 
+from leadgate import api
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, recorded_outcomes
 
@@ -199,8 +201,18 @@ def test_a_deal_that_is_made_and_then_lost_is_lost_in_every_figure(
     counted = [row for table in tables for row in table if {"won", "lost"} <= row.keys()]
     assert len(counted) >= 6
     assert all(row["won"] == 0 for row in counted)
+    assert all(row["accepted"] == 0 for row in counted if "accepted" in row)
     (won,) = [each["value"] for each in data["headlines"] if each["figure"] == "won"]
     assert won == 0
+    frames = api.read_figures(harness.ledger, harness.loaded.playbook, NOW - timedelta(days=1), NOW + timedelta(days=9))
+    assert set(frames["conversion"]["outcome"]) == {"lost", "undecided"}
+    assert frames["rules"]["won"].sum() == 0
+    folder = tmp_path / "tables"
+    cli("report", "--csv", folder, "--now", LATER)
+    with (folder / "conversion_by_source.csv").open(encoding="utf-8-sig") as file:
+        (of_source,) = csv.DictReader(file)
+    assert [of_source[name] for name in ("won", "lost", "accepted")] == ["0", "1", "0"]
+    assert "lost is lost" in join_lines(cli("explain", "J1"))
 
 
 def test_outcomes_that_came_before_the_owner_are_counted_and_can_be_recorded(by_outcome: Harness, cli: Cli) -> None:
@@ -216,6 +228,9 @@ def test_outcomes_that_came_before_the_owner_are_counted_and_can_be_recorded(by_
     assert read_json(cli("outcomes", "--from-activities", "--json", "--now", LATER))["new"] == 1
     assert read_json(cli("outcomes", "--from-activities", "--json", "--now", LATER))["new"] == 0
     assert report(cli) == {"won": 0, "lost": 1, "undecided": 1}
+    assert read_json(cli("outcomes", "--from-activities", "--withdraw", "--json", "--now", LATER))["new"] == 1
+    assert report(cli) == {"won": 0, "lost": 0, "undecided": 2}
+    assert read_json(cli("outcomes", "--from-activities", "--json", "--now", LATER))["new"] == 1
     assert "Outcomes older than the owner" not in join_lines(cli("report", "--now", LATER))
     assert "counts in figures, as it is recorded" in join_lines(cli("explain", "J2"))
     assert harness.count_statuses() == {"owned": 2}
