@@ -29,7 +29,9 @@ from console.service.state_file import STATE_FILE
 from console.service.supervisor import Part
 from console.web.addresses import HOST, build_address, build_first_link
 from flows.runtime import environment
+from flows.runtime.first_start import taking_turns
 from flows.runtime.server import (
+    START_TIMEOUT,
     PrefectAddress,
     build_python_command,
     build_server_command,
@@ -176,8 +178,11 @@ def _run(
     _say_health(DATABASE, "up", "as named" if settings.database_url else "embedded, in the data folder")
     first = parts[0]
     if first.name == "Prefect":
-        first.start()
-        wait_until_ready(address.url, address.auth)
+        with taking_turns(settings.home) as first_start:
+            first_start.take_turn(START_TIMEOUT)
+            first.start()
+            wait_until_ready(address.url, address.auth)
+            first_start.finish()
         first.state = "up"
         _say_health(first.name, "up", f"{first.note} (pid {first.pid})")
     else:

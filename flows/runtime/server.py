@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import requests
 
 from flows.runtime import environment
+from flows.runtime.first_start import taking_turns
 from leadgate.data_folder import PRIVATE, open_private
 from leadgate.errors import NotAvailableError
 from leadgate.ledger import Ledger
@@ -80,7 +81,8 @@ def open_prefect_server(ledger: Ledger, retention: Retention | None = None) -> I
 
     A new server stores its data in the embedded PostgreSQL, or in SQLite in the data folder where the ledger is in
     an external PostgreSQL. Only this process can use the server: its authentication string is random. The URL is
-    yielded at once, so that slow imports run beside the start; ``wait_until_ready`` waits. Raises ``PrefectError``.
+    yielded at once, so that slow imports run beside the start; ``wait_until_ready`` waits. Of several first starts in a
+    data folder one makes Prefect's tables, and the others wait. Raises ``PrefectError``, ``FirstStartError``.
     """
     use_defaults(ledger.home)
     if named := os.environ.get("PREFECT_API_URL"):
@@ -90,13 +92,16 @@ def open_prefect_server(ledger: Ledger, retention: Retention | None = None) -> I
         with _environment(running):
             yield running.url
         return
-    address = PrefectAddress(f"http://127.0.0.1:{_find_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
-    server = start_server(ledger.home, address, ledger.prefect_url, retention)
-    try:
-        with _environment(address):
-            yield address.url
-    finally:
-        stop_server(server)
+    with taking_turns(ledger.home) as first_start:
+        first_start.take_turn(START_TIMEOUT)
+        address = PrefectAddress(f"http://127.0.0.1:{_find_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
+        server = start_server(ledger.home, address, ledger.prefect_url, retention)
+        first_start.finish_when(lambda: is_answering(address), lambda: server.poll() is not None)
+        try:
+            with _environment(address):
+                yield address.url
+        finally:
+            stop_server(server)
 
 
 def start_server(
