@@ -21,9 +21,7 @@ import numpy.typing as npt
 import orjson
 import pandas as pd
 
-from leadgate.ledger import Ledger, decided_leads, leads
-from leadgate.playbook import Playbook
-from leadgate.scoring.discrimination import (
+from leadgate.learning.discrimination import (
     Auc,
     Group,
     compute_auc,
@@ -31,7 +29,9 @@ from leadgate.scoring.discrimination import (
     fit_curve,
     group_by_score,
 )
-from leadgate.scoring.joint_weights import JointFit, Pattern, fit_joint_weights
+from leadgate.learning.joint_weights import JointFit, Pattern, fit_joint_weights
+from leadgate.ledger import Ledger, decided_leads, leads
+from leadgate.playbook import Playbook
 from leadgate.scoring.points import score
 
 #: The share of the leads that is kept aside.

@@ -23,8 +23,8 @@ from leadgate.figures import Interval
 from leadgate.ledger.clock import ask_time
 
 if TYPE_CHECKING:
-    from leadgate.scoring.discrimination import Auc, Group
-    from leadgate.scoring.joint_weights import JointWeight
+    from leadgate.learning.discrimination import Auc, Group
+    from leadgate.learning.joint_weights import JointWeight
     from tasks.measuring import Judged, Measured
 
 _SO = {"more_often": "more often", "less_often": "less often", "not_shown": "not shown", "too_few": "too few"}

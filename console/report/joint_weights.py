@@ -1,7 +1,7 @@
 """The table of joint weights: what the data would give each scoring rule while the other rules are held fixed.
 
-Belongs here: this table. Does not belong here: the fit (``leadgate.scoring.joint_weights``), or the other tables of the
-section (``conversion``).
+Belongs here: this table. Does not belong here: the fit (``leadgate.learning.joint_weights``), or the other tables of
+the section (``conversion``).
 """
 
 from __future__ import annotations
@@ -46,11 +46,14 @@ class _Row(TypedDict):
 
 def build_joint_weights(found: FigureRows, everybody: Share) -> Table:
     """From the rows ``patterns`` and ``rules``; ``everybody`` are the won of those decided."""
-    from leadgate.scoring.joint_weights import LEAST, Pattern, fit_joint_weights  # numpy is slow to import
+    cells = found["patterns"]
+    if not (sum(cell["won"] for cell in cells) and sum(cell["lost"] for cell in cells)):
+        return build_table([], 0, 0)
+    from leadgate.learning.joint_weights import LEAST, Pattern, fit_joint_weights  # numpy is slow to import
 
     patterns = [
         Pattern(frozenset(r for r in cell["rules"] if not r.startswith(_CAP)), cell["won"], cell["lost"], cell["total"])
-        for cell in found["patterns"]
+        for cell in cells
     ]
     fit = fit_joint_weights(patterns)
     points = {cell["rule"]: float(cell["points"]) for cell in found["rules"]}

@@ -2,8 +2,7 @@
 
 Belongs here: the points each rule contributes and their exact sum (``points``), the evidence of budget,
 authority, need and timeline (``evidence``), the verdict (``verdict``), and when the passing of time alone will
-change it (``forecast``). And what outcomes teach: joint weights of rules (``joint_weights``), and how well scores tell
-won from lost (``discrimination``).
+change it (``forecast``).
 Does not belong here: how an expression is evaluated (``rules``), or where a verdict is kept.
 """
 

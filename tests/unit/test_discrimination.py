@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadgate.scoring.discrimination import (
+from leadgate.learning.discrimination import (
     GROUPS,
     compute_auc,
     compute_calibration_error,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadgate.scoring.joint_weights import LEAST, Pattern, fit_joint_weights
+from leadgate.learning.joint_weights import LEAST, Pattern, fit_joint_weights
 
 
 def pattern(rules: str, won: int, lost: int, points: float = 0.0) -> Pattern:
