@@ -20,7 +20,7 @@ import pytest
 from served import Served, wait_until
 
 SCREENSHOTS = Path(__file__).parents[1] / "build" / "screenshots"
-PATIENCE = 120.0  # seconds: a worker's look for runs, and a process that imports everything
+PATIENCE = 300.0  # seconds: a worker's look for runs, and a process that imports everything
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,7 @@ class Screen:
     def choose(self, field: str, value: str) -> list[str]:
         """Choose from a list; everything that it offers."""
         self.page.get_by_role("button", name=f"Select {field}").click()
+        self.page.get_by_role("option").first.wait_for()
         options: list[str] = self.page.get_by_role("option").all_inner_texts()
         self.page.get_by_role("option", name=value, exact=True).click()
         self.page.get_by_role("option").first.wait_for(state="hidden")  # it fades, and would be read as the next list

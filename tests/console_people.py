@@ -131,6 +131,7 @@ class Window:
 
     def check(self) -> None:
         """Nothing failed, nothing was asked of another server, and nothing is wider than the window."""
+        self.page.wait_for_load_state()  # its heading may be there before the rest of it
         assert self.problems == [], (self.login, self.page.url)
         # by the element, which is waited for: a page that has just come may have none yet
         wide = self.page.locator("html").evaluate("html => html.scrollWidth - html.clientWidth")

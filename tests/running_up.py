@@ -32,7 +32,7 @@ from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
 
 SECRET = source_secrets.make()
-WITHIN = 120.0  # seconds
+WITHIN = 300.0  # seconds
 
 
 @dataclass

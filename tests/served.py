@@ -25,7 +25,7 @@ from leadgate.ledger import consumers, open_ledger
 from leadgate.playbook import load
 from leadgate.settings import Settings
 
-READY_WITHIN = 120.0  # seconds
+READY_WITHIN = 300.0  # seconds
 
 
 @dataclass

@@ -225,7 +225,7 @@ def services(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servic
     client = App("client", "leadgate@example.com", consumer_secret=SECRET)
     salesforce = SalesforceEcho(client, App("signed", "leadgate@example.com", public_key=public))
     salesforce.org.add("Lead", LastName=f"I know {SECRET}", Company="x" * 200, Email="known@example.com")
-    quick = partial(Policy, connect=1, read=0.1, whole=0.5, repeats=1, first_wait=0.001, longest_wait=0.01)
+    quick = partial(Policy, read=0.5, repeats=1, first_wait=0.001, longest_wait=0.01)
     monkeypatch.setattr(service_session, "Policy", quick)
     with ExitStack() as stack:
         urls = [stack.enter_context(serve(fake)) for fake in (hubspot, salesforce, provider)]
