@@ -133,7 +133,9 @@ def record(connection: Connection, rows: Sequence[NewOutcome], *, by: str, now: 
     failpoint("outcomes.record.before")
     parameters = {name: [row[at] for row in rows] for at, name in enumerate(_COLUMNS)}
     statement = text(f"{_RECORD} FROM {_GIVEN} {_ONCE}")
-    return connection.execute(statement, parameters | {"by": by, "now": now}).rowcount
+    new = connection.execute(statement, parameters | {"by": by, "now": now}).rowcount
+    failpoint("outcomes.record.after")
+    return new
 
 
 def withdraw(connection: Connection, rows: Sequence[NewOutcome], *, by: str, now: datetime) -> int:

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 from commands import Cli, join_lines, read_json
+from forked import Child
 from harness import NOW, PLAYBOOK, Harness, make_lead
 
 from leadgate import api
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, recorded_outcomes
+from leadgate.connectors.files import Row
+from leadgate.ledger import Ledger, open_ledger, recorded_outcomes
+from leadgate.settings import Settings
+from tasks.outcome_rows import Judged, Meaning, OutcomeReader
 
 BY_OUTCOME = "follow_up: {finished_by: outcome, outcomes: [opportunity, lost], lost_outcomes: [lost]}\n"
 YEAR_AGO = "2025-03-04"
@@ -135,6 +139,28 @@ def test_ids_of_a_source_and_one_time_for_all_rows(owned: Harness, cli: Cli, wri
     assert "give --at" in problem["reason"]
     assert record(cli, file, "--source", "website", "--history", "--at", YEAR_AGO)["by_outcome"] == {"won": 1}
     assert owned.rows("SELECT lead_id, kind FROM recorded_outcome") == [(4, "won")]
+
+
+def test_an_import_that_is_killed_records_all_of_a_page_or_nothing_and_goes_on(
+    owned: Harness, settings: Settings
+) -> None:
+    rows = [Row(n + 1, {"lead": n, "outcome": "won", "date": YEAR_AGO}) for n in (1, 2)]
+    playbook = owned.loaded.playbook
+
+    def judge(ledger: Ledger) -> Judged:
+        result = Judged()
+        OutcomeReader(playbook, Meaning(history=True), LATER).judge(ledger, rows, result, by="root", how="record")
+        return result
+
+    def judge_in_child() -> None:
+        with open_ledger(settings) as ledger:
+            judge(ledger)
+
+    for point, kept in (("outcomes.record.before", 0), ("outcomes.record.after", 0)):
+        assert Child(judge_in_child, failpoint=point).killed
+        assert owned.one("SELECT count(*) FROM recorded_outcome") == kept
+    assert judge(owned.ledger).new == 2
+    assert owned.rows("SELECT by, count(*) FROM recorded_outcome GROUP BY by") == [("root", 2)]
 
 
 def test_a_file_without_the_columns_is_refused_before_anything_is_recorded(
