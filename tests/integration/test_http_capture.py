@@ -81,6 +81,22 @@ def test_a_signal_is_stored_as_it_came_and_goes_all_the_way(client: Client, harn
     assert harness.find_broken() == []
 
 
+def test_a_payload_whose_names_say_nothing_keeps_its_only_address(client: Client, harness: Harness) -> None:
+    """Of two addresses neither is taken; a file with the same columns would be decided as a whole."""
+    bodies: list[dict[str, Any]] = [
+        {"q1": "ada@mill.example", "q2": "Ada", "company": "Mill"},
+        {"data": {"fields": [{"key": "x", "label": "?", "type": "INPUT_EMAIL", "value": "bob@mill.example"}]}},
+        {"q1": "cyn@mill.example", "q2": "dan@mill.example", "company": "Mill"},
+        {"owner": {"email": "rep@seller.example"}, "company": "Mill"},
+    ]
+    for body in bodies:
+        assert client.post(json.dumps(body).encode()).status == 202
+    harness.run(NOW + timedelta(days=3650))
+    found = harness.rows("SELECT email FROM lead WHERE email IS NOT NULL ORDER BY email")
+    assert found == [("ada@mill.example",), ("bob@mill.example",)]
+    assert harness.one("SELECT count(*) FROM work_item WHERE reason = 'no_contact'") == 2
+
+
 def test_a_list_is_stored_whole_and_answered_in_its_order(client: Client, harness: Harness) -> None:
     client.post(make_lead(2, id=2))
     answer = client.post([make_lead(1, id=1), make_lead(2, id=2), make_lead(3, id=3), make_lead(1, id=1)])

@@ -48,6 +48,13 @@ def test_a_column_is_known_by_its_values_for_the_whole_file(cli: Cli, harness: H
     assert harness.one("SELECT count(*) FROM lead WHERE attributes ->> 'Owner email' = 'rep@seller.example'") == 60
 
 
+def test_a_lead_tells_by_which_column_it_is_known(cli: Cli, harness: Harness, write_csv: WriteCsv) -> None:
+    cli("capture", write_csv(make_rows(2)), "--source", "website", "--now", NOW)
+    harness.run()
+    told = join_lines(cli("explain", harness.one("SELECT min(id) FROM lead")))
+    assert "Its column Kontaktweg was taken as email by the values of its file." in told
+
+
 def test_a_dry_run_says_what_is_known_by_values(cli: Cli, write_csv: WriteCsv) -> None:
     path = write_csv(make_rows(3))
     look = read_json(cli("capture", path, "--source", "website", "--dry-run", "--json"))["files"][0]
