@@ -109,8 +109,9 @@ pictures: $(VENV)/.dev ## the pictures of the console in the README, from the ex
 	$(BIN)/python -m benchmarks.console_pictures
 
 .PHONY: bench-matching
-bench-matching: $(VENV)/.dev ## precision and recall of matching persons and accounts, and its speed; build/bench-matching.json
-	$(BIN)/python -m benchmarks.matching $(if $(LABELLED),--labelled $(LABELLED))
+bench-matching: $(VENV)/.dev ## precision and recall of matching persons and accounts beside Splink, and its speed; build/bench-matching.json
+	@$(call INSTALL,--editable '.[dev,bench]')
+	$(BIN)/python -m benchmarks.matching $(if $(LABELLED),--labelled $(LABELLED)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench-enrichment
 bench-enrichment: $(VENV)/.dev ## 1,000 look-ups at a service that takes 200 ms each; exit 1 from 10 s on; build/bench-enrichment.json

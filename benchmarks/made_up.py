@@ -30,6 +30,10 @@ _LAST = (
     "Santos", "Oliveira", "Pereira", "Costa", "Keller", "Baumgartner", "Hoffmann", "Schneider", "Zimmermann",
     "Lehmann", "Krüger", "Vogel", "Winkler", "Lorenz", "Steiner", "Brandt", "Peeters", "Janssen",
 )  # fmt: skip
+#: Lookalikes who have another person's address.
+_ONE_ADDRESS = frozenset({"successor at the same address", "family at one address and phone"})
+#: Variants that say nothing when the address is a role's.
+_OF_THE_ADDRESS = frozenset({"same address, other spelling", "slip in the address", "same address at another domain"})
 _NICKNAMES = {
     "Robert": "Bob", "Elizabeth": "Liz", "William": "Bill", "Michael": "Mike", "Susan": "Sue", "Thomas": "Tom",
     "Margaret": "Peggy", "James": "Jim", "Patricia": "Tricia", "Daniel": "Dan", "Matthew": "Matt",
@@ -112,21 +116,47 @@ def labelled(people: int, seed: int = 11) -> list[Record]:
     known = [_person(number, *draw.choice(firms), draw) for number in range(people)]
     later: list[Record] = []
     for each in known:
-        later += [replace(_VARIANTS[kind](each, draw), kind=kind) for kind in draw.sample(list(_VARIANTS), 2)]
+        is_role = each.email.startswith("info@")
+        kinds = [kind for kind in _VARIANTS if not (is_role and kind in _OF_THE_ADDRESS)]
+        later += [replace(_VARIANTS[kind](each, draw), kind=kind) for kind in draw.sample(kinds, 2)]
         if draw.random() < 0.5:
             kind = draw.choice(list(_LOOKALIKES))
             stranger = replace(each, person=f"{each.person}-{kind}", crm_id="")
             later.append(replace(_LOOKALIKES[kind](stranger, draw), kind=kind))
     draw.shuffle(later)
-    return known + later
+    return _number_addresses(known + later, draw)
+
+
+def _number_addresses(records: list[Record], draw: random.Random) -> list[Record]:
+    """No two persons have one address by accident: the second gets a number. On purpose, roles and families do."""
+    owner: dict[str, str] = {}
+    numbered = []
+    for each in records:
+        while (
+            each.email
+            and not each.email.startswith("info@")
+            and each.kind not in _ONE_ADDRESS
+            and owner.setdefault(each.email.lower(), each.person) != each.person
+        ):
+            local, _, domain = each.email.partition("@")
+            each = replace(each, email=f"{local}{draw.randrange(10, 99)}@{domain}")
+        numbered.append(each)
+    return numbered
 
 
 def _person(number: int, company: str, domain: str, draw: random.Random) -> Record:
-    first, last = draw.choice(_FIRST), draw.choice(_LAST)
+    first, last = _draw_often(_FIRST, draw), _draw_often(_LAST, draw)
     local = _ascii(f"{first}.{last}")
-    email = f"{local}{number}@gmail.com" if draw.random() < 0.1 else f"{local}@{domain}"
+    chance = draw.random()
+    private = f"{local}{number}@gmail.com" if chance < 0.1 else f"info@{domain}" if chance < 0.13 else ""
+    email = private or f"{local}@{domain}"
     phone = f"+49 30 {draw.randrange(10_000_000, 99_999_999)}"
     return Record(f"P{number}", "known", email, first, last, phone, company, "", "DE", f"C{number}")
+
+
+def _draw_often(names: tuple[str, ...], draw: random.Random) -> str:
+    """A name, some of which many people have."""
+    return names[int(len(names) * draw.random() ** 2)]
 
 
 def _ascii(text: str) -> str:
@@ -202,6 +232,45 @@ def _nothing_in_common(each: Record, draw: random.Random) -> Record:
     return replace(each, email=_private(each, draw), company="", phone="", crm_id="")
 
 
+def _new_surname(each: Record, draw: random.Random) -> Record:
+    last = draw.choice(_LAST)
+    domain = each.email.partition("@")[2]
+    return replace(each, email=f"{_ascii(each.first_name)}.{_ascii(last)}@{domain}", last_name=last, crm_id="")
+
+
+def _unnamed(each: Record, draw: random.Random) -> Record:
+    first, last = _ascii(each.first_name), _ascii(each.last_name)
+    local = draw.choice((f"{first}.{last}", f"{first[:1]}{last}", f"{last}.{first}", f"{first[:1]}.{last}"))
+    return replace(each, email=f"{local}@web.de", first_name="", last_name="", phone="", crm_id="")
+
+
+def _slip_in_address(each: Record, draw: random.Random) -> Record:
+    local, _, domain = each.email.partition("@")
+    return replace(each, email=f"{slip(local, draw)}@{domain}", phone="", crm_id="")
+
+
+def _other_ending(each: Record, draw: random.Random) -> Record:
+    local, _, domain = each.email.partition("@")
+    other = draw.choice(("web.de", "gmx.net")) if domain == "gmail.com" else f"{domain.partition('.')[0]}.com"
+    return replace(each, email=f"{local}@{other}", phone="", company="", crm_id="")
+
+
+def _division(each: Record, draw: random.Random) -> Record:
+    company = f"{each.company} {draw.choice(('IT', 'Deutschland', 'Germany GmbH', 'Services', 'International'))}"
+    return replace(each, email=_private(each, draw), company=company, phone="", crm_id="")
+
+
+def _company_slip(each: Record, draw: random.Random) -> Record:
+    words = each.company.split()
+    at = draw.randrange(len(words))
+    words[at] = slip(words[at], draw)
+    return replace(each, email=_private(each, draw), company=with_form(" ".join(words), draw), phone="", crm_id="")
+
+
+def _new_address_same_phone(each: Record, draw: random.Random) -> Record:
+    return replace(each, email=_private(each, draw), company=draw.choice((each.company, "")), crm_id="")
+
+
 _VARIANTS: dict[str, Callable[[Record, random.Random], Record]] = {
     "same address, other spelling": _same_address,
     "slip in the name, private address": _typo,
@@ -213,6 +282,13 @@ _VARIANTS: dict[str, Callable[[Record, random.Random], Record]] = {
     "same CRM id": _crm,
     "second address at work": _second_alias,
     "only the name in common": _nothing_in_common,
+    "private address, same phone": _new_address_same_phone,
+    "new surname, same phone": _new_surname,
+    "no name but in the address": _unnamed,
+    "slip in the address": _slip_in_address,
+    "same address at another domain": _other_ending,
+    "company's division or country": _division,
+    "slip in the company": _company_slip,
 }
 
 
@@ -244,6 +320,20 @@ def _sister(each: Record, draw: random.Random) -> Record:
     return replace(each, first_name=f"{first}a", email=f"{_ascii(first)}a.{_ascii(each.last_name)}@{domain}", phone="")
 
 
+def _successor(each: Record, draw: random.Random) -> Record:
+    return replace(each, first_name=draw.choice(_FIRST), last_name=draw.choice(_LAST), phone=_other_phone(draw))
+
+
+def _role(each: Record, draw: random.Random) -> Record:
+    domain = each.email.partition("@")[2]
+    email = f"info@{domain}" if domain != "gmail.com" else each.email
+    return _successor(replace(each, email=email), draw)
+
+
+def _family(each: Record, draw: random.Random) -> Record:
+    return replace(each, first_name=draw.choice([name for name in _FIRST if name[0] != each.first_name[0]]))
+
+
 def _other_phone(draw: random.Random) -> str:
     return f"+49 40 {draw.randrange(10_000_000, 99_999_999)}"
 
@@ -254,6 +344,9 @@ _LOOKALIKES: dict[str, Callable[[Record, random.Random], Record]] = {
     "colleague on the reception's phone": _reception,
     "son of the same name": _son,
     "relative at the same company": _sister,
+    "successor at the same address": _successor,
+    "another person at the role's address": _role,
+    "family at one address and phone": _family,
 }
 
 

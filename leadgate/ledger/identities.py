@@ -16,9 +16,8 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk, match_keys
 from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
-from leadgate.matching.persons import READ, Person
+from leadgate.matching.persons import EMAIL, READ, Person
 from leadgate.matching.resolving import (
-    EMAIL,
     Arrival,
     Claim,
     Ground,
@@ -78,6 +77,7 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
         new = [arrival for arrival in arrivals if not arrival.known and elsewhere.isdisjoint(arrival.claims)]
         wanted |= {key for arrival in (*new, *doubtful) for key in arrival.keys}
     ground.by_key = _read_lookalikes(connection, wanted)
+    ground.persons |= _read_persons(connection, {lead for leads in ground.by_key.values() for lead in leads})
     found = resolve(arrivals, ground, rules)
     _settle(connection, claimants, elsewhere, ground.owners)
     _keep_keys(connection, arrivals, found, ground.owners, bulk.list_values(frame["generation"]))
@@ -172,44 +172,42 @@ def _read_verdicts(connection: Connection, lead_ids: Collection[int]) -> dict[tu
     return {(row.low, row.high): Verdict(row.same, row.keep) for row in said}
 
 
-def _read_persons(connection: Connection, lead_ids: Collection[int]) -> dict[int, Known]:
-    """These leads, as they are compared; nobody has to order them."""
-    if not lead_ids:
-        return {}
-    columns = ", ".join(READ)
-    rows = connection.execute(
-        text(f"SELECT id, {columns}, full_name FROM lead WHERE id = ANY(:ids)"), {"ids": sorted(lead_ids)}
-    ).mappings()
-    return {row["id"]: Known(Person.of(row["id"], dict(row)), name=row["full_name"] or "") for row in rows}
-
-
-def _read_lookalikes(connection: Connection, keys: Collection[int]) -> dict[int, list[Known]]:
+def _read_lookalikes(connection: Connection, keys: Collection[int]) -> dict[int, list[int]]:
     """The leads that have one of these keys, by key."""
     if not keys:
+        return {}
+    rows = connection.execute(
+        text(
+            "SELECT k.key, array_agg(m.lead_id) AS leads FROM unnest(CAST(:keys AS bigint[])) k(key) "
+            "CROSS JOIN LATERAL (SELECT lead_id FROM match_key m WHERE m.key = k.key ORDER BY lead_id DESC "
+            f"LIMIT {_MOST_PER_KEY}) m GROUP BY k.key"
+        ),
+        {"keys": sorted(keys)},
+    )
+    return {row.key: row.leads for row in rows}
+
+
+def _read_persons(connection: Connection, lead_ids: Collection[int]) -> dict[int, Known]:
+    """These leads, as they are compared."""
+    if not lead_ids:
         return {}
     columns = ", ".join(f"l.{name}" for name in READ)
     rows = connection.execute(
         text(
             f"""
-            SELECT k.key, l.id, {columns}, l.full_name, l.employees,
+            SELECT l.id, {columns}, l.full_name, l.employees,
                 -- a row each: as EXISTS it may read the journeys of all leads
                 coalesce((SELECT true FROM journey j WHERE j.lead_id = l.id AND j.status = 'owned' LIMIT 1), false)
                     AS has_owner
-            FROM unnest(CAST(:keys AS bigint[])) k(key)
-            CROSS JOIN LATERAL (SELECT lead_id FROM match_key m WHERE m.key = k.key ORDER BY lead_id DESC
-                LIMIT {_MOST_PER_KEY}) m
-            JOIN lead l ON l.id = m.lead_id"""
+            FROM lead l WHERE l.id = ANY(:ids)"""
         ),
-        {"keys": sorted(keys)},
-    ).mappings()
-    found: dict[int, list[Known]] = {}
-    persons: dict[int, Known] = {}
+        {"ids": sorted(lead_ids)},
+    )
+    names = ("id", *READ)
+    found: dict[int, Known] = {}
     for row in rows:
-        lead = row["id"]
-        if lead not in persons:
-            person = Person.of(lead, dict(row))
-            persons[lead] = Known(person, row["has_owner"], row["employees"], row["full_name"] or "")
-        found.setdefault(row["key"], []).append(persons[lead])
+        person = Person.of(row[0], dict(zip(names, row, strict=False)))
+        found[row[0]] = Known(person, row.has_owner, row.employees, row.full_name or "")
     return found
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,14 @@ from sqlalchemy import Connection, Engine, text
 
 from leadgate import hashing
 from leadgate.ledger.errors import LedgerError
+from leadgate.ledger.typed_rows import read_row
 from leadgate.settings import Settings
 
 #: The file in the data folder, readable by its owner alone.
 FILE: Final = "key"
+#: The way in which ``matching.persons`` makes keys: another number has those of all leads made again. A ledger of a
+#: later way is opened by no earlier version, which does not know its migration.
+WAY: Final = 1
 #: An advisory lock: of processes that open a new ledger at once, one decides which key it has.
 _KEY_LOCK: Final = 7_283_004
 
@@ -31,35 +36,44 @@ def agree(engine: Engine, settings: Settings) -> bytes:
     """The key that this process and the ledger share. The first process to open a ledger decides which one.
 
     A ledger that has no fingerprint yet, because it is new or from an earlier version, gets that of this process,
-    and all match keys are computed again with it, in one transaction. Raises ``LedgerError`` when this process has
-    another key, or none although the ledger has one.
+    and all match keys are computed again with it, in one transaction; so they are when they were made in an earlier
+    way. Raises ``LedgerError`` when this process has another key, or none although the ledger has one.
     """
     with engine.begin() as connection:
         known = _read_fingerprint(connection)
-        if known is None:
+        if known is None or known.match_keys != WAY:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _KEY_LOCK})
             known = _read_fingerprint(connection)  # another process may have been first
-        if known is not None:
-            return _require_same(find(settings), known, settings)
+        if known is not None and known.match_keys == WAY:
+            return _require_same(find(settings), known.fingerprint, settings)
         from leadgate.ledger import match_keys  # slow to import, and needed once in a ledger's life
 
-        key = find(settings) or _make(settings.home)
+        if known is None:
+            key = find(settings) or _make(settings.home)
+        else:
+            key = _require_same(find(settings), known.fingerprint, settings)
         match_keys.compute_again(connection, key)
         connection.execute(
-            text("INSERT INTO hash_key (fingerprint, since) VALUES (:fingerprint, clock_timestamp())"),
-            {"fingerprint": hashing.compute_fingerprint(key)},
+            text(
+                "INSERT INTO hash_key (fingerprint, since, match_keys) VALUES (:fingerprint, clock_timestamp(), :way) "
+                "ON CONFLICT (fingerprint) DO UPDATE SET match_keys = excluded.match_keys"
+            ),
+            {"fingerprint": hashing.compute_fingerprint(key), "way": WAY},
         )
         return key
 
 
 def find_agreed(engine: Engine, settings: Settings) -> bytes | None:
-    """The key that this process and the ledger share already; None for a ledger that has no fingerprint yet.
+    """The key that this process and the ledger share already; None for a ledger that has no fingerprint yet, or
+    match keys that are to be computed again.
 
     Raises ``LedgerError`` as ``agree`` does.
     """
     with engine.begin() as connection:
         known = _read_fingerprint(connection)
-    return None if known is None else _require_same(find(settings), known, settings)
+    if known is None or known.match_keys != WAY:
+        return None
+    return _require_same(find(settings), known.fingerprint, settings)
 
 
 def find(settings: Settings) -> bytes | None:
@@ -110,9 +124,16 @@ def _make(home: Path) -> bytes:
     return path.read_bytes().strip()
 
 
-def _read_fingerprint(connection: Connection) -> str | None:
-    found: str | None = connection.execute(text("SELECT fingerprint FROM hash_key")).scalar()
-    return found
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the ledger keeps of the key, and the way in which its match keys were made."""
+
+    fingerprint: str
+    match_keys: int
+
+
+def _read_fingerprint(connection: Connection) -> _Known | None:
+    return read_row(connection, _Known, "SELECT fingerprint, match_keys FROM hash_key")
 
 
 def _require_same(key: bytes | None, known: str, settings: Settings) -> bytes:

@@ -21,11 +21,16 @@ _AT_ONCE: Final = 20_000
 def compute_again(connection: Connection, key: bytes) -> int:
     """Replace all match keys by those that the leads' values have with ``key``. Returns how many there are.
 
-    Leads that had no match key, because nobody has said yet who they are, have none afterwards. A number or company
-    that only a joined signal named, and not the lead, is no key any more.
+    Leads that had neither a match key nor an identity, because nobody has said yet who they are, have none afterwards.
+    A number or company that only a joined signal named, and not the lead, is no key any more.
     """
     connection.execute(text("LOCK TABLE match_key IN ACCESS EXCLUSIVE MODE"))
-    connection.execute(text("CREATE TEMP TABLE keyed ON COMMIT DROP AS SELECT DISTINCT lead_id AS id FROM match_key"))
+    connection.execute(
+        text(
+            "CREATE TEMP TABLE keyed ON COMMIT DROP AS "
+            "SELECT lead_id AS id FROM match_key UNION SELECT lead_id FROM identity"
+        )
+    )
     connection.execute(text("ALTER TABLE keyed ADD PRIMARY KEY (id)"))
     connection.execute(text("TRUNCATE match_key"))
     columns = ", ".join(f"l.{name}" for name in READ)

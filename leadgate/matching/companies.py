@@ -6,6 +6,7 @@ Belongs here: one name, and how alike two are. Does not belong here: which accou
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
@@ -42,6 +43,21 @@ def build_company_key(name: str) -> str:
     return " ".join(plain[first : last + 1])
 
 
+@lru_cache(maxsize=200_000)
+def build_employer_key(key: str) -> str:
+    """A key of ``build_company_key`` without the country, region or division at its end.
+
+    >>> [build_employer_key(key) for key in ("deutsche telekom it", "acme germany", "services", "it services")]
+    ['deutsche telekom', 'acme', 'services', 'it']
+    """
+    words = key.split()
+    parts = read_words("company_divisions")
+    last = len(words) - 1
+    while last > 0 and words[last] in parts:
+        last -= 1
+    return " ".join(words[: last + 1])
+
+
 def _is_leading_form(word: str, forms: Collection[str]) -> bool:
     return word in forms and len(word) > 1 and word != "co"
 
@@ -58,6 +74,8 @@ def compare_keys(one: str, other: str) -> int:
 
     >>> [compare_keys("acme cloud", name) for name in ("acmecloud", "acme clouds", "cloud acme", "acne cloud")]
     [100, 94, 99, 87]
+    >>> compare_keys("deutsche telekom", "deutsche telekom it")
+    87
     """
     if one == other:
         return 100
@@ -78,14 +96,15 @@ def compare_letters(one: tuple[str, str], other: tuple[str, str], at_least: int 
     return max(ordered, fuzz.ratio(one[1], other[1], score_cutoff=at_least + 1) - 1, 0)  # the same order is better
 
 
-#: Names with a word that is another word, not a slip of the pen, are at most so alike: "Nova Steel", "Novak Steel".
+#: Names with one more word, or with a word that is another word and no slip of the pen, are at most so alike: "Nova
+#: Steel" and "Novak Steel", "Deutsche Telekom" and "Deutsche Telekom IT".
 _OTHER_WORD: Final = 87
 
 
 def _has_only_slips(words: list[str], others: list[str]) -> bool:
-    """Whether words that differ do so by a letter in a long word. Of another number of words nothing is said."""
+    """Whether words that differ do so by a letter in a long word, or by the spaces between them."""
     if len(words) != len(others):
-        return True
+        return not (Counter(words) <= Counter(others) or Counter(others) <= Counter(words))
     left = [word for word in words if word not in others]
     right = [word for word in others if word not in words]
     return len(left) == len(right) and all(

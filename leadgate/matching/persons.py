@@ -14,14 +14,31 @@ from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 from leadgate.hashing import compute_keyed_hash
-from leadgate.matching.companies import build_company_key, build_domain_key, compare_keys
+from leadgate.matching.companies import build_company_key, build_domain_key, build_employer_key, compare_keys
 from leadgate.matching.latin import latinise
-from leadgate.matching.names import NICKNAME, SAME, PersonName, build_name, compare_names
+from leadgate.matching.mail_names import build_local_key, compare_addresses, guess_name, is_numbered
+from leadgate.matching.names import (
+    INITIAL,
+    NICKNAME,
+    SAME,
+    SWAPPED,
+    PersonName,
+    build_name,
+    compare_names,
+    is_short_form,
+)
 from leadgate.matching.shared_addresses import Spelt, is_shared
 from leadgate.playbook import Matching
 
 Level = Literal["same", "similar", "differs", "unknown"]
 Certainty = Literal["certain", "likely", "no"]
+
+#: What makes it certain that a signal is about somebody known.
+EMAIL: Final = "email"
+PHONE_AND_NAME: Final = "phone_and_name"
+NUMBER_AND_NAME: Final = "number_and_name"
+ADDRESS_AND_NAME: Final = "address_and_name"
+NAME_AND_COMPANY: Final = "name_and_company"
 
 #: Fields that are compared, in the order in which they are told.
 COMPARED: Final = ("email", "phone", "name", "company")
@@ -34,6 +51,8 @@ _SAME_COMPANY: Final = 88
 #: Names less alike than this are two names, and no slip of the pen.
 _OTHER_NAME: Final = 70
 _DIGITS: Final = re.compile(r"\d+")
+_VOWELS: Final = re.compile("[aeiouyh]")
+_DOUBLED: Final = re.compile(r"(.)\1+")
 #: What each agreement adds to the score of 100, and a difference takes away. For the order of candidates only.
 _WEIGHTS: Final = {"email": 10, "phone": 35, "name": 30, "company": 20}
 _UNDECIDED: Final = 20.0
@@ -42,7 +61,8 @@ _UNDECIDED: Final = 20.0
 class Person(NamedTuple):
     """A lead as it is compared. ``company`` is a key of ``companies``; ``domain`` none of a free-mail provider.
 
-    ``is_role``: the e-mail address belongs to a function, such as ``info@``. ``spelt`` is the name as it was given.
+    ``is_role``: the e-mail address belongs to a function, such as ``info@``; ``is_free``: to somebody of a free-mail
+    provider. ``spelt`` is the name as it was given; what it lacks is read from the address, and ``is_guessed`` then.
     """
 
     lead_id: int
@@ -53,20 +73,28 @@ class Person(NamedTuple):
     domain: str | None = None
     is_role: bool = False
     spelt: Spelt = Spelt()
+    is_guessed: bool = False
+    is_free: bool = False
 
     @classmethod
     def of(cls, lead_id: int, values: Mapping[str, Any]) -> Person:
         """From a lead's validated columns (``READ``)."""
         own = values["email_domain"] if values["is_free_mail"] is False else None
+        email, is_role = values["email_canonical"], values["is_role_address"] is True
+        spelt = Spelt(values["first_name"], values["last_name"])
+        name = build_name(spelt.given, spelt.family)
+        guessed = _complete_name(spelt, email.partition("@")[0]) if name is None and email and not is_role else None
         return cls(
             lead_id,
-            values["email_canonical"],
+            email,
             values["phone"],
-            build_name(values["first_name"], values["last_name"]),
+            name or guessed,
             build_company_key(values["company"]) if values["company"] else "",
             own or values["website_domain"],
-            values["is_role_address"] is True,
-            Spelt(values["first_name"], values["last_name"]),
+            is_role,
+            spelt,
+            guessed is not None,
+            values["is_free_mail"] is True,
         )
 
     @property
@@ -74,20 +102,39 @@ class Person(NamedTuple):
         """What names the company: its name and its domain, which are the same for most."""
         return _list_companies(self.company, self.domain)
 
+    @property
+    def employers(self) -> tuple[str, ...]:
+        """What names the company, whatever its country or division."""
+        return _list_companies(build_employer_key(self.company), self.domain)
+
+    @property
+    def local(self) -> str:
+        """What is before the @ of a personal address, as far as it tells one person from another."""
+        return build_local_key(self.email.partition("@")[0]) if self.email and not self.is_role else ""
+
     def keys(self, secret: bytes) -> list[int]:
-        """Two records that may be one person's share one of these: the phone, or the company and both initials.
+        """Two records that may be one person's share one of these: the phone, the company and both initials, the
+        beginning of its name and the letters of the surname, the part before the @, or its beginning and the name.
 
         Keyed hashes, because they are kept: ``secret`` is the installation's key. Two texts with the same hash would
         cost a comparison, and nothing else.
         """
         found = [f"phone {self.phone}"] if self.phone else []
+        if self.local:
+            found.append(f"local {self.local}")
         if self.name is not None:
-            found += [f"{self.name.initials} {company}" for company in self.companies]
+            letters = _build_skeleton(self.name.last)
+            for initials in self.name.initials:
+                for employer in self.employers:
+                    found += [f"{initials} {employer}", f"{initials} {letters} {_build_block(employer)}"]
+                if self.local and not self.domain:
+                    found.append(f"{initials} {letters} {self.local[:3]}@")
         return [compute_keyed_hash(secret, "match", text) for text in found]
 
     def build_address_key(self, secret: bytes) -> int | None:
         """By what the person of this name is found among those who share the e-mail address; None without a name."""
-        name = " ".join(self.name[:3]) if self.name else " ".join(latinise(" ".join(filter(None, self.spelt))).split())
+        spelt = " ".join(latinise(" ".join(filter(None, self.spelt))).split())
+        name = " ".join(self.name[:3]) if self.name and not self.is_guessed else spelt
         if self.email is None or not name:
             return None
         return compute_keyed_hash(secret, "match", f"address {self.email} {name}")
@@ -97,6 +144,34 @@ class Person(NamedTuple):
 def _list_companies(company: str, domain: str | None) -> tuple[str, ...]:
     named = {company.replace(" ", ""), build_domain_key(domain) if domain else ""}
     return tuple(sorted(named - {""}))
+
+
+@lru_cache(maxsize=100_000)
+def _complete_name(spelt: Spelt, local: str) -> PersonName | None:
+    """The name with what is missing of it read from the address; None where the address says something else."""
+    guess = guess_name(local)
+    if guess is None:
+        return None
+    given, family = latinise(spelt.given or ""), latinise(spelt.family or "")
+    if family and family in guess:
+        return build_name(guess[1 - guess.index(family)], spelt.family)
+    if given and given in guess:
+        return build_name(spelt.given, guess[1 - guess.index(given)])
+    if given and guess[0] == given[0]:
+        return build_name(spelt.given, guess[1])
+    return None if given or family else build_name(*guess)
+
+
+@lru_cache(maxsize=100_000)
+def _build_skeleton(surname: str) -> str:
+    """Its first letter and the next consonants, which a slip in a vowel or a doubled letter leaves."""
+    return surname[0] + _VOWELS.sub("", _DOUBLED.sub(r"\1", surname[1:]))[:2]
+
+
+@lru_cache(maxsize=100_000)
+def _build_block(employer: str) -> str:
+    """How its name begins; numbers in names must be the same."""
+    return employer[:4] + "".join(_DIGITS.findall(employer[4:]))
 
 
 class Comparison(NamedTuple):
@@ -116,12 +191,15 @@ class Comparison(NamedTuple):
 
 def compare(one: Person, other: Person) -> Comparison:
     """What agrees. Symmetric."""
-    email = _compare_values(one.email, other.email)
-    phone = _compare_values(one.phone, other.phone)
-    likeness_ = compare_names(one.name, other.name) if one.name and other.name else 0
-    name: Level = "unknown"
-    if one.name and other.name:
-        name = "same" if likeness_ == SAME else "similar" if likeness_ >= _OTHER_NAME else "differs"
+    email: Level = "unknown"
+    if one.email is not None and other.email is not None:
+        email = compare_addresses(one.email, other.email)
+        if email == "similar" and (one.is_role or other.is_role):
+            email = "differs"
+    phone: Level = "unknown"
+    if one.phone is not None and other.phone is not None:
+        phone = "same" if one.phone == other.phone else "differs"
+    likeness_, name = _compare_names(one, other)
     company = _compare_companies(one, other)
     score = _UNDECIDED
     for field, level in (("email", email), ("phone", phone), ("name", name), ("company", company)):
@@ -135,26 +213,48 @@ def decide_certainty(
 ) -> Certainty:
     """What the playbook makes of it. Symmetric. ``phone_shared``: more leads have the number than one person's."""
     same_phone = found.phone == "same" and not phone_shared
-    without_email = one.email is None or other.email is None
-    if found.email == "same":
-        return "likely" if rules.shared_address == "ask" and shares_address(one, other, found) else "certain"
-    if "phone_and_name" in rules.certain and without_email and same_phone and found.name == "same":
+    if find_proof(one, other, found, rules, phone_shared=phone_shared) is not None:
         return "certain"
-    if "phone" in rules.likely and same_phone and not _is_colleague(one, other, found):
+    if found.email == "same":
         return "likely"
-    if (
-        "name" in rules.likely
-        and found.company in ("same", "similar")
-        and found.likeness >= rules.alike
-        and not _has_two_addresses(one, other, found)
-        and not _has_other_job(one, other, found)
-    ):
+    if "phone" in rules.likely and same_phone and _may_have_one_phone(one, other, found):
         return "likely"
-    return "no"
+    if "name" not in rules.likely or found.likeness < rules.alike or _has_two_addresses(one, other, found):
+        return "no"
+    if found.company in ("same", "similar") and not _has_other_job(one, other, found):
+        return "likely"
+    # two companies make addresses of one name alike
+    return "likely" if found.email == "similar" and "differs" not in (found.phone, found.company) else "no"
+
+
+def find_proof(one: Person, other: Person, found: Comparison, rules: Matching, *, phone_shared: bool) -> str | None:
+    """What makes it certain that two records are one person's, as ``describe_keys`` tells it. Symmetric."""
+    same_phone = found.phone == "same" and not phone_shared
+    if found.email == "same":
+        return None if rules.shared_address == "ask" and shares_address(one, other, found) else EMAIL
+    without_email = one.email is None or other.email is None
+    if "phone_and_name" in rules.certain and without_email and same_phone and found.name == "same":
+        return PHONE_AND_NAME
+    if "joint_evidence" not in rules.certain or found.likeness < rules.alike:
+        return None
+    if _has_two_addresses(one, other, found) or found.phone == "differs":
+        return None
+    if same_phone:
+        return NUMBER_AND_NAME
+    if found.likeness < SWAPPED:
+        return None
+    if found.email == "similar" and (found.company == "same" or is_numbered(one.local)):
+        return ADDRESS_AND_NAME
+    is_private = without_email or one.is_free or other.is_free
+    is_employer = found.company == "same" or not set(one.employers).isdisjoint(other.employers)
+    return NAME_AND_COMPANY if is_private and is_employer else None
 
 
 def shares_address(one: Person, other: Person, found: Comparison) -> bool:
-    """Whether two persons seem to share the e-mail address that both records have. Symmetric."""
+    """Whether two persons seem to share an e-mail address that is both records'. Symmetric, where they are equal.
+
+    ``other`` may have had another one when it was written down: one address is enough to be a role's.
+    """
     return is_shared(
         one.email or "",
         (one.spelt, one.name),
@@ -184,10 +284,14 @@ _WORDS: Final = {
 }
 
 
-def _compare_values(one: str | None, other: str | None) -> Level:
-    if one is None or other is None:
-        return "unknown"
-    return "same" if one == other else "differs"
+def _compare_names(one: Person, other: Person) -> tuple[int, Level]:
+    """How alike the names are. One that is read from an address is similar at most."""
+    if one.name is None or other.name is None or one.name.last.isascii() != other.name.last.isascii():
+        return 0, "unknown"
+    likeness = compare_names(one.name, other.name)
+    if one.is_guessed or other.is_guessed:
+        return min(likeness, INITIAL), "similar" if likeness >= INITIAL else "unknown"
+    return likeness, "same" if likeness == SAME else "similar" if likeness >= _OTHER_NAME else "differs"
 
 
 def _compare_companies(one: Person, other: Person) -> Level:
@@ -195,14 +299,22 @@ def _compare_companies(one: Person, other: Person) -> Level:
         return "unknown"
     if (one.domain and one.domain == other.domain) or set(one.companies) & set(other.companies):
         return "same"
-    if one.company and other.company and compare_keys(one.company, other.company) >= _SAME_COMPANY:
+    if set(one.employers) & set(other.employers):
         return "similar"
-    return "differs"
+    first, second = build_employer_key(one.company), build_employer_key(other.company)
+    return "similar" if first and second and compare_keys(first, second) >= _SAME_COMPANY else "differs"
 
 
-def _is_colleague(one: Person, other: Person, found: Comparison) -> bool:
-    """Two names, each with an address of its own in one company: they share the office's number."""
-    return found.name == "differs" and found.email == "differs" and found.company == "same"
+def _may_have_one_phone(one: Person, other: Person, found: Comparison) -> bool:
+    """Whether the names leave room for one person: alike, unknown, or a new surname at the same company.
+
+    Two other names on one number are a family, or colleagues who share the office's.
+    """
+    if found.name != "differs" or one.name is None or other.name is None:
+        return True
+    if one.name.generation != other.name.generation:
+        return False
+    return found.company in ("same", "similar") and is_short_form(one.name.first, other.name.first)
 
 
 def _has_two_addresses(one: Person, other: Person, found: Comparison) -> bool:
@@ -211,16 +323,18 @@ def _has_two_addresses(one: Person, other: Person, found: Comparison) -> bool:
     ``john.smith@`` and ``john.smith2@`` are told apart by a number; Anna and Anne Keller have a letter between
     them, but one address each. The same name may still have a second address, such as ``j.smith@``.
     """
-    if found.email != "differs" or one.email is None or other.email is None:
+    if found.email == "same" or one.email is None or other.email is None:
         return False
     local, _, domain = one.email.partition("@")
     other_local, _, other_domain = other.email.partition("@")
     if domain != other_domain or one.domain is None:
         return False
+    if found.email == "similar":
+        return found.name != "same"
     return found.likeness < NICKNAME or _DIGITS.sub("", local) == _DIGITS.sub("", other_local)
 
 
 def _has_other_job(one: Person, other: Person, found: Comparison) -> bool:
     """A namesake: the phone number differs, and so does the company's domain."""
     apart = one.domain is not None and other.domain is not None and one.domain != other.domain
-    return found.phone == "differs" and found.email == "differs" and apart
+    return found.phone == "differs" and found.email != "same" and apart

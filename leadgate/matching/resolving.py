@@ -13,16 +13,28 @@ from typing import Any, Final, NamedTuple
 
 from leadgate.limits import shorten_key
 from leadgate.matching import BY_A_PERSON, CONFLICT, LIKELY
-from leadgate.matching.persons import Comparison, Person, compare, decide_certainty, shares_address
+from leadgate.matching.persons import (
+    ADDRESS_AND_NAME,
+    EMAIL,
+    NAME_AND_COMPANY,
+    NUMBER_AND_NAME,
+    PHONE_AND_NAME,
+    Comparison,
+    Person,
+    compare,
+    decide_certainty,
+    find_proof,
+    shares_address,
+)
 from leadgate.matching.ranking import Candidate, rank_candidates
 from leadgate.playbook import Matching
 
 #: A kind of identity and its value: two signals that share one are about the same person.
 Claim = tuple[str, str]
 
-EMAIL: Final = "email"
-PHONE_AND_NAME: Final = "phone_and_name"
 CRM_ID: Final = "crm_id"
+#: Proofs that hold whoever else is alike.
+_ALONE: Final = (EMAIL, PHONE_AND_NAME)
 #: Candidates that a person is shown.
 SHOWN: Final = 5
 
@@ -79,12 +91,12 @@ class Resolution(NamedTuple):
 class Ground:
     """What is known about the arrivals: whose identities they carry, what people said, who shares a key.
 
-    ``persons`` are the leads that own the e-mail addresses.
+    ``by_key`` are ids of leads; ``persons`` has these leads, and those that own the e-mail addresses.
     """
 
     owners: dict[Claim, int] = field(default_factory=dict)
     verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
-    by_key: dict[int, list[Known]] = field(default_factory=dict)
+    by_key: dict[int, list[int]] = field(default_factory=dict)
     persons: dict[int, Known] = field(default_factory=dict)
 
     def find_verdict(self, one: int, other: int) -> Verdict | None:
@@ -108,7 +120,7 @@ def build_claims(
     claims: list[Claim] = []
     if person.email:
         claims.append((EMAIL, person.email))
-    elif "phone_and_name" in rules.certain and person.phone and person.name:
+    elif "phone_and_name" in rules.certain and person.phone and person.name and not person.is_guessed:
         claims.append((PHONE_AND_NAME, f"{person.phone} {' '.join(person.name[:3]).strip()}"))
     if crm_of and (crm := crm_of.get(row["source"])) and row["external_id"]:
         claims.append((f"{CRM_ID}:{crm}", str(row["external_id"]).strip()))
@@ -124,7 +136,7 @@ def list_crm_sources(rules: Matching) -> dict[str, str]:
 
 def should_compare(rules: Matching) -> bool:
     """Whether the playbook asks for more than identities."""
-    return bool(rules.likely) or "phone_and_name" in rules.certain
+    return bool(rules.likely) or not {"phone_and_name", "joint_evidence"}.isdisjoint(rules.certain)
 
 
 def resolve(arrivals: Sequence[Arrival], ground: Ground, rules: Matching) -> list[Resolution]:
@@ -140,9 +152,9 @@ def resolve(arrivals: Sequence[Arrival], ground: Ground, rules: Matching) -> lis
         for claim in arrival.claims:
             ground.owners.setdefault(claim, resolution.lead_id)
         if resolution.lead_id == arrival.person.lead_id:
-            known = ground.persons.setdefault(resolution.lead_id, Known(arrival.person))
+            ground.persons.setdefault(resolution.lead_id, Known(arrival.person))
             for key in list_kept_keys(arrival, resolution, ground.owners) if asked else ():
-                ground.by_key.setdefault(key, []).append(known)
+                ground.by_key.setdefault(key, []).append(resolution.lead_id)
     return found
 
 
@@ -189,7 +201,7 @@ def _resolve(arrival: Arrival, ground: Ground, rules: Matching, asked: bool) -> 
         known = ground.persons.get(lead_id)
         alone = kinds == [EMAIL] and rules.shared_address == "ask"  # an id of a CRM beside it is proof enough
         if alone and known is not None and _shares_address(arrival.person, known.person):
-            return _resolve_shared_address(arrival, known, ground, rules)
+            return _resolve_shared_address(arrival, lead_id, ground, rules)
         return Resolution(lead_id, tuple(kinds))
     if arrival.known or not asked:
         return Resolution(own)
@@ -197,16 +209,16 @@ def _resolve(arrival: Arrival, ground: Ground, rules: Matching, asked: bool) -> 
 
 
 def _shares_address(one: Person, other: Person) -> bool:
-    return one.email == other.email and shares_address(one, other, compare(one, other))
+    return shares_address(one, other, compare(one, other))
 
 
-def _resolve_shared_address(arrival: Arrival, owner: Known, ground: Ground, rules: Matching) -> Resolution:
+def _resolve_shared_address(arrival: Arrival, owner: int, ground: Ground, rules: Matching) -> Resolution:
     """The e-mail address of a known lead, beside another name: somebody who was told from that lead, or a question."""
     own = arrival.person.lead_id
     named = {
-        each.person.lead_id
-        for each in ground.by_key.get(arrival.address_key or 0, ())
-        if each.person.lead_id != own and not ground.is_apart(own, each.person.lead_id)
+        lead
+        for lead in ground.by_key.get(arrival.address_key or 0, ())
+        if lead != own and not ground.is_apart(own, lead)
     }
     if len(named) == 1:
         return Resolution(named.pop(), (EMAIL,))
@@ -233,30 +245,28 @@ def _resolve_conflict(own: int, owned: Mapping[int, Sequence[str]], ground: Grou
 
 
 def _compare(
-    person: Person, keys: Sequence[int], ground: Ground, rules: Matching, also: Sequence[Known] = ()
+    person: Person, keys: Sequence[int], ground: Ground, rules: Matching, also: Sequence[int] = ()
 ) -> Resolution:
     """The leads that share a key with ``person``, and ``also`` these, compared with it."""
-    known: dict[int, Known] = {each.person.lead_id: each for each in also}
-    phones: set[int] = set()
-    for key in keys:
-        for each in ground.by_key.get(key, ()):
-            if each.person.lead_id != person.lead_id and not ground.is_apart(person.lead_id, each.person.lead_id):
-                known[each.person.lead_id] = each
-                if person.phone is not None and each.person.phone == person.phone:
-                    phones.add(each.person.lead_id)
+    found = {lead for key in keys for lead in ground.by_key.get(key, ()) if not ground.is_apart(person.lead_id, lead)}
+    others = {*found, *also} - {person.lead_id}
+    known = {lead: ground.persons[lead] for lead in others if lead in ground.persons}  # a key outlives its lead
     if not known:
         return Resolution(person.lead_id)
-    shared = len(phones) > rules.shared_phone
+    phones = sum(person.phone is not None and each.person.phone == person.phone for each in known.values())
+    shared = phones > rules.shared_phone
     compared = {lead: compare(person, each.person) for lead, each in known.items()}
     judged = {
         lead: decide_certainty(person, each.person, compared[lead], rules, phone_shared=shared)
         for lead, each in known.items()
     }
-    certain = [lead for lead, verdict in judged.items() if verdict == "certain"]
+    matching = [lead for lead, verdict in judged.items() if verdict != "no" or lead in also]
+    certain = [lead for lead in matching if judged[lead] == "certain"]
     if len(certain) == 1:
-        kind = EMAIL if compared[certain[0]].email == "same" else PHONE_AND_NAME
-        return Resolution(certain[0], (kind,))
-    matching = [lead for lead, verdict in judged.items() if verdict != "no"]
+        lead = certain[0]
+        proof = find_proof(person, known[lead].person, compared[lead], rules, phone_shared=shared) or ""
+        if proof in _ALONE or len(matching) == 1:  # joint evidence speaks for one lead where no other is alike
+            return Resolution(lead, (proof,))
     if not matching:
         return Resolution(person.lead_id)
     order = rank_candidates((_build_candidate(known[lead], compared[lead]) for lead in matching), rules.tie_breakers)
@@ -276,6 +286,9 @@ def describe_keys(kinds: Iterable[str]) -> str:
     ('the same e-mail address, the same id in hubspot', 'what a person said')
     """
     words = {
+        NUMBER_AND_NAME: "the same phone number and name",
+        ADDRESS_AND_NAME: "the same name and an e-mail address alike",
+        NAME_AND_COMPANY: "the same name at the same company, and a private e-mail address",
         EMAIL: "the same e-mail address",
         PHONE_AND_NAME: "the same phone number and name, and no other e-mail address",
         BY_A_PERSON: "what a person said",

@@ -12,8 +12,7 @@ from typing import Final, Literal, NamedTuple
 from rapidfuzz.distance import OSA
 
 from leadgate.matching.latin import latinise
-from leadgate.matching.names import GENERATIONS, NICKNAME, PARTICLES, PersonName, compare_names
-from leadgate.values.lists import read_pairs
+from leadgate.matching.names import GENERATIONS, NICKNAME, PARTICLES, PersonName, compare_names, is_short_form
 
 _NOT_LETTERS: Final = re.compile(r"[\W\d_]+")
 #: A role's address with names as alike as a slip of the pen leaves them is one person's, unless the phones differ.
@@ -91,15 +90,14 @@ def _agree(words: tuple[str, ...], others: tuple[str, ...]) -> bool:
     """Whether two names have a word in common: spelt alike, shortened, or written as one word with the next."""
     if "".join(words) == "".join(others):
         return True
-    nicknames = read_pairs("nicknames")
     return any(
-        nicknames.get(word, word) == nicknames.get(each, each) or _is_short_form(word, each) or _is_slip(word, each)
+        is_short_form(word, each) or _begins_alike(word, each) or _is_slip(word, each)
         for word in words
         for each in others
     )
 
 
-def _is_short_form(word: str, other: str) -> bool:
+def _begins_alike(word: str, other: str) -> bool:
     shorter, longer = sorted((word, other), key=len)
     return longer.startswith(shorter) and len(shorter) != 2  # "A." and "Alexa" are short for Alexandra, "Al" may not be
 

@@ -131,8 +131,12 @@ class Host(SQLModel, table=True):
 
 
 class HashKey(SQLModel, table=True):
-    """The fingerprint of the key of all keyed hashes, once one has been agreed on. The key itself is not here."""
+    """The fingerprint of the key of all keyed hashes, once one has been agreed on. The key itself is not here.
+
+    ``match_keys`` is the number of the way in which the match keys of all leads were made.
+    """
 
     __tablename__ = "hash_key"
     fingerprint: str = Field(primary_key=True)
     since: datetime = declare_moment()
+    match_keys: int = Field(default=0, sa_column_kwargs={"server_default": "0"})

@@ -12,7 +12,7 @@ from pydantic import Field
 from leadgate.playbook.base import Name, Part
 
 #: What makes two records one person without anybody asked. A canonical e-mail address always does.
-Certain = Literal["crm_id", "phone_and_name"]
+Certain = Literal["crm_id", "phone_and_name", "joint_evidence"]
 #: What makes two records so alike that a person compares them.
 Likely = Literal["phone", "name"]
 TieBreaker = Literal["has_owner", "larger", "same_country", "alphabetical"]

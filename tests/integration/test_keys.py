@@ -174,4 +174,21 @@ def test_keys_without_a_fingerprint_are_computed_again_and_still_find_the_same_p
         }
         harness.capture(make_lead(1, Email="private@company1.example"))
         harness.run(kinds=["intake"])
-        assert harness.one("SELECT count(*) FROM lookalike WHERE lead_id = 1") == 1
+        assert harness.rows("SELECT lead_id, because FROM lead_join") == [(1, ["number_and_name"])]
+
+
+def test_keys_made_in_an_earlier_way_are_made_again_when_the_ledger_is_opened(settings: Settings) -> None:
+    with open_ledger(settings) as ledger:
+        harness = Harness(ledger, playbooks.load_default())
+        harness.capture(make_lead(1), make_lead(2))
+        harness.run(kinds=["intake"])
+        before = harness.rows("SELECT key, lead_id FROM match_key ORDER BY 1, 2")
+        harness.rows("DELETE FROM match_key WHERE lead_id = 1 RETURNING 1")
+        harness.rows("UPDATE match_key SET key = key + 1 RETURNING 1")
+        harness.rows("UPDATE hash_key SET match_keys = 0 RETURNING 1")
+    with pytest.raises(LedgerError, match="not the one"), open_ledger(replace(settings, key=LONG)):
+        pass
+    with open_ledger(settings) as ledger:
+        assert (
+            Harness(ledger, playbooks.load_default()).rows("SELECT key, lead_id FROM match_key ORDER BY 1, 2") == before
+        )

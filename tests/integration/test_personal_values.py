@@ -85,7 +85,12 @@ def worked(ledger: Ledger) -> Harness:
             *(hostile(number) for number in range(1, 6)),
             hostile(1, Message=f"again {MARK}", submission_id=f"{MARK}-again"),
             hostile(6, Email=f"{MARK} at example", Phone="none"),
-            hostile(7, Email=f"other@{MARK}2.example", Phone=hostile(2)["Phone"], **{"Last name": f"{MARK}2"}),
+            hostile(
+                7,
+                Email=f"other@{MARK}2.example",
+                Phone=hostile(2)["Phone"],
+                **{"Last name": "Roe", "Company": hostile(2)["Company"]},
+            ),
             hostile(8, Country=MARK, Phone=f"12 {MARK}"),
             hostile(9, **{"Job title": f"student {MARK}"}),
             {"Email": "x", "Company": MARK},
