@@ -24,7 +24,7 @@ FindField = Callable[[str], str | None]
 _DEPTH: Final = 32
 #: The longest text that is read as JSON, and the names under which forms send their answers as such a text.
 _LONGEST_TEXT: Final = 262_144
-_JSON_TEXTS: Final = frozenset({"rawrequest", "data.json", "data_json", "datajson"})
+_JSON_TEXTS: Final = frozenset({"rawRequest", "data.json", "data_json", "dataJson"})
 
 #: Where an answer keeps the names of its question, the name for programs first.
 _NAMES: Final = (
@@ -80,15 +80,16 @@ def _settle(column: Column, is_declared: Callable[[str], bool]) -> Column:
 
 def is_nested(payload: JsonObject) -> bool:
     """Whether a payload has values within values, also within a text that forms send as JSON."""
-    return any(isinstance(value, (dict, list)) for value in payload.values()) or any(
-        key.casefold() in _JSON_TEXTS for key in payload
-    )
+    for value in payload.values():
+        if isinstance(value, (dict, list)):
+            return True
+    return not _JSON_TEXTS.isdisjoint(payload)
 
 
 def _list_columns(value: JsonObject, prefix: str, depth: int) -> Iterator[Column]:
     for key, item in value.items():
         name = prefix + key
-        if isinstance(item, str) and item[:1] == "{" and name.casefold() in _JSON_TEXTS:
+        if isinstance(item, str) and item[:1] == "{" and name in _JSON_TEXTS:
             item = _read_json_text(item)
         if isinstance(item, Mapping):
             if key == "attributes" and "type" in item and ("url" in item or "referenceId" in item):
