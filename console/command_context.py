@@ -101,6 +101,18 @@ class CommandContext:
         with self.ledger() as ledger:
             yield ledger, self.settle(ledger, loaded, now, takes_over=takes_over)
 
+    def find_checked_playbook(self) -> LoadedPlaybook:
+        """The playbook that a command works by which needs no ledger: the one in use where there is a ledger, else that
+        of its file, whose parts agree (``load_checked_playbook``). Nothing is written."""
+        from leadgate.ledger import NoLedgerError, open_ledger
+
+        loaded = self.load_checked_playbook()
+        try:
+            with open_ledger(self.settings, create=False) as ledger:
+                return self.settle(ledger, loaded, takes_over=False)
+        except NoLedgerError:
+            return loaded
+
     def settle(
         self, ledger: Ledger, loaded: LoadedPlaybook, now: datetime | None = None, *, takes_over: bool = True
     ) -> LoadedPlaybook:

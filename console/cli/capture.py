@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -129,9 +129,7 @@ def capture(
     context: CommandContext = ctx.obj
     asked = parse_now(now)
     playbook = context.load_checked_playbook()
-    if source not in playbook.playbook.sources:
-        hint = propose(source, playbook.playbook.sources)
-        raise CommandError(f"the playbook declares no source {source!r}; {hint}")
+    _require_source(source, playbook)
     opener = _Opener(source, playbook, build_limits(context.settings))
     if dry_run:
         # no ledger is opened for it: this host's clock is good enough for what nobody keeps
@@ -148,12 +146,22 @@ def capture(
                 with opener.open(path) as opened:
                     if store is None:  # no database is started before there is something to store
                         ledger = stack.enter_context(open_ledger(context.settings))
+                        used = context.settle(ledger, playbook, asked, takes_over=False)
+                        _require_source(source, used)
+                        opener = replace(opener, playbook=used)
                         store = _Store(ledger, opener, ask_time(ledger, asked), advance)
                     store.keep(opened, result)
             except FileError as error:
                 result.problem = error.reason
     _report(results, source, as_json=json)
     _end_by(results)
+
+
+def _require_source(source: str, playbook: LoadedPlaybook) -> None:
+    """Raises ``CommandError`` for a source that the playbook does not declare."""
+    known = playbook.playbook.sources
+    if source not in known:
+        raise CommandError(f"the playbook declares no source {source!r}; {propose(source, known)}")
 
 
 def _end_by(results: Sequence[Captured]) -> None:

@@ -31,7 +31,7 @@ _SHOWN = 300  # characters of a cell
 def check(ctx: typer.Context, name: Name = None, json: Json = False) -> None:
     """Ask the playbook's CRMs whether reading and writing would work; writes nothing. Exit 1 when it would not."""
     context: CommandContext = ctx.obj
-    playbook = context.load_checked_playbook().playbook
+    playbook = context.find_checked_playbook().playbook
     sources = [each for each in list_sources(playbook) if name in (None, each)]
     # without a CRM, a source alone is asked about
     chosen = (

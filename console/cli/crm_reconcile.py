@@ -57,10 +57,10 @@ def reconcile(
     """Compare what was written to the playbook's CRMs with what they have now. Exit 1 when it is not the same."""
     context: CommandContext = ctx.obj
     span = _parse_span(since)
-    playbook = context.load_checked_playbook().playbook
-    chosen = choose_crms(playbook, name)
     status = build_error_console().status("comparing") if sys.stderr.isatty() else nullcontext()
-    with status, context.ledger() as ledger:
+    with status, context.ledger_and_playbook(checked=True, takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
+        chosen = choose_crms(playbook, name)
         at = ask_time(ledger, parse_now(now))
         reports = [
             open_and_reconcile(

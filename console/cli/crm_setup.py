@@ -33,7 +33,7 @@ def setup(
     """Create the fields that the playbook's CRMs lack, and tell what only a person can do. Exit 1 when something is
     left."""
     context: CommandContext = ctx.obj
-    playbook = context.load_checked_playbook().playbook
+    playbook = context.find_checked_playbook().playbook
     chosen = choose_crms(playbook, name)
     status = build_error_console().status("asking") if sys.stderr.isatty() else nullcontext()
     with status:

@@ -49,11 +49,10 @@ def leads(
     context: CommandContext = ctx.obj
     if search is not None and not search.strip():
         raise CommandError("--search needs a name, a company, an e-mail address or a phone number")
-    playbook = context.read_playbook().playbook
-    wanted = LeadFilter(
-        _choose_owners(playbook, rep, mine=mine), Due.OVERDUE if overdue else Due.SOON if due else None, search
-    )
-    with context.ledger() as ledger:
+    asked_due = Due.OVERDUE if overdue else Due.SOON if due else None
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
+        wanted = LeadFilter(_choose_owners(playbook, rep, mine=mine), asked_due, search)
         at = ask_time(ledger, parse_now(now))
         found = list_leads(ledger, wanted, at, limit + 1)
     if rep is not None and not found:

@@ -27,8 +27,7 @@ def docs(
     from tasks.data_docs import build_data_docs, describe_build  # imports Prefect, and ``--help`` needs none
 
     context: CommandContext = ctx.obj
-    loaded = context.playbook()
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         report = build_data_docs(ledger, loaded, ask_time(ledger), latest)
     address = f"{build_address(context.settings)}/quality/data-docs/"
     if json:

@@ -62,11 +62,10 @@ class _Desk:
 @contextmanager
 def _open_desk(ctx: typer.Context, now: str | None) -> Iterator[_Desk]:
     context: CommandContext = ctx.obj
-    playbook = context.playbook().playbook
-    by = identify_actor(playbook)
-    require(by, Permission.MANAGE_ACCOUNTS)
-    with context.ledger() as ledger:
-        yield _Desk(context, ledger, playbook, by, ask_time(ledger, parse_now(now)))
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        by = identify_actor(loaded.playbook)
+        require(by, Permission.MANAGE_ACCOUNTS)
+        yield _Desk(context, ledger, loaded.playbook, by, ask_time(ledger, parse_now(now)))
 
 
 def add(

@@ -72,10 +72,10 @@ def list(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
 def send(ctx: typer.Context, view: ViewId, json: Json = False, now: Now = None) -> None:
     """Send a saved view now, to the address of its account and to nobody else."""
     context: CommandContext = ctx.obj
-    playbook = context.load_checked_playbook().playbook
-    by = identify_actor(playbook)
     at = parse_now(now)
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(checked=True, takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
+        by = identify_actor(playbook)
         asked = report_mails.ask_for(ledger, view, by=by, now=ask_time(ledger, at))
         if not asked and view not in {each.id for each, _ in report_mails.list_all(ledger, by)}:
             raise CommandError(f"there is no saved view V{view}; `leadgate views list` has them")

@@ -82,11 +82,11 @@ def report(
     context: CommandContext = ctx.obj
     ways = Ways(json, csv, html)
     sections = choose_sections(options, over_time=ways != Ways())
-    playbook = context.playbook().playbook
-    names = DisplayNames(playbook)
-    rep = None if options.rep is None else names.find_rep(options.rep)
-    zone, whose = choose_zone(playbook, options.zone, rep, names.name_rep(rep or ""))
-    with context.ledger() as ledger:
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        playbook = loaded.playbook
+        names = DisplayNames(playbook)
+        rep = None if options.rep is None else names.find_rep(options.rep)
+        zone, whose = choose_zone(playbook, options.zone, rep, names.name_rep(rep or ""))
         at = ask_time(ledger, parse_now(now))
         asked = add_outcomes(compute_period(replace(options, rep=rep), at, zone), playbook)
         read = read_report(ledger, asked, sections, playbook)

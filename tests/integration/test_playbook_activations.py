@@ -320,3 +320,24 @@ def test_the_difference_is_told_in_words_of_files_hashes_and_the_one_in_use(
     cli("playbook", "diff", "active", "0000", code=2)
     changes = read_json(cli("playbook", "diff", file.path, other.path, "--json"))["changes"]
     assert {each["kind"] for each in changes} == {"changed"}
+
+
+def test_commands_work_by_the_playbook_in_use_and_not_by_their_file(harness: Harness, cli: Cli, tmp_path: Path) -> None:
+    harness.begin(make_lead(0))
+    other = File(tmp_path / "next" / "playbook.yaml")
+    other.write(A.replace("{name: ana,", "{name: ana, label: Anastasia,").replace("name: Tests", "name: In use"))
+    cli("playbook", "activate", other.path, "--reason", "a label")
+    assert cli("leads", "--rep", "Anastasia", "--json").stdout == cli("leads", "--rep", "ana", "--json").stdout
+    cli("report", "--html", tmp_path / "report.html")
+    assert "Leads of In use" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("Email\nx@acme.example\n", encoding="utf-8")
+    for command, code in (
+        (("capture", rows, "--source", "website"), 0),
+        (("user", "list"), 0),
+        (("crm", "check"), 2),  # it has no CRM, which is said of the one in use
+        (("crm", "setup", "--dry-run"), 2),
+        (("crm", "reconcile"), 2),
+    ):
+        assert "is in use, and not" in cli(*command, code=code).stderr, command
+    assert len(list(harness.rows("SELECT id FROM playbook_activation"))) == 2  # none of them activated its file
