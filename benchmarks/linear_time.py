@@ -17,7 +17,9 @@ from typing import Any
 from console import redaction
 from console.http import body_reader
 from console.http.responses import RefusedError
-from leadgate.mapping.headers import flatten, map_headers
+from leadgate.mapping.contents import find_only_address, recognise_columns
+from leadgate.mapping.headers import find_settled, flatten, map_headers
+from leadgate.mapping.shapes import flatten_webhook
 from leadgate.masking import mask, mask_within
 from leadgate.matching.companies import build_company_key
 from leadgate.matching.latin import latinise
@@ -76,6 +78,13 @@ READERS: dict[str, Callable[[str], Any]] = {
     "build_name": lambda value: build_name(value, value),
     "map_headers": lambda value: map_headers([value], custom={"seats": ["how many"]}),
     "flatten": lambda value: flatten({value: {value: [value, {"name": value, "value": value}]}}),
+    "flatten_webhook": lambda value: flatten_webhook(
+        {value: {"a": value}, "b": [{"label": value, "type": "email", "value": value}], "rawRequest": "{" + value},
+        lambda name: map_headers([name]).get(name),
+        lambda name: name in find_settled([name], {"x": "email"}),
+    ),
+    "find_only_address": lambda value: find_only_address({value: value, "b": value}, {}, ()),
+    "recognise_columns": lambda value: recognise_columns([{value: value, "b": value}], {}),
     "snake_case": normalise_kind,
     "mask": mask,
     "mask_within": mask_within,
