@@ -10,7 +10,7 @@ off the values where their kind is one that reads itself, and the others are nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,6 +29,7 @@ from leadgate.json_columns import CandidateLine, ConsideredAccount
 from leadgate.ledger import Ledger, absences, pools
 from leadgate.ledger.batches import Batch
 from leadgate.limits import find_length_problem
+from leadgate.nearest import propose
 from leadgate.playbook import AccountsFile, CompanyDomain, LoadedPlaybook, Playbook
 from leadgate.scoring.evidence import list_expressions
 from leadgate.scoring.verdict import list_evidence_kinds
@@ -94,7 +95,7 @@ class Trial:
     @property
     def held(self) -> bool:
         """Whether validation would hold the lead until a person has corrected it."""
-        return any(promise.severity == Severity.CRITICAL for promise, _ in self.broken)
+        return _is_held(self.broken)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,10 @@ class Routed:
     priority: str | None
     due_at: datetime | None
     run_after: datetime | None
+
+
+def _is_held(broken: Sequence[tuple[Promise, str]]) -> bool:
+    return any(promise.severity == Severity.CRITICAL for promise, _ in broken)
 
 
 def list_tried_fields(playbook: Playbook) -> dict[str, FieldType]:
@@ -152,26 +157,56 @@ def read_capacity(ledger: Ledger, playbook: Playbook, now: datetime) -> Capacity
 
 def try_lead(loaded: LoadedPlaybook, lead: TriedLead, capacity: Capacity, now: datetime) -> Trial:
     """What would become of ``lead`` if it came in ``now``. Raises ``TrialError``."""
+    _check(lead, loaded.playbook)
+    frame = _build_frame(lead, loaded.playbook, now)
+    return try_leads(loaded, frame, _list_activities(lead, now), capacity, now)[0]
+
+
+def try_leads(
+    loaded: LoadedPlaybook, frame: pd.DataFrame, activities: pd.DataFrame, capacity: Capacity, now: datetime
+) -> list[Trial]:
+    """What would become of leads if they came in ``now``, one after the other: each takes the turn after the one
+    before. A row each, as validation gathers them, with their number from 0 as ``journey_id`` and ``lead_id``."""
+    if frame.empty:
+        return []
     playbook = loaded.playbook
-    _check(lead, playbook)
-    work = Work(Batch(0, 0, "trial", loaded.hash, 1, now), loaded, now)
-    frame = validation.decide(Gathered(_build_frame(lead, playbook, now)), work).frame
+    work = Work(Batch(0, 0, "trial", loaded.hash, len(frame), now), loaded, now)
+    frame = validation.decide(Gathered(frame), work).frame
     broken, unchecked = _find_broken(frame, playbook)
-    clean = {name: frame[name].iloc[0] for name in (*STANDARD, *playbook.fields, *VALIDATED) if name in frame}
+    cleaned = [name for name in (*STANDARD, *playbook.fields, *VALIDATED) if name in frame]
+    clean = frame[cleaned].to_dict("records")
     frame, not_asked = _enrich(frame, work)
-    qualified = qualification.decide(Gathered(frame, _list_activities(lead, now)), work).frame
-    row = qualified.iloc[0]
-    goes_on = row["outcome"] in (Outcome.CONTINUE, Outcome.REVIEW)
+    qualified = qualification.decide(Gathered(frame, activities), work).frame
+    goes_on = qualified[qualified["outcome"].isin((Outcome.CONTINUE, Outcome.REVIEW))]
+    # those that wait for a person first take their turns behind the others
+    held = [_is_held(each) for each in broken]
+    waits = (goes_on["outcome"] == Outcome.REVIEW) | goes_on["journey_id"].map(lambda number: held[number])
+    routed = _route(pd.concat([goes_on[~waits], goes_on[waits]]), capacity, work) if len(goes_on) else {}
+    return [
+        _build_trial(row, clean[number], broken[number], unchecked, not_asked, routed.get(number))
+        for row in qualified.sort_values("journey_id").to_dict("records")
+        for number in (row["journey_id"],)
+    ]
+
+
+def _build_trial(
+    row: Mapping[Any, Any],
+    values: Mapping[Any, Any],
+    broken: list[tuple[Promise, str]],
+    unchecked: list[Promise],
+    not_asked: list[str],
+    routed: Routed | None,
+) -> Trial:
     details = orjson.loads(row["details"])
     origins = row["provenance"]
     return Trial(
-        values={name: value for name, value in clean.items() if _is_given(value)},
+        values={name: value for name, value in values.items() if _is_given(value)},
         broken=broken,
         unchecked=unchecked,
         added={
             name: (row[name], str(origins.get(name, {}).get("provider", "")))
             for name in dict.fromkeys([*ENRICHED, *origins])
-            if name in frame and _is_given(row[name])
+            if name in row and _is_given(row[name])
         },
         accounts=row["account_candidates"] or [],
         not_asked=not_asked,
@@ -187,23 +222,25 @@ def try_lead(loaded: LoadedPlaybook, lead: TriedLead, capacity: Capacity, now: d
         qualified_as=row["qualified_as"],
         reasons=list(row["reasons"]),
         changes_at=row["changes_at"],
-        routed=_route(qualified, capacity, work) if goes_on else None,
+        routed=routed,
     )
 
 
 def _check(lead: TriedLead, playbook: Playbook) -> None:
-    known = list_tried_fields(playbook)
+    known = [*STANDARD, *playbook.fields]
     if lead.source not in list_tried_sources(playbook):
         raise TrialError("choose one of the playbook's sources of leads")
     for name, value in lead.values.items():
         if name not in known:
-            raise TrialError("the form has no such field")
+            raise TrialError(f"a lead has no field {name[:80]!r}; {propose(name[:80], known)}")
         if (problem := find_length_problem(name, value)) is not None:
             raise TrialError(problem)
         if "\x00" in value:
             raise TrialError(f"{name} has a NUL character; remove it")
-    if not lead.activities.keys() <= set(list_tried_activities(playbook)):
-        raise TrialError("no rule counts such an activity")
+    counted = list_tried_activities(playbook)
+    for kind in lead.activities:
+        if kind not in counted:
+            raise TrialError(f"no rule counts the activity {kind[:80]!r}; {propose(kind[:80], counted)}")
     if any(not 0 <= times <= MOST_TIMES for times in lead.activities.values()):
         raise TrialError(f"an activity is tried up to {MOST_TIMES} times")
     if not 0 <= lead.days_ago <= MOST_DAYS:
@@ -223,36 +260,47 @@ def _list_activities(lead: TriedLead, now: datetime) -> pd.DataFrame:
     return pd.DataFrame({"journey_id": [0] * len(kinds), "kind": kinds, "occurred_at": at})
 
 
-def _find_broken(frame: pd.DataFrame, playbook: Playbook) -> tuple[list[tuple[Promise, str]], list[Promise]]:
-    """The promises of validation that the lead breaks, each with what is wrong; and those that were not looked at."""
-    values = frame.iloc[0].to_dict().items()
-    row = {str(name): value if _is_given(value) else None for name, value in values}
-    broken, unchecked = [], []
+def _find_broken(frame: pd.DataFrame, playbook: Playbook) -> tuple[list[list[tuple[Promise, str]]], list[Promise]]:
+    """For each lead the promises of validation that it breaks, with what is wrong; and those not looked at."""
+    given = frame.astype(object).where(frame.notna(), None)
+    broken: list[list[tuple[Promise, str]]] = [[] for _ in range(len(frame))]
+    unchecked = []
     for promise in list_promises(GateName.VALIDATED, playbook):
-        breaks = _is_broken(promise, row)
+        breaks = _list_breaks(promise, given)
         if breaks is None:
             unchecked.append(promise)
-        elif breaks:
-            said = row.get(promise.explained_by) if promise.explained_by else None
-            broken.append((promise, f"{promise.broken}: {said}" if said else promise.broken))
+            continue
+        said = given[promise.explained_by].tolist() if promise.explained_by in given else [None] * len(given)
+        for number in (number for number, is_broken in enumerate(breaks) if is_broken):
+            words = f"{promise.broken}: {said[number]}" if said[number] else promise.broken
+            broken[number].append((promise, words))
     return broken, unchecked
 
 
-def _is_broken(promise: Promise, row: Mapping[str, Any]) -> bool | None:
-    """None for a promise of a kind that only Great Expectations judges."""
-    if promise.problem_column is not None and row[promise.problem_column] is not None:
-        return True
+def _list_breaks(promise: Promise, given: pd.DataFrame) -> list[bool] | None:
+    """Which leads break a promise; None where only Great Expectations judges its kind."""
+    found = _list_breaks_of_values(promise, given)
+    if promise.problem_column is None:
+        return found
+    problems = [value is not None for value in given[promise.problem_column]]
+    if found is None:
+        return problems if any(problems) else None
+    return [one or other for one, other in zip(problems, found, strict=True)]
+
+
+def _list_breaks_of_values(promise: Promise, given: pd.DataFrame) -> list[bool] | None:
     arguments = promise.arguments
-    value = row.get(arguments.get("column", ""))
+    values = given[arguments["column"]].tolist() if arguments.get("column") in given else [None] * len(given)
     match promise.expectation:
         case "expect_column_values_to_be_null":
-            return value is not None
+            return [value is not None for value in values]
         case "expect_column_values_to_not_be_null":
-            return value is None
+            return [value is None for value in values]
         case "expect_column_values_to_be_in_set" if not promise.required:
-            return value is not None and value not in arguments["value_set"]
+            return [value is not None and value not in arguments["value_set"] for value in values]
         case "expect_column_values_to_match_regex" if not promise.required:
-            return value is not None and not find_matches(arguments["regex"], [value])[0]
+            fits = iter(find_matches(arguments["regex"], [value for value in values if value is not None]))
+            return [value is not None and not next(fits) for value in values]
     return None
 
 
@@ -263,7 +311,7 @@ def _enrich(frame: pd.DataFrame, work: Work) -> tuple[pd.DataFrame, list[str]]:
     local = work.rules.model_copy(update={"enrichment": work.rules.enrichment.model_copy(update={"providers": ours})})
     providers = build_providers(replace(work.playbook, playbook=local), Asking(work.now))
     for name in ENRICHED:
-        frame[name] = pd.Series([None], index=frame.index, dtype=object)
+        frame[name] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     gathered = Gathered(frame, enrichment.Said.about(frame))
     enriched = enrichment.decide(enrichment.ask_providers(gathered, work.now, providers), work).frame
     enriched["was"], enriched["finished"], enriched["engaged_before"] = None, False, None
@@ -275,23 +323,31 @@ def _name_provider(declared: Any) -> str:
     return str(getattr(declared, "name", None) or declared.type)
 
 
-def _route(frame: pd.DataFrame, capacity: Capacity, work: Work) -> Routed:
-    frame = frame.drop(columns=["outcome", "reason", "reasons", "item_message"])
-    frame["excluded"] = pd.Series([()], index=frame.index, dtype=object)
-    frame["earlier_owner"] = pd.Series([None], index=frame.index, dtype=object)
-    row = assignment.decide(Gathered(frame, capacity), work).frame.iloc[0]
-    return Routed(
-        outcome=Outcome(row["outcome"]),
-        owner=row["owner"],
-        route=row["rule"],
-        pool=row["pool"],
-        why=row["why"],
-        candidates=orjson.loads(row["candidates"]),
-        sla=row["sla"],
-        priority=row["priority"],
-        due_at=None if pd.isna(row["due_at"]) else row["due_at"].to_pydatetime(),
-        run_after=None if pd.isna(row["run_after"]) else row["run_after"].to_pydatetime(),
-    )
+def _route(frame: pd.DataFrame, capacity: Capacity, work: Work) -> dict[int, Routed]:
+    """By the number of the lead."""
+    frame = frame.drop(columns=["outcome", "reason", "reasons", "item_message"]).reset_index(drop=True)
+    frame["excluded"] = pd.Series([()] * len(frame), index=frame.index, dtype=object)
+    frame["earlier_owner"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    rows = assignment.decide(Gathered(frame, capacity), work).frame.to_dict("records")
+    return {
+        row["journey_id"]: Routed(
+            outcome=Outcome(row["outcome"]),
+            owner=row["owner"],
+            route=row["rule"],
+            pool=row["pool"],
+            why=row["why"],
+            candidates=orjson.loads(row["candidates"]),
+            sla=row["sla"],
+            priority=row["priority"],
+            due_at=_read_moment(row["due_at"]),
+            run_after=_read_moment(row["run_after"]),
+        )
+        for row in rows
+    }
+
+
+def _read_moment(value: Any) -> datetime | None:
+    return None if pd.isna(value) else value.to_pydatetime()
 
 
 def _is_given(value: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, Final, NamedTuple
 
 import typer
@@ -18,7 +19,10 @@ from console.cli.options import WordsOptional
 
 
 class Entry(NamedTuple):
-    """A command: the module whose function has its name, and the first paragraph of that function's docstring."""
+    """A command: the module whose function has its name, and the first paragraph of that function's docstring.
+
+    Where the name is a keyword of Python, the function's has an underscore behind it.
+    """
 
     module: str
     summary: str
@@ -127,6 +131,9 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "Undo a join: the signal of this journey (J12) is somebody else's, and goes its own way again.",
     ),
     "verify": Entry("console.cli.verify", "Check the ledger's invariants; exit 1 when one is broken."),
+    "try": Entry(
+        "console.cli.trial", "What leads would get by a playbook, or by two: nothing is stored, and no turn is taken."
+    ),
     "playbook": Group(
         "Check, show, compare, activate or copy the playbook.",
         {
@@ -285,5 +292,6 @@ def _build(name: str, entry: Entry | Group) -> Any:
 def _build_app(entries: Mapping[str, Entry], **settings: Any) -> typer.Typer:
     app = typer.Typer(add_completion=False, no_args_is_help=True, **settings)
     for name, entry in entries.items():
-        app.command(name, cls=entry.cls)(getattr(import_module(entry.module), name))
+        function = f"{name}_" if iskeyword(name) else name
+        app.command(name, cls=entry.cls)(getattr(import_module(entry.module), function))
     return app

@@ -1,0 +1,168 @@
+"""``leadgate try``: what leads would get by a playbook, or by two.
+
+Belongs here: what was asked for. Does not belong here: the trial (``console.lead_trial``, ``console.trial_file``), what
+is said of it (``console.trial_words``), or comparing playbooks themselves (``console.playbook_changes``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from console.cli.options import Json, Now, Personal
+from console.command_context import CommandContext, parse_now
+from console.redaction import sanitise
+from console.screen import CommandError, say
+from leadgate.nearest import propose
+
+if TYPE_CHECKING:
+    from console.trial_file import TriedRow
+    from leadgate.playbook import LoadedPlaybook
+    from tasks.assignment import Capacity
+
+_PAIR: Final = re.compile(r"\s*([^=\s]+)\s*=(.*)", re.DOTALL)
+Which = Annotated[
+    str | None,
+    typer.Option(
+        "--playbook", metavar="WHICH", help="A file, the start of a hash, or `active`; else the playbook's file."
+    ),
+]
+
+
+def try_(
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="CSV, TSV, JSON, JSON lines or XLSX, as for capture.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", "-s", metavar="NAME", help="Whose leads they are; else the playbook's first source."),
+    ] = None,
+    email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="The lead's e-mail address.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A field of the lead; may be repeated.")
+    ] = None,
+    did: Annotated[
+        list[str] | None,
+        typer.Option("--did", metavar="ACTIVITY=TIMES", help="What the lead did, how often; may be repeated."),
+    ] = None,
+    days_ago: Annotated[int, typer.Option("--days-ago", metavar="N", help="How long ago they did it.")] = 0,
+    which: Which = None,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="WHICH", help="Another playbook: only what differs is shown.")
+    ] = None,
+    personal: Personal = False,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """What leads would get by a playbook, or by two: nothing is stored, and no turn is taken.
+
+    One lead of your own, with --email and --set, is told stage by stage; the rows of a FILE in a line each, as if they
+    came now, one after the other. Providers over HTTP are not asked, and each lead is taken for somebody new.
+    """
+    given = email is not None or bool(values) or bool(did)
+    if (file is None) is not given:
+        raise CommandError("give a lead with --email and --set FIELD=VALUE, or name a FILE of leads")
+    from console.lead_trial import TriedLead, try_lead
+    from console.trial_words import show_lead, show_rows
+
+    context: CommandContext = ctx.obj
+    playbooks = _list_playbooks(context, which, against, parse_now(now))
+    sources = [each.find_source(source) for each in playbooks]
+    loaded = [each.loaded for each in playbooks]
+    if file is not None:
+        show_rows(loaded, _try_file(context, file, playbooks, sources), personal=personal, as_json=json)
+        return
+    fields = dict(_read_pair(pair, "--set") for pair in values or ())
+    if email is not None:
+        fields["email"] = email
+    often = {name: _read_count(name, count) for name, count in (_read_pair(pair, "--did") for pair in did or ())}
+    trials = [
+        try_lead(each.loaded, TriedLead(name, fields, often, days_ago), each.capacity, each.now)
+        for each, name in zip(playbooks, sources, strict=True)
+    ]
+    show_lead(loaded, trials, as_json=json)
+
+
+@dataclass(frozen=True)
+class _Playbook:
+    """A playbook to try leads by, and what reps can take by it."""
+
+    loaded: LoadedPlaybook
+    capacity: Capacity
+    now: datetime
+
+    def find_source(self, asked: str | None) -> str:
+        from console.lead_trial import list_tried_sources
+
+        sources = list_tried_sources(self.loaded.playbook)
+        if not sources:
+            raise CommandError(f"{self.loaded.path} declares no source of leads")
+        if asked is not None and asked not in sources:
+            raise CommandError(f"{self.loaded.path} declares no source {asked!r} of leads; {propose(asked, sources)}")
+        return asked or sources[0]
+
+
+def _list_playbooks(
+    context: CommandContext, which: str | None, against: str | None, asked: datetime | None
+) -> list[_Playbook]:
+    """The playbooks, the one to compare with first. Without a ledger nobody has a lead yet."""
+    from console.cli.playbook_diff import find_playbook
+    from console.lead_trial import read_capacity
+    from leadgate.ledger import NoLedgerError, open_ledger
+    from leadgate.ledger.clock import ask_time
+    from tasks.assignment import Capacity
+
+    loaded = [] if against is None else [find_playbook(context, against)]
+    loaded.append(context.read_playbook() if which is None else find_playbook(context, which))
+    try:
+        with open_ledger(context.settings, create=False) as ledger:
+            moment = ask_time(ledger, asked)
+            found = [_Playbook(each, read_capacity(ledger, each.playbook, moment), moment) for each in loaded]
+    except NoLedgerError:
+        moment = asked or datetime.now(UTC)
+        found = [_Playbook(each, Capacity({}, {}), moment) for each in loaded]
+    return found
+
+
+def _read_pair(pair: str, option: str) -> tuple[str, str]:
+    found = _PAIR.fullmatch(pair)
+    if found is None:
+        raise CommandError(f"{option} {sanitise(pair, 80)!r} is no NAME=VALUE")
+    return found[1], found[2].strip()
+
+
+def _read_count(name: str, count: str) -> int:
+    if not (count.isascii() and count.isdigit() and len(count) <= 9):
+        raise CommandError(f"--did {sanitise(name, 80)}={sanitise(count, 80)}: write how often it was, as a number")
+    return int(count)
+
+
+def _try_file(
+    context: CommandContext, file: Path, playbooks: Sequence[_Playbook], sources: Sequence[str]
+) -> list[list[TriedRow]]:
+    """The rows of the file by each playbook."""
+    from console.cli.capture import build_limits
+    from console.trial_file import MOST_ROWS, try_rows
+    from leadgate.connectors.files import FileError, Row, read
+
+    rows: list[Row] = []
+    try:
+        with read(file, limits=build_limits(context.settings)) as opened:
+            for page in opened.read_pages():
+                rows += page[: MOST_ROWS - len(rows)]
+                if len(rows) >= MOST_ROWS:
+                    say(f"Only the first {MOST_ROWS:,} rows are tried.")
+                    break
+    except FileError as error:
+        raise CommandError(str(error)) from None
+    return [
+        try_rows(each.loaded, source, rows, file.name, each.capacity, each.now)
+        for each, source in zip(playbooks, sources, strict=True)
+    ]

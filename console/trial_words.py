@@ -1,0 +1,266 @@
+"""What is said of tried leads: one stage by stage, those of a file in a line each, and what differs by two playbooks.
+
+Belongs here: words, tables and JSON. Does not belong here: deciding anything (``lead_trial``, ``trial_file``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from console.display_names import DisplayNames, write_as_words
+from console.lead_trial import Routed, Trial
+from console.redaction import sanitise
+from console.screen import build_console, build_heading, build_table, format_moment, print_json, say
+from console.trial_file import TriedRow
+from leadgate.counting import format_count
+from leadgate.masking import mask
+from leadgate.playbook import LoadedPlaybook
+from leadgate.vocabulary import Outcome, Severity
+
+_SHOWN: Final = 50  # leads of a file on the screen; --json has all of them
+_LONGEST: Final = 600  # characters of a line
+_NAMED: Final = frozenset({"route", "pool", "sla", "priority"})
+_VERDICTS: Final = {Outcome.REVIEW: "waits for review", Outcome.NURTURE: "nurtured"}
+Summary = dict[str, Any]
+#: By name: by the playbook to compare with, and by the one that is tried.
+Differences = dict[str, tuple[Any, Any]]
+
+
+def summarise(trial: Trial | None, problem: str | None = None) -> Summary:
+    """What two playbooks can differ in about a lead. ``problem``: why capture would hold it."""
+    if trial is None:
+        return {"verdict": "held at capture", "held": [problem]}
+    routed = trial.routed
+    return {
+        "verdict": _name_verdict(trial),
+        "held": [words for promise, words in trial.broken if promise.severity == Severity.CRITICAL],
+        "warned": [words for promise, words in trial.broken if promise.severity != Severity.CRITICAL],
+        "score": trial.score,
+        "grade": trial.grade,
+        "contributions": {each.rule: each.points for each in trial.contributions},
+        "owner": routed and routed.owner,
+        "route": routed and routed.route,
+        "pool": routed and routed.pool,
+        "sla": routed and routed.sla,
+        "priority": routed and routed.priority,
+        "due_at": routed and routed.due_at,
+    }
+
+
+def list_differences(before: Summary, after: Summary) -> Differences:
+    """Of the contributions those that differ."""
+    found = _list_different(before, after)
+    points = found.get("contributions")
+    if points is not None and None not in points:
+        by_rule = _list_different(*points)
+        found["contributions"] = (
+            {rule: one for rule, (one, _) in by_rule.items() if one is not None},
+            {rule: other for rule, (_, other) in by_rule.items() if other is not None},
+        )
+    return found
+
+
+def _list_different(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differences:
+    names = dict.fromkeys([*before, *after])
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+
+
+def show_lead(playbooks: Sequence[LoadedPlaybook], trials: Sequence[Trial], *, as_json: bool) -> None:
+    """One lead by each playbook, the one to compare with first."""
+    summaries = [summarise(trial) for trial in trials]
+    if len(trials) == 2:
+        differences = list_differences(*summaries)
+        if as_json:
+            print_json(_build_head(playbooks) | {"differences": _build_pairs(differences)})
+            return
+        lines = _describe_differences(differences, playbooks)
+        _print_lines(lines or ["The lead would get the same by both playbooks."])
+    elif as_json:
+        print_json(_build_head(playbooks) | summaries[0] | _build_details(trials[0]))
+    else:
+        _print_stages(trials[0], DisplayNames(playbooks[0].playbook))
+
+
+def show_rows(
+    playbooks: Sequence[LoadedPlaybook], tried: Sequence[Sequence[TriedRow]], *, personal: bool, as_json: bool
+) -> None:
+    """The leads of a file by each playbook, the one to compare with first."""
+    rows = tried[-1]
+    summaries = [[summarise(row.trial, row.problem) for row in each] for each in tried]
+    counts = [Counter(summary["verdict"] for summary in each) for each in summaries]
+    leads = {row.line: f"{row.line}  {row.email if personal else mask(row.email)}" for row in rows if row.email}
+    if len(tried) == 2:
+        pairs = zip(rows, *summaries, strict=True)
+        differing = {row.line: found for row, one, other in pairs if (found := list_differences(one, other))}
+        if as_json:
+            listed = [{"line": line, "differences": _build_pairs(each)} for line, each in differing.items()]
+            verdicts = {"verdicts_against": counts[0], "verdicts": counts[1]}
+            print_json(_build_head(playbooks) | {"rows": len(rows), **verdicts, "leads": listed})
+            return
+        for line, each in list(differing.items())[:_SHOWN]:
+            _print_lines([f"line {leads.get(line, line)}", *_describe_differences(each, playbooks)])
+        _say_left_out(len(differing))
+        _print_lines([f"{format_count(len(differing), 'lead differs', 'leads differ')} of {len(rows):,}."])
+        _print_counts({"against": counts[0], "leads": counts[1]})
+        return
+    lines = [row.line for row in rows]
+    if as_json:
+        whole = [{"line": line} | each for line, each in zip(lines, summaries[0], strict=True)]
+        print_json(_build_head(playbooks) | {"rows": len(rows), "verdicts": counts[0], "leads": whole})
+        return
+    names = DisplayNames(playbooks[0].playbook)
+    made = build_table("lead", "verdict", "score", "owner", "route", "first touch due (UTC)", right=("score",))
+    for line, summary in list(zip(lines, summaries[0], strict=True))[:_SHOWN]:
+        score, owner = summary.get("score"), summary.get("owner")
+        made.add_row(
+            sanitise(leads.get(line, str(line)), 48), summary["verdict"], "" if score is None else str(score),
+            names.name_rep(owner) if owner else "", write_as_words(summary.get("route") or ""),
+            format_moment(summary.get("due_at")),
+        )  # fmt: skip
+    build_console().print(made)
+    _say_left_out(len(rows))
+    _print_counts({"leads": counts[0]})
+
+
+def _name_verdict(trial: Trial) -> str:
+    if trial.held:
+        return "held at validation"
+    if trial.outcome == Outcome.CONTINUE:
+        return write_as_words(trial.qualified_as or "goes on")
+    return _VERDICTS.get(trial.outcome, trial.outcome.value)
+
+
+def _build_head(playbooks: Sequence[LoadedPlaybook]) -> dict[str, Any]:
+    return {"playbook": playbooks[-1].hash} | ({"against": playbooks[0].hash} if len(playbooks) == 2 else {})
+
+
+def _build_pairs(differences: Differences) -> dict[str, dict[str, Any]]:
+    return {name: {"against": before, "playbook": after} for name, (before, after) in differences.items()}
+
+
+def _build_details(trial: Trial) -> dict[str, Any]:
+    routed = trial.routed
+    return {
+        "values": trial.values,
+        "added": {name: {"value": value, "by": by} for name, (value, by) in trial.added.items()},
+        "fit": trial.fit,
+        "engagement": trial.engagement,
+        "reasons": trial.reasons,
+        "changes_at": trial.changes_at,
+        "why": routed and routed.why,
+        "run_after": routed and routed.run_after,
+        "candidates": routed.candidates if routed else [],
+        "not_asked": trial.not_asked,
+        "not_checked": [promise.name for promise in trial.unchecked],
+    }
+
+
+def _print_stages(trial: Trial, names: DisplayNames) -> None:
+    console = build_console()
+    if trial.held:
+        console.print("Validation would hold this lead until somebody has corrected it. The rest is what it gets then.")
+    stages = {
+        "Validation": _describe_validation(trial),
+        "Enrichment": _describe_enrichment(trial),
+        "Qualification": _describe_qualification(trial),
+        "Assignment": _describe_assignment(trial.routed, names),
+        "Follow-up": _describe_follow_up(trial.routed),
+    }
+    for stage, lines in stages.items():
+        console.print(build_heading(stage))
+        _print_lines(f"  {line}" for line in lines)
+
+
+def _describe_validation(trial: Trial) -> Iterator[str]:
+    for promise, words in trial.broken:
+        yield f"{'holds the lead' if promise.severity == Severity.CRITICAL else 'warns'}: {words}"
+    if not trial.broken:
+        yield "lets the lead pass"
+    for name, value in trial.values.items():
+        yield f"{write_as_words(name)}: {_write_value(value)}"
+
+
+def _describe_enrichment(trial: Trial) -> Iterator[str]:
+    for name, (value, by) in trial.added.items():
+        yield f"{write_as_words(name)}: {_write_value(value)} ({by if by == 'stated' else f'by {write_as_words(by)}'})"
+    if not trial.added:
+        yield "adds nothing"
+    if trial.not_asked:
+        yield f"not asked: {', '.join(trial.not_asked)}"
+
+
+def _describe_qualification(trial: Trial) -> Iterator[str]:
+    grade = f", grade {trial.grade}" if trial.grade else ""
+    yield f"score {trial.score}: fit {trial.fit}, engagement {trial.engagement}{grade}"
+    for each in trial.contributions:
+        yield f"{each.points:+d} {write_as_words(each.rule)} ({'fit' if each.is_fit else 'engagement'})"
+    verdict = _VERDICTS.get(trial.outcome, write_as_words(trial.qualified_as or trial.outcome.value))
+    yield f"{verdict}: {'; '.join(trial.reasons)}"
+
+
+def _describe_assignment(routed: Routed | None, names: DisplayNames) -> Iterator[str]:
+    if routed is None:
+        yield "the lead ends before it"
+        return
+    if routed.owner:
+        pool = f" and pool {names.name_pool(routed.pool)}" if routed.pool else ""
+        yield f"to {names.name_rep(routed.owner)}, by route {write_as_words(routed.route or '')}{pool}"
+    else:
+        yield "to nobody"
+    yield names.write_names(routed.why)
+
+
+def _describe_follow_up(routed: Routed | None) -> Iterator[str]:
+    if routed is None or routed.due_at is None:
+        yield "no first touch is due"
+        return
+    priority = f", by priority {write_as_words(routed.priority)}" if routed.priority else ""
+    yield f"first touch due {format_moment(routed.due_at)} UTC, SLA {write_as_words(routed.sla or '')}{priority}"
+
+
+def _describe_differences(differences: Differences, playbooks: Sequence[LoadedPlaybook]) -> list[str]:
+    before, after = (DisplayNames(each.playbook) for each in playbooks)
+    return [
+        f"  {write_as_words(name)}: {_write(name, old, before)} → {_write(name, new, after)}"
+        for name, (old, new) in differences.items()
+    ]
+
+
+def _write(name: str, value: Any, names: DisplayNames) -> str:
+    """A value of ``summarise`` in words."""
+    if value is None or value == [] or value == {}:
+        return "none"
+    if name == "owner":
+        return names.name_rep(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{write_as_words(rule)} {points:+d}" for rule, points in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return write_as_words(value) if name in _NAMED else _write_value(value)
+
+
+def _write_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{format_moment(value)} UTC" if isinstance(value, datetime) else str(value)
+
+
+def _print_counts(columns: Mapping[str, Mapping[str, int]]) -> None:
+    made = build_table("verdict", *columns, right=tuple(columns))
+    for verdict in dict.fromkeys(verdict for each in reversed([*columns.values()]) for verdict in each):
+        made.add_row(verdict, *(f"{each.get(verdict, 0):,}" for each in columns.values()))
+    build_console().print(made)
+
+
+def _print_lines(lines: Sequence[str] | Iterator[str]) -> None:
+    console = build_console()
+    for line in lines:
+        console.print(sanitise(line, _LONGEST), soft_wrap=True, markup=False, highlight=False)
+
+
+def _say_left_out(count: int) -> None:
+    if count > _SHOWN:
+        say(f"… and {count - _SHOWN:,} more; --json has all of them")

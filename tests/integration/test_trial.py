@@ -1,0 +1,117 @@
+"""What leads would get, on the command line: by one playbook and by two, with a ledger and without, and nothing stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Cli, read_json
+from harness import NOW, PLAYBOOK, Harness, make_lead
+
+LEAD = ("--email", " Kim@Acme.example", "--set", "company=Acme", "--set", "job_title=Chief of Staff")
+
+
+def try_(cli: Cli, *given: Any) -> Any:
+    return read_json(cli("try", *given, "--json", "--now", NOW))
+
+
+def read_everything(harness: Harness) -> list[Any]:
+    tables = harness.rows(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' "
+        "ORDER BY 1"
+    )
+    return [(table, harness.rows(f"SELECT * FROM {table} ORDER BY 1")) for (table,) in tables]
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> Path:
+    """The tests' playbook, by which a chief counts less."""
+    path = tmp_path / "draft.yaml"
+    path.write_text(PLAYBOOK.replace("points: 25", "points: 5"))
+    return path
+
+
+def test_a_lead_is_told_stage_by_stage_and_nothing_is_stored(harness: Harness, cli: Cli) -> None:
+    harness.begin(make_lead(1))
+    before = read_everything(harness)
+    told = try_(cli, *LEAD, "--did", "demo_request=1")
+    assert told["verdict"] == "sales qualified"
+    assert told["values"]["email_canonical"] == "kim@acme.example"
+    assert told["contributions"] == {"has_company": 30, "decides": 25, "asked_for_demo": 20}
+    assert told["score"] == sum(told["contributions"].values())
+    assert (told["route"], told["pool"]) == ("all_leads", "everybody")
+    assert told["due_at"].startswith("2026-03-04T14:00")
+    assert read_everything(harness) == before
+    words = cli("try", *LEAD, "--now", NOW).stdout
+    assert [stage for stage in ("Validation", "Enrichment", "Qualification", "Assignment", "Follow-up") if stage in words] == [
+        "Validation", "Enrichment", "Qualification", "Assignment", "Follow-up",
+    ]  # fmt: skip
+
+
+def test_who_would_get_them_is_who_gets_them(harness: Harness, cli: Cli, write_csv: Callable[..., Path]) -> None:
+    """The rows of a file take turns as they would if they came now, those that are held among them."""
+    harness.begin(make_lead(1))
+    rows = [make_lead(number) for number in range(2, 12)]
+    rows[3]["Email"], rows[6]["Company"] = "no address", ""
+    told = try_(cli, write_csv(rows), "--source", "website")
+    assert told["verdicts"]["held at validation"] == 1
+    harness.capture(*rows)
+    harness.run(NOW)
+    owners = dict(harness.rows("SELECT j.id - 1, a.owner FROM journey j JOIN assignment a ON a.journey_id = j.id"))
+    found = {
+        place: lead["owner"]
+        for place, lead in enumerate(told["leads"], start=1)
+        if lead["verdict"] != "held at validation"
+    }
+    assert found == {place: owners.get(place) for place in found}
+    assert sum(owner is not None for owner in found.values()) >= 8
+
+
+def test_two_playbooks_are_compared_and_only_what_differs_is_told(
+    harness: Harness, cli: Cli, write_csv: Callable[..., Path], draft: Path
+) -> None:
+    harness.begin(make_lead(1))
+    told = try_(cli, *LEAD, "--against", draft)["differences"]
+    assert told["score"] == {"against": 35, "playbook": 55}
+    assert told["contributions"] == {"against": {"decides": 5}, "playbook": {"decides": 25}}
+    assert "owner" not in told
+    chief, other = make_lead(2, Title="Chief"), make_lead(3, Title="Clerk")
+    told = try_(cli, write_csv([chief, other]), "--source", "website", "--against", draft)
+    assert [lead["line"] for lead in told["leads"]] == [2]
+    assert told["rows"] == 2
+    assert "the same by both" in cli("try", *LEAD, "--against", "active", "--now", NOW).stdout
+
+
+def test_a_row_that_capture_would_hold_is_told_and_the_others_are_tried(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a ledger nobody has a lead yet, and none is made."""
+    monkeypatch.delenv("LEADGATE_DATABASE_URL")
+    file = tmp_path / "leads.csv"
+    long = "x" * 30_000
+    file.write_text(f"Email,Company,Title\na@b.example,Acme,Chief\na,b,c,d,e\nc@d.example,{long},Chief\n")
+    told = try_(cli, file, "--source", "website")
+    assert [lead["verdict"] for lead in told["leads"]][1:] == ["held at capture", "held at capture"]
+    assert told["leads"][0]["owner"] is not None
+    assert "column" in told["leads"][1]["held"][0] or "cells" in told["leads"][1]["held"][0]
+    assert "company" in told["leads"][2]["held"][0]
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((), "name a FILE"),
+        (("--set", "company"), "NAME=VALUE"),
+        (("--set", "compny=Acme"), "'company'"),
+        (("--email", "x" * 8_000), "characters"),
+        (("--email", "a@b.example", "--did", "demo_request=many"), "number"),
+        (("--email", "a@b.example", "--did", "demo_request=51"), "50"),
+        (("--email", "a@b.example", "--source", "websit"), "'website'"),
+        (("--email", "a@b.example", "--against", "nowhere"), "nowhere"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(harness: Harness, cli: Cli, given: tuple[str, ...], said: str) -> None:
+    assert said in cli("try", *given, "--now", NOW, code=2).stderr
