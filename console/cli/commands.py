@@ -292,6 +292,10 @@ def _build(name: str, entry: Entry | Group) -> Any:
 def _build_app(entries: Mapping[str, Entry], **settings: Any) -> typer.Typer:
     app = typer.Typer(add_completion=False, no_args_is_help=True, **settings)
     for name, entry in entries.items():
-        function = f"{name}_" if iskeyword(name) else name
-        app.command(name, cls=entry.cls)(getattr(import_module(entry.module), function))
+        app.command(name, cls=entry.cls)(import_function(name, entry))
     return app
+
+
+def import_function(name: str, entry: Entry) -> Any:
+    """The function of the command ``name``."""
+    return getattr(import_module(entry.module), f"{name}_" if iskeyword(name) else name)

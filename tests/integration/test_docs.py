@@ -7,15 +7,13 @@ import re
 import typing
 from collections.abc import Iterator
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlmodel import SQLModel
 
 from console.cli import app
-from console.cli.commands import COMMANDS, Entry, Group
+from console.cli.commands import COMMANDS, Entry, Group, import_function
 from expectations import PROMISES
 from leadgate import models, playbook
 from leadgate.ledger.verify import INVARIANTS
@@ -128,13 +126,9 @@ def test_it_has_the_exit_codes_that_the_program_tells() -> None:
 # --- all pages --------------------------------------------------------------------------------------------
 
 
-def function_of(name: str, entry: Entry) -> Any:
-    return getattr(import_module(entry.module), name)
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_that_a_page_names_exist_with_their_options(page: str) -> None:
-    known = {name: function_of(name, entry) for name, entry in COMMANDS.items() if isinstance(entry, Entry)}
+    known = {name: import_function(name, entry) for name, entry in COMMANDS.items() if isinstance(entry, Entry)}
     for name, rest in re.findall(r"\bleadgate (?:--\w+ \S+ )?([a-z]+)((?: [^`\n]*)?)", _code(PAGES[page])):
         if name == "help" or isinstance(COMMANDS.get(name), Group):
             continue
@@ -199,7 +193,7 @@ ORDINARY = {
 #: What the glossary calls by another form of the word.
 FORMS = {
     "away": "absence", "back": "absence",
-    "accept": "owner", "exception": "work item", "lookalike": "match", "matching": "match",
+    "accept": "owner", "try": "trial", "exception": "work item", "lookalike": "match", "matching": "match",
     "reassign": "reassignment", "routing": "route", "scoring": "score",
 }  # fmt: skip
 #: Names that modules had, each of which needed an explanation.
@@ -229,7 +223,7 @@ def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
         if isinstance(group, Group):
             entries += group.commands.items()
     for name, entry in entries:
-        documented = inspect.getdoc(function_of(name, entry)) or ""
+        documented = inspect.getdoc(import_function(name, entry)) or ""
         assert " ".join(documented.split("\n\n")[0].split()) == entry.summary
 
 
