@@ -227,3 +227,43 @@ def test_personal_values_of_earlier_versions_leave_the_rows_that_cannot_be_erase
         keys = harness.rows("SELECT key, lead_id FROM match_key")
         assert {lead for _, lead in keys} == {1, 2}
         assert not {key for key, _ in keys} & {1446032523, 99, 100}
+
+
+@pytest.mark.parametrize(
+    ("batches", "in_use"),
+    [("ba", ["a", "b", "a"]), ("ab", ["a", "b"]), ("", ["a", "b"])],
+    ids=["the first was in use again", "the last is in use", "nothing was worked on"],
+)
+def test_playbooks_of_earlier_versions_were_in_use_in_the_order_of_then(
+    empty: str, settings: Settings, batches: str, in_use: list[str]
+) -> None:
+    engine = create_engine(empty)
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(leadgate.migrations.__file__ or "").parent))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0035")
+        connection.execute(
+            text(
+                "INSERT INTO playbook_version (hash, content, activated_at) "
+                "VALUES ('b', 'version: 2', '2026-03-02Z'), ('a', 'version: 1', '2026-03-01Z')"
+            )
+        )
+        for hash_ in batches:
+            connection.execute(
+                text(
+                    "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, opened_at, closed_at, size, "
+                    "failures) VALUES ('intake', 1, 'worker', now(), :hash, '2026-03-03Z', now(), 1, 0)"
+                ),
+                {"hash": hash_},
+            )
+        connection.commit()
+    engine.dispose()
+    with open_ledger(Settings(home=settings.home, database_url=empty)) as ledger, ledger.transaction() as connection:
+        rows = connection.execute(text("SELECT hash, at, by, method, file FROM playbook_activation ORDER BY id")).all()
+        reasons = connection.execute(text("SELECT count(*) FROM playbook_reason")).scalar_one()
+    then = [datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2, 3)]
+    assert [tuple(row) for row in rows] == [
+        (hash_, at, None, "unrecorded", None) for hash_, at in zip(in_use, then, strict=False)
+    ]
+    assert reasons == 0

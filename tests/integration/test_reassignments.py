@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forked import Child, own_ledger
+from forked import Child, own_ledger, wait_for
 from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
+from sqlalchemy import text
 from stub_gates import act_at_gate, pass_all
 
 from leadgate import playbook as playbooks
-from leadgate.actors import SYSTEM_ROLES, Actor
-from leadgate.ledger import Ledger, reruns
+from leadgate.actors import SYSTEM_ROLES, Actor, ActorError
+from leadgate.ledger import Ledger, ownership, reruns
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.verify import read_projection
 from leadgate.playbook import LoadedPlaybook
@@ -303,3 +305,29 @@ def test_a_transfer_and_a_worker_at_once_keep_caps_and_turns_exact(settings: Set
         assert owners(harness)["ana"] <= 150
         assert sum(owners(harness).values()) == 1_000
         assert harness.find_broken() == []  # turns taken equal assignments by turn, one owner each, everybody told
+
+
+def test_an_action_that_waits_for_a_reassignment_is_judged_by_who_has_the_lead_then(
+    desk_with: Callable[..., Harness],
+) -> None:
+    harness = desk_with()
+    harness.begin(make_lead(1), check=pass_all)
+    before = harness.one("SELECT owner FROM assignment")
+    after = next(rep for rep in ("ana", "bob") if rep != before)
+    call: dict[str, Any] = {"kind": "call", "at": LATER, "seconds": None, "now": LATER}
+
+    def touch(rep: str) -> ownership.Touched:
+        return ownership.touch(harness.ledger, 1, **call | {"rep": rep, "by": make_actor(rep)})
+
+    with ThreadPoolExecutor(2) as threads:
+        with harness.ledger.transaction() as connection:
+            connection.execute(text("SELECT FROM journey FOR UPDATE"))
+            touches = {rep: threads.submit(touch, rep) for rep in (before, after)}
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            wait_for(lambda: harness.one(waiting) == 2)
+            connection.execute(text("UPDATE assignment SET owner = :rep"), {"rep": after})
+        assert touches[after].result().new
+        with pytest.raises(ActorError, match=f"{after} owns it"):
+            touches[before].result()

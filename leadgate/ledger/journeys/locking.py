@@ -121,12 +121,17 @@ def lock_held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[H
 
 
 def lock_journey(connection: Connection, journey_id: int) -> LockedJourney | None:
-    """A journey, locked."""
+    """A journey, locked.
+
+    It is read once it is locked: a statement that waits for the lock reads the journey as it is then, but its
+    assignment as it was before, and the lead may have gone to somebody else.
+    """
+    connection.execute(text("SELECT FROM journey WHERE id = :id FOR UPDATE"), {"id": journey_id})
     return read_row(
         connection,
         LockedJourney,
         "SELECT j.id, j.lead_id, j.status, j.stage, j.generation, a.owner, a.playbook_hash FROM journey j "
-        "LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL WHERE j.id = :id FOR UPDATE OF j",
+        "LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL WHERE j.id = :id",
         id=journey_id,
     )
 
