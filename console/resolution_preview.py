@@ -16,6 +16,7 @@ from leadgate.actors import Actor, find_refusal
 from leadgate.counting import format_count
 from leadgate.ledger import Ledger
 from leadgate.ledger.reruns import explain_no_decision, explain_no_pass
+from leadgate.matching import CONFLICT
 from leadgate.permissions import Permission
 from leadgate.resolutions import (
     Correct,
@@ -83,6 +84,8 @@ def explain_refusal(item: OpenWorkItem, resolution: Resolution) -> str | None:
         return explain_no_pass(item)
     if isinstance(resolution, SamePerson | DifferentPerson) and not is_compared(item):
         return "it does not ask who somebody is"
+    if resolution in (DifferentPerson(), SamePerson(None)) and item.reason == CONFLICT:
+        return "it is about leads that are known: say which on its page"
     return None
 
 
@@ -108,7 +111,7 @@ def describe_outcome(item: OpenWorkItem, resolution: Resolution) -> str:
         case Discard():
             return f"{leads} end{s}; what was captured stays"
         case SamePerson(lead):
-            return f"{leads} join{s} lead {lead}"
+            return f"{leads} join{s} {'the likeliest lead' if lead is None else f'lead {lead}'}"
         case DifferentPerson():
             return f"{leads} go{'es' if s else ''} on as somebody else"
         case TryAgain():

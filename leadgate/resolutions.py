@@ -63,15 +63,15 @@ class Discard:
 
 @dataclass(frozen=True)
 class SamePerson:
-    """The record is about the person of the lead with the id ``lead``."""
+    """The record is about the person of the lead with the id ``lead``; None: of the likeliest one in question."""
 
-    lead: int
+    lead: int | None
     kind: ClassVar[ItemResolution] = ItemResolution.SAME_PERSON
     verb: ClassVar[str] = "take for a known lead's"
 
     @property
     def past(self) -> str:
-        return f"decided as the person of lead {self.lead}"
+        return f"decided as the person of {'the likeliest lead' if self.lead is None else f'lead {self.lead}'}"
 
 
 @dataclass(frozen=True)

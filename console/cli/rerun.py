@@ -64,6 +64,9 @@ def rerun(
         str | None, typer.Option("--discard", metavar="REASON", help="End the journeys, for this reason.")
     ] = None,
     same: SameAs = None,
+    likeliest: Annotated[
+        bool, typer.Option("--likeliest", help="Each is the person of the likeliest lead in question.")
+    ] = False,
     different: Different = False,
     by: By = None,
     later: Later = False,
@@ -77,7 +80,7 @@ def rerun(
         ids=[*(items or ()), *(work_item or ())], reason=reason, stage=stage, source=source, batch=batch
     )
     resolution = _read_resolution(
-        corrections or [], same, done_by_hand, discard, proposed=proposed, different=different
+        corrections or [], same, done_by_hand, discard, proposed=proposed, different=different, likeliest=likeliest
     )
     if asked == WorkItemFilter():
         raise CommandError("say which: W12, --reason, --stage, --source or --batch; `leadgate queue` shows them")
@@ -109,10 +112,11 @@ def _read_resolution(
     *,
     proposed: bool,
     different: bool,
+    likeliest: bool,
 ) -> Resolution:
     words = "words: what was done and what proves it, or why"
     options: dict[str, Resolution | None] = {
-        **read_shared_options(assignments, same, proposed=proposed, different=different),
+        **read_shared_options(assignments, same, proposed=proposed, different=different, likeliest=likeliest),
         "--done-by-hand": None if done_by_hand is None else DoneByHand(done_by_hand),
         "--discard": None if discard is None else Discard(discard),
     }

@@ -21,7 +21,7 @@ def find_given(options: Mapping[str, object]) -> str | None:
 
 
 def read_shared_options(
-    assignments: Sequence[str], same: int | None, *, proposed: bool, different: bool
+    assignments: Sequence[str], same: int | None, *, proposed: bool, different: bool, likeliest: bool = False
 ) -> dict[str, Resolution | None]:
     """What both commands have, by the option's name. Raises ``CommandError`` as ``read_assignments``."""
     fields = read_assignments(assignments)
@@ -29,6 +29,7 @@ def read_shared_options(
         "--set": Correct(fields) if fields else None,
         "--proposed": CorrectAsProposed() if proposed else None,
         "--same": None if same is None else SamePerson(same),
+        "--likeliest": SamePerson(None) if likeliest else None,
         "--different": DifferentPerson() if different else None,
     }
 

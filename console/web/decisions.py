@@ -47,12 +47,16 @@ class Decision(StrEnum):
     DONE = "done"
     DISCARD = "discard"
     SAME = "same"
+    LIKELIEST = "likeliest"
     DIFFERENT = "different"
     TAKE = "take"
 
 
 #: Those that can be taken about several items at once: what they need to say is the same for all of them.
-IN_BULK: Final = (Decision.APPROVE, Decision.PROPOSED, Decision.AGAIN, Decision.DONE, Decision.DISCARD)
+IN_BULK: Final = (
+    Decision.APPROVE, Decision.PROPOSED, Decision.AGAIN, Decision.DONE, Decision.DISCARD, Decision.LIKELIEST,
+    Decision.DIFFERENT,
+)  # fmt: skip
 LABELS: Final = {
     Decision.APPROVE: "Approve",
     Decision.PROPOSED: "Correct as proposed",
@@ -61,6 +65,7 @@ LABELS: Final = {
     Decision.DONE: "Done by hand",
     Decision.DISCARD: "Discard",
     Decision.SAME: "The same person",
+    Decision.LIKELIEST: "The likeliest lead's",
     Decision.DIFFERENT: "Somebody else",
     Decision.TAKE: "I decide it",
 }
@@ -176,6 +181,8 @@ def read_resolution(
             return TryAgain()
         case Decision.DIFFERENT:
             return DifferentPerson()
+        case Decision.LIKELIEST:
+            return SamePerson(None)
         case Decision.SAME if lead is not None:
             return SamePerson(lead)
         case Decision.CORRECT:

@@ -19,7 +19,7 @@ from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import HeldJourney, LockedJourney, lock_held_by, lock_journey
 from leadgate.ledger.reruns import Item, RerunReport
-from leadgate.matching import ASKS, CONFLICT
+from leadgate.matching import ASKS, CONFLICT, LIKELY
 from leadgate.permissions import Permission
 from leadgate.vocabulary import ActionKind, EndReason, ItemResolution, JourneyStatus, StageName
 
@@ -35,11 +35,14 @@ class Unjoined:
     action: int
 
 
-def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, by: Actor, now: datetime) -> RerunReport:
+def decide_same(
+    ledger: Ledger, work_item_ids: Sequence[int], lead_id: int | None, *, by: Actor, now: datetime
+) -> RerunReport:
     """The signals that these work items hold are about ``lead_id``: they join its open journey, or take it up again.
 
-    Signals that carry evidence of the same two leads go there, too, from now on. Raises ``ActionError`` for an item
-    that asks something else, or when ``lead_id`` is not one of the leads in question.
+    None: each is about the likeliest of the leads that it was compared with. Signals that carry evidence of the same
+    two leads go there, too, from now on. Raises ``ActionError`` for an item that asks something else, or when
+    ``lead_id`` is not one of the leads in question.
     """
     report = RerunReport()
     with ledger.transaction() as connection:
@@ -49,13 +52,15 @@ def decide_same(ledger: Ledger, work_item_ids: Sequence[int], lead_id: int, *, b
                 possible = _find_compared_leads(connection, journey)
                 if item.reason == CONFLICT:
                     possible.append(_lead_of(journey))
-                if lead_id not in possible:
+                same = possible[0] if lead_id is None and item.reason == LIKELY else lead_id
+                if same is None or same not in possible:
                     known = " or ".join(map(str, possible))
-                    raise ActionError(f"work item W{item.id} is not about lead {lead_id}; it may be lead {known}")
+                    asked = f"is not about lead {same}" if same is not None else "is about leads that are known"
+                    raise ActionError(f"work item W{item.id} {asked}; it may be lead {known}: say which, with --same")
                 others = possible if item.reason == CONFLICT else [_lead_of(journey)]
-                for other in {*others, _lead_of(journey)} - {lead_id}:
+                for other in {*others, _lead_of(journey)} - {same}:
                     identities.record_verdict(
-                        connection, journey.id, lead_id, other, keep=lead_id, item=item.id, by=by.name, now=now
+                        connection, journey.id, same, other, keep=same, item=item.id, by=by.name, now=now
                     )
             person_moves.release(connection, journeys, stage=StageName.CAPTURE, now=now)
             reruns.conclude(connection, [item], journeys, ItemResolution.SAME_PERSON, by, now, None)

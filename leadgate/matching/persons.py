@@ -125,8 +125,9 @@ class Person(NamedTuple):
         if self.name is not None:
             letters = _build_skeleton(self.name.last)
             for initials in self.name.initials:
-                for employer in self.employers:
-                    found += [f"{initials} {employer}", f"{initials} {letters} {_build_block(employer)}"]
+                found += [f"{initials} {employer}" for employer in self.employers]
+                if self.company:  # a domain is seldom misspelt
+                    found.append(f"{initials} {letters} {_build_block(self.company.replace(' ', ''))}")
                 if self.local and not self.domain:
                     found.append(f"{initials} {letters} {self.local[:3]}@")
         return [compute_keyed_hash(secret, "match", text) for text in found]

@@ -296,6 +296,19 @@ def test_two_records_are_compared_side_by_side_and_joined(console_duplicates: An
     wait_for(lambda: harness.one("SELECT count(*) FROM journey WHERE lead_id = 1") == 2)
 
 
+@pytest.mark.parametrize(("decision", "same"), [("likeliest", True), ("different", False)])
+def test_questions_who_somebody_is_are_answered_in_bulk(
+    console_duplicates: Any, console: ConsoleSite, decision: str, same: bool
+) -> None:
+    harness = console_duplicates
+    item = harness.one("SELECT id FROM work_item WHERE reason = 'likely_duplicate' AND closed_at IS NULL")
+    rita = console.sign_in("rita", Role.REVIEWER)
+    page = rita.get("/queue/bulk", do=decision, everything="1", reason="likely_duplicate")
+    assert page.tree.xpath("//input[@name='item']/@value") == [str(item)]
+    rita.post("/queue/bulk", do=decision, item=[item])
+    assert harness.rows("SELECT low, high, same FROM lead_verdict") == [(1, 2, same)]
+
+
 @pytest.fixture
 def console_duplicates(harness: Any) -> Any:
     """Two leads with one phone number, of whom the second is held."""

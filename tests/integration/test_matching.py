@@ -149,6 +149,14 @@ def test_a_known_lead_whose_journey_has_ended_is_taken_up_again(cli: Cli, harnes
     assert harness.one("SELECT count(*) FROM lead") == 1
 
 
+@pytest.mark.parametrize(("option", "leads"), [("--likeliest", [1, 1, 1]), ("--different", [1, 2, 3])])
+def test_questions_of_one_kind_are_answered_together(cli: Cli, asked: Harness, option: str, leads: list[int]) -> None:
+    after(asked, ANN | {"Email": "rm@other.example", "Phone": "", "Message": "the third one"})
+    assert "add --yes" in cli("rerun", "--reason", "likely_duplicate", option, code=2).stderr
+    cli("rerun", "--reason", "likely_duplicate", option, "--yes", "--now", NOW)
+    assert [lead for _, lead in after(asked)] == leads
+
+
 def test_somebody_else_goes_on_and_is_never_asked_about_again(cli: Cli, asked: Harness) -> None:
     did = read_json(cli("review", f"W{item(asked)}", "--different", "--now", NOW, "--json"))
     assert did["did"] == "decided as somebody else"
