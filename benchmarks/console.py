@@ -129,14 +129,15 @@ def list_leads_of(ledger: Ledger, rep: str) -> list[int]:
 def invite_people(ledger: Ledger, loaded: LoadedPlaybook, count: int) -> list[Someone]:
     """So many people, who are signed in."""
     people = []
-    reps = [rep.name for rep in loaded.playbook.reps]
+    of_reps = {rep.name: list_leads_of(ledger, rep.name) for rep in loaded.playbook.reps}
+    reps = [rep for rep, leads in of_reps.items() if leads]  # nobody touches leads without having some
     managers = sorted({rep.manager for rep in loaded.playbook.reps if rep.manager})
     for role, share in SHARE.items():
         for number in range(max(1, round(share * count / 50))):
             rep = reps[number % len(reps)]
             of_playbook = {Role.REP: rep, Role.MANAGER: managers[number % len(managers)]}.get(role)
             token = sign_in(ledger, role, loaded, of_playbook)
-            people.append(Someone(token, role, rep, list_leads_of(ledger, rep) or [1], number))
+            people.append(Someone(token, role, rep, of_reps[rep], number))
     return people
 
 
