@@ -172,8 +172,7 @@ def build_arrivals(rows: Sequence[dict[str, Any]], rules: Matching) -> list[Arri
     for number, row in enumerate(rows, start=1):
         person = Person.of(number, row)
         claims = build_claims(row, person, {SOURCE: "crm"}, rules)
-        address_key = person.build_address_key(secret)
-        arrivals.append(Arrival(number, person, person.keys(secret), claims, address_key=address_key))
+        arrivals.append(Arrival(number, person, person.keys(secret), claims, secret=secret))
     return arrivals
 
 

@@ -72,7 +72,7 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     elsewhere = set(ground.owners)
     ground.persons = _read_persons(connection, {owner for (kind, _), owner in ground.owners.items() if kind == EMAIL})
     doubtful = list_doubtful(arrivals, ground, rules)
-    wanted = {arrival.address_key for arrival in doubtful if arrival.address_key is not None}
+    wanted = {shared for arrival in doubtful if (shared := arrival.address_key) is not None}
     if should_compare(rules):
         new = [arrival for arrival in arrivals if not arrival.known and elsewhere.isdisjoint(arrival.claims)]
         wanted |= {key for arrival in (*new, *doubtful) for key in arrival.keys}
@@ -108,9 +108,7 @@ def _build_arrivals(connection: Connection, frame: pd.DataFrame, rules: Matching
         row = dict(zip(names, values, strict=True))
         person = Person.of(row["lead_id"], row)
         claims = build_claims(row, person, crm_of, rules)
-        known_ = row["lead_id"] in known
-        address_key = person.build_address_key(key)
-        arrivals.append(Arrival(row["journey_id"], person, person.keys(key), claims, known_, address_key))
+        arrivals.append(Arrival(row["journey_id"], person, person.keys(key), claims, row["lead_id"] in known, key))
     return arrivals
 
 

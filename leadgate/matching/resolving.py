@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
 class Arrival(NamedTuple):
     """A signal at validation. ``person.lead_id`` is its own lead; ``known``: that lead has been identified before.
 
-    ``keys`` are those of the person, worked out once, ``address_key`` that of the name beside the e-mail address.
+    ``keys`` are those of the person, worked out once with the installation's ``secret``.
     """
 
     journey_id: int
@@ -57,7 +57,12 @@ class Arrival(NamedTuple):
     keys: Sequence[int] = ()
     claims: tuple[Claim, ...] = ()
     known: bool = False
-    address_key: int | None = None
+    secret: bytes = b""
+
+    @property
+    def address_key(self) -> int | None:
+        """The key of the name beside the e-mail address, which few arrivals need."""
+        return self.person.build_address_key(self.secret) if self.secret else None
 
 
 class Known(NamedTuple):
@@ -176,11 +181,11 @@ def list_kept_keys(arrival: Arrival, resolution: Resolution, owners: Mapping[Cla
     One is for the name beside an e-mail address that is another lead's, or that a person said is this lead's.
     """
     keys = list(arrival.keys)
-    if arrival.address_key is not None and (
-        BY_A_PERSON in resolution.because
-        or any(kind == EMAIL and owners.get((kind, value)) != resolution.lead_id for kind, value in arrival.claims)
-    ):
-        keys.append(arrival.address_key)
+    is_needed = BY_A_PERSON in resolution.because or any(
+        kind == EMAIL and owners.get((kind, value)) != resolution.lead_id for kind, value in arrival.claims
+    )
+    if is_needed and (address_key := arrival.address_key) is not None:
+        keys.append(address_key)
     return keys
 
 
