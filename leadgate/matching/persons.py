@@ -209,6 +209,13 @@ def compare(one: Person, other: Person) -> Comparison:
     return Comparison(email, phone, name, company, max(0, min(100, round(score))), likeness_)
 
 
+def may_be_same(one: Person, other: Person, rules: Matching) -> bool:
+    """Whether ``decide_certainty`` may say anything but "no". Most who share a key are colleagues of these initials."""
+    if one.email is not None and one.email == other.email:
+        return True
+    return (one.phone is not None and one.phone == other.phone) or _compare_names(one, other)[0] >= rules.alike
+
+
 def decide_certainty(
     one: Person, other: Person, found: Comparison, rules: Matching, *, phone_shared: bool
 ) -> Certainty:

@@ -24,6 +24,7 @@ from leadgate.matching.persons import (
     compare,
     decide_certainty,
     find_proof,
+    may_be_same,
     shares_address,
 )
 from leadgate.matching.ranking import Candidate, rank_candidates
@@ -260,6 +261,7 @@ def _compare(
         return Resolution(person.lead_id)
     phones = sum(person.phone is not None and each.person.phone == person.phone for each in known.values())
     shared = phones > rules.shared_phone
+    known = {lead: each for lead, each in known.items() if lead in also or may_be_same(person, each.person, rules)}
     compared = {lead: compare(person, each.person) for lead, each in known.items()}
     judged = {
         lead: decide_certainty(person, each.person, compared[lead], rules, phone_shared=shared)
