@@ -110,7 +110,7 @@ pictures: $(VENV)/.dev ## the pictures of the console in the README, from the ex
 
 .PHONY: bench-matching
 bench-matching: $(VENV)/.dev ## precision and recall of matching persons and accounts beside Splink, and its speed; build/bench-matching.json
-	@$(call INSTALL,--editable '.[dev,bench]')
+	@$(call INSTALL,--editable '.[bench]')
 	$(BIN)/python -m benchmarks.matching $(if $(LABELLED),--labelled $(LABELLED)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench-enrichment
