@@ -19,6 +19,7 @@ from console.redaction import sanitise
 from console.report.joint_weights import judge_interval
 from console.report.tables import format_decimal, format_interval, format_percent
 from console.screen import CommandError, build_console, build_heading, build_table, find_program, print_json
+from leadgate.counting import format_count
 from leadgate.figures import Interval
 from leadgate.ledger.clock import ask_time
 
@@ -61,7 +62,8 @@ def measure(
         return
     if found.points.auc is None:
         raise CommandError(
-            f"there are {found.leads:,} leads with a known outcome, {found.won:,} of them won: too few to measure by. "
+            f"the outcome of {format_count(found.leads, 'lead is', 'leads are')} known, {found.won:,} of them won: too "
+            "few to measure by. "
             f"`{find_program()} outcomes FILE --history` records what became of leads"
         )
     _print(found, loaded.playbook.name)
@@ -110,8 +112,8 @@ def _judge(weight: JointWeight) -> str:
 def _print(found: Measured, name: str) -> None:
     console = build_console()
     console.print(
-        f"{found.leads:,} leads with a known outcome, {found.won:,} won. {found.learn:,} to learn from; "
-        f"{found.aside:,} kept aside, {found.aside_won:,} of them won.",
+        f"{format_count(found.leads, 'lead', 'leads')} with a known outcome, {found.won:,} won. "
+        f"{found.learn:,} to learn from; {found.aside:,} kept aside, {found.aside_won:,} of them won.",
         soft_wrap=True,
     )
     console.print(build_heading("On the leads kept aside"))

@@ -61,8 +61,8 @@ class FirstStart:
     def finish(self) -> None:
         """The server answers: its tables are there, and later starts wait for nobody."""
         if self._lock is not None:
-            with contextlib.suppress(OSError):  # the data folder is gone
-                self._mark.write_text(_name_tables(), encoding="ascii")
+            with contextlib.suppress(OSError), open_private(self._mark, "wb") as mark:  # the data folder may be gone
+                mark.write(_name_tables().encode("ascii"))
         self.give_turn()
 
     def finish_when(self, is_answering: Callable[[], bool], has_ended: Callable[[], bool]) -> None:

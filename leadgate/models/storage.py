@@ -48,6 +48,8 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "work_item.reason": _NAME,
     "work_item.promise": _NAME,
     "work_item.route": 4 * MAX_ROUTE_LENGTH,
+    "work_item.source": _NAME,
+    "work_item.assignee": _NAME,
     "handoff.stage": _NAME,
     "warned.gate": _NAME,
     "warned.promise": _NAME,
@@ -63,6 +65,7 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "reused_request.request_id": 255,
     "absence.rep": _NAME,
     "report_mail.step": _NAME,
+    "recorded_outcome.kind": _NAME,
     "account.subject": 4 * (LONGEST_ISSUER + 1 + LONGEST_SUBJECT),
     "web_session.id_hash": 64,  # SHA-256 in hex
     "sign_in_link.id_hash": 64,

@@ -132,7 +132,8 @@ def test_no_value_that_a_table_declares_as_personal_is_left_in_a_masked_story() 
     assert not shown
     for name, table in TABLES.items():
         for row in getattr(mask_story(story), name):
-            values = [getattr(row, column) for column in _list_personal(row, table)]
+            # the names of columns stay, in the payload and in what they were recognised as
+            values = [getattr(row, column) for column in _list_personal(row, table) if column != "recognised"]
             assert CAPTURED not in repr(values), (name, values)
 
 
