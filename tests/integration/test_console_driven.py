@@ -8,8 +8,8 @@ pages and refusals (``test_console_driven_roles``).
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
