@@ -90,4 +90,4 @@ def test_an_edited_playbook_that_is_not_sound_is_refused_with_its_line(
 
 def test_too_few_outcomes_are_told(harness: Harness, cli: Cli) -> None:
     harness.begin(make_lead(1), make_lead(2))
-    assert "the outcome of 0 leads is known" in cli("playbook", "measure", "--now", LATER, code=2).stderr
+    assert "outcomes are known of 0 leads" in cli("playbook", "measure", "--now", LATER, code=2).stderr
