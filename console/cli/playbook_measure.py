@@ -62,8 +62,8 @@ def measure(
         return
     if found.points.auc is None:
         raise CommandError(
-            f"outcomes are known of {format_count(found.leads, 'lead', 'leads')}, {found.won:,} of them won: too few to "
-            "measure by. "
+            f"outcomes are known of {format_count(found.leads, 'lead', 'leads')}, {found.won:,} of them won: too "
+            "few to measure by. "
             f"`{find_program()} outcomes FILE --history` records what became of leads"
         )
     _print(found, loaded.playbook.name)
