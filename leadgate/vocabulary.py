@@ -292,6 +292,36 @@ class ReportMailStep(StrEnum):
     REFUSED = "refused"
 
 
+class ForecastCategory(StrEnum):
+    """How sure it is that an opportunity is won by its close date, as CRMs have it. ``omitted`` counts nowhere."""
+
+    CLOSED = "closed"
+    COMMIT = "commit"
+    BEST_CASE = "best_case"
+    PIPELINE = "pipeline"
+    OMITTED = "omitted"
+
+
+class MovementReason(StrEnum):
+    """Why a forecast changed, or what was told of an opportunity in it: from what came to what went."""
+
+    NEW = "new"
+    MOVED_IN = "moved_in"
+    REOPENED = "reopened"
+    AMOUNT_UP = "amount_up"
+    AMOUNT_DOWN = "amount_down"
+    OWNER = "owner"
+    CATEGORY_UP = "category_up"
+    CATEGORY_DOWN = "category_down"
+    WON = "won"
+    LOST = "lost"
+    MOVED_OUT = "moved_out"
+    REMOVED = "removed"
+    PUSHED = "pushed"
+    PULLED_IN = "pulled_in"
+    SLIPPED = "slipped"
+
+
 class Role(StrEnum):
     """What somebody is to Leadgate, which says what they may do (``leadgate.permissions``)."""
 
