@@ -199,6 +199,7 @@ class _Words:
                 "rep": f"to {self._names.name_rep(target)}",
                 "account_owner": "to the owner of the account, where there is one",
                 "earlier_owner": "to who had the lead when it came before, where there is one",
+                "record_owner": "to the owner of the record, where it names a rep",
             }[kind]
             goes += f"; {_AWAY[route.if_away]}"
         when = None if route.when == "true" else route.when

@@ -47,6 +47,15 @@ class StageName(StrEnum):
         return list(GateName)[list(StageName).index(self)]
 
 
+class JourneyKind(StrEnum):
+    """What a journey is about: a lead, or a record of another kind."""
+
+    LEAD = "lead"
+    OPPORTUNITY = "opportunity"
+    RENEWAL = "renewal"
+    EXPANSION = "expansion"
+
+
 class JourneyStatus(StrEnum):
     """Where a journey stands. The first three are open: a lead has at most one open journey."""
 

@@ -28,7 +28,7 @@ _MOST_SHOWN: Final = 60
 
 def list_route_columns(playbook: Playbook) -> dict[str, fields.FieldType]:
     """What a route's ``when`` may read, with types."""
-    return fields.list_columns(StageName.ASSIGNMENT, {name: field.type for name, field in playbook.fields.items()})
+    return playbook.columns_at(StageName.ASSIGNMENT)
 
 
 def match_routes(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def list_route_fields(route: Route, playbook: Playbook) -> list[str]:
     if route.territory is not None:
         territory = playbook.territories[route.territory]
         read |= {field for key, field in TERRITORY_FIELDS.items() if getattr(territory, key)}
-    if route.to in ("account_owner", "earlier_owner"):
+    if route.to in ("account_owner", "earlier_owner", "record_owner"):
         read.add(route.to)
     pool = next((pool for pool in playbook.pools if route.to == f"pool {pool.name}"), None)
     if pool is not None:

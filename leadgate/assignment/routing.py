@@ -45,8 +45,8 @@ def assign(
     """Give every row of ``frame`` an owner, or a reason why not.
 
     ``frame`` brings ``routes`` (a tuple of the names of all routes that match, in the playbook's order) and
-    may bring ``account_owner`` and ``earlier_owner`` (a rep's name or e-mail address), ``language`` and
-    ``product`` (what the lead asks for), and ``excluded`` (reps who must not get this lead). Pools and reps
+    may bring ``account_owner``, ``earlier_owner`` and ``record_owner`` (a rep's name or e-mail address), ``language``
+    and ``product`` (what the lead asks for), and ``excluded`` (reps who must not get this lead). Pools and reps
     missing from ``pools`` and ``loads`` start from nothing. ``now`` is aware. ``method``: whether a person chose the
     routes; the reasons say so.
 
@@ -60,9 +60,10 @@ def assign(
     cells = [frame[name].tolist() if name in frame else [None] * len(frame) for name in _Lead._fields]
     decisions = [
         router.decide(
-            _list_names(routes), _Lead(account_owner, earlier_owner, language, product, _list_names(excluded))
+            _list_names(routes),
+            _Lead(account_owner, earlier_owner, record_owner, language, product, _list_names(excluded)),
         )
-        for routes, account_owner, earlier_owner, language, product, excluded in zip(
+        for routes, account_owner, earlier_owner, record_owner, language, product, excluded in zip(
             frame["routes"].tolist(), *cells, strict=True
         )
     ]
@@ -79,6 +80,7 @@ class _Lead(NamedTuple):
 
     account_owner: str | None
     earlier_owner: str | None
+    record_owner: str | None
     language: str | None
     product: str | None
     excluded: Sequence[str]
@@ -89,6 +91,14 @@ _SAYS: Final = {
     "rep": "It names {}.",
     "account_owner": "{} owns the account.",
     "earlier_owner": "{} had the lead when it came before.",
+    "record_owner": "{} owns the record.",
+}
+#: What it is that has an owner, and whom a route means by it. Nothing is said of a lead without an earlier owner.
+_WHOSE: Final = {"account_owner": "account", "earlier_owner": "lead", "record_owner": "record"}
+_OWNER: Final = {
+    "account_owner": "account's owner",
+    "earlier_owner": "lead's earlier owner",
+    "record_owner": "record's owner",
 }
 
 
@@ -176,15 +186,13 @@ class _Router:
         """The rep whom a route means, or None when there is none to be found."""
         if way.kind == "rep":
             return way.target
-        of_account = way.kind == "account_owner"
-        known = lead.account_owner if of_account else lead.earlier_owner
+        known = getattr(lead, way.kind)
         if not isinstance(known, str) or not known.strip():
-            trace.why.append("The account has no owner.")
+            trace.why.append(f"The {_WHOSE[way.kind]} has no owner.")
             return None
         rep = self.availability.find_rep(known)
         if rep is None:
-            whose = "account's" if of_account else "lead's earlier"
-            trace.why.append(f"The {whose} owner is none of the reps.")
+            trace.why.append(f"The {_OWNER[way.kind]} is none of the reps.")
         return rep
 
     def _to_person(self, route: str, way: _Way, rep: str, trace: DecisionTrace) -> Decision | None:

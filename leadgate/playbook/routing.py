@@ -127,12 +127,16 @@ class Territory(Part):
 
 
 class Route(Part):
-    """First match wins. ``to`` is ``pool NAME``, ``rep NAME``, ``account_owner`` or ``earlier_owner``."""
+    """First match wins. ``to`` is ``pool NAME``, ``rep NAME``, ``account_owner``, ``earlier_owner``, or for a record
+    ``record_owner``, the rep whom the record names."""
 
     name: Name
     territory: Name | None = None  # a key of the playbook's ``territories``; with ``when``, both must hold
     when: Expression = "true"
-    to: Annotated[str, Field(pattern=r"^(pool [a-z][a-z0-9_]*|rep [a-z][a-z0-9_]*|account_owner|earlier_owner)$")]
+    to: Annotated[
+        str,
+        Field(pattern=r"^(pool [a-z][a-z0-9_]*|rep [a-z][a-z0-9_]*|account_owner|earlier_owner|record_owner)$"),
+    ]
     when_away: WhenAway | None = None  # not for a pool, which has ``nobody_available``
     requires: tuple[Skill, ...] = ()  # for a pool: skills that its member must have
     why: str = ""

@@ -13,6 +13,9 @@ from pydantic import Field
 from leadgate.fields import FieldType
 from leadgate.playbook.base import Duration, EnvironmentName, Name, Part
 
+#: What the payloads of a source are about. Which of them start journeys, and of which kind, is in ``kinds``.
+SourceKind = Literal["leads", "activities", "opportunities", "renewals", "expansions"]
+
 
 class CustomField(Part):
     type: FieldType = "text"
@@ -71,9 +74,9 @@ class ExpectedSignals(Part):
 
 
 class Source(Part):
-    """Where signals come from. ``mapping`` maps a column as the export names it to a lead field."""
+    """Where signals come from. ``mapping`` maps a column as the export names it to a field."""
 
-    kind: Literal["leads", "activities"] = "leads"
+    kind: SourceKind = "leads"
     label: str = ""
     mapping: dict[str, str] = {}
     key: str | None = None  # the column that holds the source's own id

@@ -19,7 +19,7 @@ _TRUE, _FALSE = frozenset({"yes", "y", "on", "ja", "oui", "si"}), frozenset({"no
 _NAME: Final = "^[a-z][a-z0-9_]"
 #: The start of a pattern of the playbook's schema, and what it asks for.
 _FORMS: Final = {
-    "^(pool ": "write pool NAME, rep NAME, account_owner or earlier_owner",
+    "^(pool ": "write pool NAME, rep NAME, account_owner or earlier_owner; for a record record_owner, too",
     "^[A-Z][A-Z0-9_]": "write the name of an environment variable: capital letters, digits and _, like NOTIFY_ANNA",
     "^[a-z]{2,3}$": "write a language's code of two or three letters, like en",
     "^[A-D][1-4]$": "write a grade from A1 to D4",

@@ -93,7 +93,7 @@ def score(frame: pd.DataFrame, playbook: Playbook, activities: pd.DataFrame, now
 
 def list_scoring_columns(playbook: Playbook) -> dict[str, fields.FieldType]:
     """The columns that expressions of this stage may use."""
-    return fields.list_columns(STAGE, {name: field.type for name, field in playbook.fields.items()})
+    return playbook.columns_at(STAGE)
 
 
 def list_scoring_fields(playbook: Playbook) -> list[str]:

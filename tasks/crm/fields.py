@@ -97,8 +97,7 @@ def _build_written(playbook: Playbook, name: str, write: CrmFieldWrite, known: C
     if write.fact == "owner":
         return WantedField(name, "Leadgate owner", CrmFieldType.REFERENCE)
     own = playbook.fields.get(write.fact)
-    types = {each: custom.type for each, custom in playbook.fields.items()}
-    type_ = _TYPES[FACTS.get(write.fact) or fields.list_columns(StageName.FOLLOW_UP, types).get(write.fact, "text")]
+    type_ = _TYPES[FACTS.get(write.fact) or playbook.columns_at(StageName.FOLLOW_UP).get(write.fact, "text")]
     words = [write.values.get(word, word) for word in _list_words(playbook, write.fact)]
     values = tuple(dict.fromkeys([*words, *write.values.values()]))
     is_choice = known is not None and known.type is CrmFieldType.CHOICE

@@ -17,7 +17,7 @@ from console.cli.commands import COMMANDS, Entry, Group, import_function
 from expectations import PROMISES
 from leadgate import models, playbook
 from leadgate.ledger.verify import INVARIANTS
-from leadgate.playbook import Part, Playbook
+from leadgate.playbook import KindSection, Part, Playbook
 from leadgate.playbook.check import check
 from leadgate.playbook.check.added_expectations import EXPECTATIONS
 from leadgate.settings import Settings
@@ -35,8 +35,12 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def keys(part: type[Part], above: str = "") -> Iterator[str]:
-    """Every key of a part of the playbook and of the parts in it, as the page writes its path."""
+    """Every key of a part of the playbook and of the parts in it, as the page writes its path. What the sections of
+    all kinds have is written once, and its parts are those of leads."""
     for name, field in part.model_fields.items():
+        if issubclass(part, KindSection) and name in KindSection.model_fields:
+            yield f"kinds.KIND.{name}"
+            continue
         yield above + name
         origin: object = typing.get_origin(field.annotation)
         each = "[]" if origin is tuple else ".NAME" if origin is dict else ""

@@ -1210,3 +1210,11 @@ def test_no_expectation_takes_a_condition_or_a_query() -> None:
 def test_custom_fields_stand_beside_the_standard_ones() -> None:
     book = playbook.load_default().playbook
     assert not set(book.fields) & set(fields.list_columns("follow_up"))
+
+
+def test_a_lead_has_no_record_owner(problems: Edit) -> None:
+    found = problems("{name: german, when: country = 'DE', to: pool first}", "{name: own, to: record_owner}")
+
+    assert len(found) == 1
+    assert "routing[0].to" in found[0]
+    assert "account_owner" in found[0]

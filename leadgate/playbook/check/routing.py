@@ -13,7 +13,7 @@ from leadgate.playbook import Pool, Route
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
 from leadgate.sla.hours import Clock, HoursError
-from leadgate.vocabulary import GateName, Severity, StageName
+from leadgate.vocabulary import GateName, JourneyKind, Severity, StageName
 
 
 def check_people(checker: Checker) -> Found:
@@ -181,6 +181,9 @@ def _check_target(checker: Checker, here: Path, route: Route) -> Found:
         )
     if kind == "rep":
         yield from _check_route_to_rep(checker, here, route)
+    if kind == "record_owner" and checker.playbook.kind is JourneyKind.LEAD:
+        message = "a lead names no owner, so this route leads to nobody; write account_owner or earlier_owner"
+        yield checker.at((*here, "to"), message)
     members = {m.rep for pool in checker.playbook.pools if pool.name == target for m in pool.members}
     able = [rep for rep in checker.playbook.reps if rep.name in members and set(route.requires) <= set(rep.skills)]
     if route.requires and members and not able:
