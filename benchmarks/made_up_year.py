@@ -93,6 +93,15 @@ class Year:
             (key, due) for (of, key), updates in self.by_key.items() if of == source for due in _passed(updates, looks)
         }
 
+    def possible_slips(self, source: str, until: datetime) -> set[tuple[str, date]]:
+        """Each record and due day which passed at any time until then, whenever somebody looked."""
+        return {
+            (key, due)
+            for (of, key), updates in self.by_key.items()
+            if of == source
+            for due in _passed(updates, _changes_of(updates, until))
+        }
+
     def renewals(self) -> Iterator[Renewal]:
         """Every contract whose renewal is open when it is first told."""
         for (source, key), updates in self.by_key.items():
@@ -107,6 +116,12 @@ def _passed(updates: tuple[Update, ...], moments: list[datetime]) -> Iterator[da
         told = [update for update in updates if update.told_at <= moment]
         if told and told[-1].is_open and told[-1].due is not None and told[-1].due < moment.date():
             yield told[-1].due
+
+
+def _changes_of(updates: tuple[Update, ...], until: datetime) -> list[datetime]:
+    """The moment before each new word of a record, and the last of all: what passed by then had passed."""
+    told = [update.told_at for update in updates if update.told_at <= until]
+    return sorted({*told, *(at - timedelta(microseconds=1) for at in told), until})
 
 
 def make_year(accounts: int = 2_000, *, seed: int = 21, days: int = 365) -> Year:
