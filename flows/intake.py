@@ -21,7 +21,7 @@ from leadgate.counting import format_count
 from leadgate.ledger.journeys.locking import count_entering_by_stage
 from leadgate.ledger.leases import find_last_held_batch, find_standing, lease, release
 from leadgate.vocabulary import BatchKind, Outcome
-from tasks.batches import STAGES, BatchReport, claim_next_work, close, resume_work
+from tasks.batches import BatchReport, claim_next_work, close, list_stages, resume_work
 from tasks.descriptions import describe_batch, describe_stage
 from tasks.failed_batches import CANCELLED, hold_batch
 from tasks.stage import Work
@@ -47,7 +47,7 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
         over = asyncio.Event()
         naming = asyncio.create_task(_name_while_at_work(_format_name(work), over))
         ledger, held = here.worker.ledger, work.batch
-        report = BatchReport(held.id, held.size, kind)
+        report = BatchReport(held.id, held.size, kind, journey_kind=held.journey_kind)
         orders = control.Orders(ahead=ahead)
         with lease(
             ledger,
@@ -58,7 +58,7 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
         ):
             stands = await asyncio.to_thread(count_entering_by_stage, ledger, held)
             entering = 0
-            for stage in STAGES[kind]:
+            for stage in list_stages(held):
                 entering += stands.pop(stage.name, 0)
                 if not entering and not report.stages and stands:
                     continue  # a batch that was begun goes on where it stopped
@@ -94,7 +94,8 @@ def _describe_waiting(journeys: int) -> str:
 
 def _format_name(work: Work, told: str = "") -> str:
     """``batch 7 · 28 leads``, and once it is over: ``batch 7 · 28 leads: 13 owned, 12 held, 3 nurture · 1.7 s``."""
-    return f"batch {work.batch.id} · {told or format_count(work.batch.size, 'lead', 'leads')}"
+    kind = work.batch.journey_kind
+    return f"batch {work.batch.id} · {told or format_count(work.batch.size, kind.value, kind.plural)}"
 
 
 async def _name_while_at_work(name: str, over: asyncio.Event) -> None:

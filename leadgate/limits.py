@@ -20,6 +20,8 @@ MAX_INDEX_ROW_BYTES: Final = 2_704
 MAX_KEY_LENGTH: Final = 500
 #: The most characters of a route's name in the playbook's ``exceptions``.
 MAX_ROUTE_LENGTH: Final = 200
+#: Characters of an account's name in the form in which accounts are compared.
+MAX_ACCOUNT_KEY_LENGTH: Final = 200
 #: The most characters of a server that signs people in, and of whom it calls somebody (OpenID Connect Core, 2: 255).
 LONGEST_ISSUER: Final = 400
 LONGEST_SUBJECT: Final = 255

@@ -14,6 +14,24 @@ from enum import StrEnum
 from typing import Final
 
 
+class JourneyKind(StrEnum):
+    """What a journey is about: a lead, or a record of another kind, which comes later in the life of a customer."""
+
+    LEAD = "lead"
+    OPPORTUNITY = "opportunity"
+    RENEWAL = "renewal"
+    EXPANSION = "expansion"
+
+    @property
+    def plural(self) -> str:
+        """Several of them.
+
+        >>> JourneyKind.OPPORTUNITY.plural
+        'opportunities'
+        """
+        return f"{self.value[:-1]}ies" if self.value.endswith("y") else f"{self.value}s"
+
+
 class GateName(StrEnum):
     """The gates, each after the stage at the same place of ``StageName``."""
 
@@ -84,6 +102,7 @@ class Outcome(StrEnum):
     DONE = "done"
     REASSIGN = "reassign"
     STAY = "stay"
+    SUPERSEDED = "superseded"
 
 
 class QualifiedAs(StrEnum):
@@ -113,12 +132,14 @@ class Severity(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Why a journey began: a signal came in, a lead is scored again, comes back from nurture, or is looked up again."""
+    """Why a journey began: a signal came in; a lead is scored again, comes back from nurture, or is looked up again; or
+    the time of a record has come."""
 
     SIGNAL = "signal"
     RESCORE = "rescore"
     RECYCLE = "recycle"
     ENRICH = "enrich"
+    DUE = "due"
 
 
 class BatchKind(StrEnum):
@@ -216,7 +237,8 @@ class RecordedVerdict(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why an assignment ended. The last three are stored with a word of the playbook behind them (``add``)."""
+    """Why an assignment ended. Those from ``rejected`` to ``outcome`` are stored with a word of the playbook behind
+    them (``add``); ``superseded``: a later update of the record took the journey's place."""
 
     ACCEPTED = "accepted"
     TOUCHED = "touched"
@@ -228,6 +250,7 @@ class EndReason(StrEnum):
     REJECTED = "rejected"
     STALE = "stale"
     OUTCOME = "outcome"
+    SUPERSEDED = "superseded"
 
     def add(self, word: str) -> str:
         """The reason with the word that says more, as it is stored.

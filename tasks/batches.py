@@ -27,16 +27,16 @@ from leadgate.ledger.journeys.claiming import RowsRefused
 from leadgate.ledger.leases import lease, release, take_over
 from leadgate.ledger.row_filter import RowFilter
 from leadgate.playbook import LoadedPlaybook, Playbook, parse
-from leadgate.vocabulary import BatchKind
+from leadgate.vocabulary import BatchKind, JourneyKind, StageName
 from tasks import assignment, capture, enrichment, follow_up, playbook_in_use, qualification, validation
 from tasks.bisecting import run_stage
 from tasks.claiming import SkippedRows, claim_waiting, start_due_work
 from tasks.failed_batches import FAILED, MAX_FAILURES, hold_batch
 from tasks.stage import AnyStage, StageReport, Work
 
-#: The stages of each kind of batch, in order. A follow-up batch holds owned journeys only.
-STAGES: Final[dict[BatchKind, tuple[AnyStage, ...]]] = {
-    BatchKind.INTAKE: (
+#: The six stages of each kind of journey, in order.
+STAGES: Final[dict[JourneyKind, tuple[AnyStage, ...]]] = {
+    JourneyKind.LEAD: (
         capture.STAGE,
         validation.STAGE,
         enrichment.STAGE,
@@ -44,8 +44,9 @@ STAGES: Final[dict[BatchKind, tuple[AnyStage, ...]]] = {
         assignment.STAGE,
         follow_up.STAGE,
     ),
-    BatchKind.FOLLOW_UP: (follow_up.STAGE,),
 }
+#: The first stage of each kind of batch. A follow-up batch holds owned journeys only.
+_FIRST: Final = {BatchKind.INTAKE: StageName.CAPTURE, BatchKind.FOLLOW_UP: StageName.FOLLOW_UP}
 LARGE: Final = 1_000  # leads of a batch that changes much of the ledger
 UNHELD_FOR: Final = 300.0  # seconds until a batch that could not be held is tried again
 
@@ -71,6 +72,13 @@ class BatchReport:
     kind: BatchKind
     stages: list[StageReport] = field(default_factory=list)
     seconds: float = 0.0
+    journey_kind: JourneyKind = JourneyKind.LEAD
+
+
+def list_stages(batch: Batch) -> tuple[AnyStage, ...]:
+    """The stages that the batch goes through, in order."""
+    stages = STAGES[batch.journey_kind]
+    return stages[list(StageName).index(_FIRST[batch.kind]) :]
 
 
 def activate(worker: Worker, now: datetime | None = None) -> None:
@@ -206,9 +214,9 @@ def run_batch(
 ) -> BatchReport:
     """Take a claimed batch through the stages of its kind, and close it."""
     check = check or (lambda name, frame, playbook: gate.run(name, frame, playbook=playbook))  # type: ignore[arg-type]
-    report = BatchReport(work.batch.id, work.batch.size, kind)
+    report = BatchReport(work.batch.id, work.batch.size, kind, journey_kind=work.batch.journey_kind)
     with lease(worker.ledger, work.batch, worker.lease_seconds):
-        for stage in STAGES[kind]:
+        for stage in list_stages(work.batch):
             failpoint(f"stage.{stage.name}.before")
             report.stages.append(run_stage(stage, worker.ledger, work, check))
         close(worker.ledger, work.batch, work.now)

@@ -40,8 +40,8 @@ def describe_batch(report: BatchReport) -> str:
     """A batch in a line, with the time that it was worked on:
     ``28 leads: 13 owned, 12 held, 3 nurture · 1.7 s``."""
     counts = ", ".join(f"{count:,} {words}" for words, count in count_leads(report).items())
-    leads = format_count(report.size, "lead", "leads")
-    return f"{leads}: {counts} · {report.seconds:.1f} s" if counts else f"{leads} · {report.seconds:.1f} s"
+    size = format_count(report.size, report.journey_kind.value, report.journey_kind.plural)
+    return f"{size}: {counts} · {report.seconds:.1f} s" if counts else f"{size} · {report.seconds:.1f} s"
 
 
 def count_leads(report: BatchReport) -> dict[str, int]:

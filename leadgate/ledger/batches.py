@@ -24,7 +24,7 @@ from leadgate.ledger.faults import Conflict as Conflict
 from leadgate.ledger.faults import LeaseLost as LeaseLost
 from leadgate.ledger.journeys import claiming
 from leadgate.ledger.row_filter import ALL, RowFilter
-from leadgate.vocabulary import BatchKind
+from leadgate.vocabulary import BatchKind, JourneyKind
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Batch:
     claimed_at: datetime  # or taken over: what time it is for everything that is decided in it
     kind: BatchKind = BatchKind.INTAKE
     failures: int = 0  # how often a run of it has failed, kills not counted
+    journey_kind: JourneyKind = JourneyKind.LEAD  # of all its journeys
 
 
 def claim(
@@ -54,19 +55,22 @@ def claim(
 ) -> Batch | None:
     """Put up to ``limit`` waiting journeys, oldest first, into a new batch; ``None`` when nothing waits.
 
+    All are of one kind of journey, that of the oldest.
+
     Raises ``RowsRefused`` when one of them cannot be put into it.
     """
     with ledger.transaction(flushed=False, plan_by_index=True) as connection:
         as_of, now = now is not None, read_time(connection, now)
         failpoint("claim.batch.before")
         # nothing is inserted when nothing waits: looking each second must not use up the numbers that people see
-        batch_id = connection.execute(
+        opened = connection.execute(
             text(
-                "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, opened_at, as_of) "
-                "SELECT CAST(:kind AS text), 1, CAST(:holder AS text), "
+                "INSERT INTO batch (kind, journey_kind, epoch, holder, lease_until, playbook_hash, size, opened_at, "
+                "as_of) SELECT CAST(:kind AS text), next.journey_kind, 1, CAST(:holder AS text), "
                 "clock_timestamp() + make_interval(secs => :lease), CAST(:hash AS text), 0, "
                 "CAST(:now AS timestamptz), CAST(:as_of AS boolean) "
-                f"WHERE {claiming.HAS_CLAIMABLE[kind]} RETURNING id"
+                f"FROM (SELECT {claiming.NEXT_KIND[kind]} AS journey_kind) next WHERE next.journey_kind IS NOT NULL "
+                "RETURNING id, journey_kind"
             ),
             {
                 "kind": kind,
@@ -77,19 +81,20 @@ def claim(
                 "as_of": as_of,
             }
             | only.parameters,
-        ).scalar()
-        if batch_id is None:
+        ).first()
+        if opened is None:
             return None
+        batch_id, journey_kind = opened.id, JourneyKind(opened.journey_kind)
         failpoint("claim.batch.after")
         remember(connection, batch_id, 1, holder)
-        size = claiming.claim(connection, batch_id, kind, now, limit, only)
+        size = claiming.claim(connection, batch_id, kind, journey_kind, now, limit, only)
         failpoint("claim.journeys.after")
         if size == 0:
             connection.rollback()
             return None
         connection.execute(text("UPDATE batch SET size = :size WHERE id = :id"), {"size": size, "id": batch_id})
     failpoint("claim.commit.after")
-    return Batch(batch_id, 1, holder, playbook_hash, size, now, kind)
+    return Batch(batch_id, 1, holder, playbook_hash, size, now, kind, journey_kind=journey_kind)
 
 
 def remember(connection: Connection, batch_id: int, epoch: int, holder: str) -> None:
@@ -140,7 +145,7 @@ def take_next(connection: Connection, asked: Mapping[str, Any]) -> Row[Any] | No
             AND (CAST(:kind AS text) IS NULL OR kind = :kind)
             AND (CAST(:id AS bigint) IS NULL OR id = :id)
             ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, epoch, playbook_hash, size, kind, failures,
+        RETURNING id, epoch, playbook_hash, size, kind, journey_kind, failures,
             coalesce(CAST(:as_of AS timestamptz), clock_timestamp()) AS claimed_at"""
     return connection.execute(text(statement), asked).first()
 
@@ -167,9 +172,9 @@ def insert_part(connection: Connection, batch: Batch) -> int:
     """An empty batch that is a part of ``batch``, with the same holder, lease and playbook. Returns its id."""
     part: int = connection.execute(
         text(
-            "INSERT INTO batch (kind, epoch, holder, lease_until, playbook_hash, size, failures, opened_at, "
-            "as_of, part_of) SELECT kind, 1, holder, lease_until, playbook_hash, 0, failures, opened_at, as_of, id "
-            "FROM batch WHERE id = :id RETURNING id"
+            "INSERT INTO batch (kind, journey_kind, epoch, holder, lease_until, playbook_hash, size, failures, "
+            "opened_at, as_of, part_of) SELECT kind, journey_kind, 1, holder, lease_until, playbook_hash, 0, failures, "
+            "opened_at, as_of, id FROM batch WHERE id = :id RETURNING id"
         ),
         {"id": batch.id},
     ).scalar_one()

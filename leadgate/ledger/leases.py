@@ -19,7 +19,7 @@ from leadgate.ledger.batches import Batch, LeaseLost, extend, give_up, remember,
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import is_ours
 from leadgate.ledger.frozen import end_frozen
-from leadgate.vocabulary import BatchKind
+from leadgate.vocabulary import BatchKind, JourneyKind
 
 
 def take_over(
@@ -59,6 +59,7 @@ def _take_over(ledger: Ledger, asked: Mapping[str, Any]) -> Batch | None:
         row.claimed_at,
         BatchKind(row.kind),
         row.failures,
+        JourneyKind(row.journey_kind),
     )
 
 

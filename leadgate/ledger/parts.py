@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import Connection, text
 
@@ -39,7 +40,7 @@ def open_part(ledger: Ledger, batch: Batch, lease_seconds: float) -> Batch:
         part_id = insert_part(connection, batch)
         failpoint("part.open.before")
     failpoint("part.open.after")
-    return Batch(part_id, 1, batch.holder, batch.playbook_hash, 0, batch.claimed_at, batch.kind, batch.failures)
+    return replace(batch, id=part_id, epoch=1, size=0)
 
 
 def put_in(ledger: Ledger, batch: Batch, part: Batch, journeys: Sequence[int], lease_seconds: float) -> None:

@@ -6,10 +6,11 @@ files (``connectors.files``), computing keys (``tasks.capture``), or activities 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
@@ -23,6 +24,7 @@ from leadgate.ledger.captured_rows import (
 )
 from leadgate.ledger.journeys import starting
 from leadgate.ledger.requests import Sender
+from leadgate.vocabulary import JourneyKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,12 +45,17 @@ class NewSignal(NamedTuple):
     recognised: str | None = None
 
 
+_ALL_LEADS: Final[Mapping[str, JourneyKind]] = {}
+
 #: The columns of the temporary table ``incoming``, with their types.
 _INCOMING = dict(zip(NewSignal._fields, ("int", *["text"] * 6), strict=True))
 
 
-def store_signals(connection: Connection, rows: Sequence[NewSignal], now: datetime) -> int:
-    """Store signals with their journeys. Returns how many are new.
+def store_signals(
+    connection: Connection, rows: Sequence[NewSignal], now: datetime, kinds: Mapping[str, JourneyKind] = _ALL_LEADS
+) -> int:
+    """Store signals with their journeys. Returns how many are new. ``kinds``: what the journeys of a source are about,
+    if not leads.
 
     A row whose ``(source, key)`` is stored already is skipped: capturing a file again changes nothing.
     """
@@ -66,7 +73,7 @@ def store_signals(connection: Connection, rows: Sequence[NewSignal], now: dateti
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source)
             {starting.INSERT_SIGNAL_JOURNEYS}"""
         ),
-        {"now": now},
+        {"now": now, "kinds": _format_kinds(kinds)},
     ).rowcount
     notify_consumers(connection)
     failpoint("capture.signals.after")
@@ -74,7 +81,11 @@ def store_signals(connection: Connection, rows: Sequence[NewSignal], now: dateti
 
 
 def store_each_signal(
-    connection: Connection, rows: Sequence[NewSignal], senders: Sequence[Sender], now: datetime
+    connection: Connection,
+    rows: Sequence[NewSignal],
+    senders: Sequence[Sender],
+    now: datetime,
+    kinds: Mapping[str, JourneyKind] = _ALL_LEADS,
 ) -> list[StoredRow]:
     """Store signals of any sources; returns the stored row of each, in the order of ``rows``.
 
@@ -108,10 +119,14 @@ def store_each_signal(
         ),
         {name: [row[at] for row in rows] for at, name in enumerate(_INCOMING) if at}
         | build_sender_parameters(senders)
-        | {"now": now},
+        | {"now": now, "kinds": _format_kinds(kinds)},
     )
     notify_consumers(connection)
     return match_rows_to_keys([(row.source, row.key) for row in rows], found)
+
+
+def _format_kinds(kinds: Mapping[str, JourneyKind]) -> str:
+    return orjson.dumps({source: kind.value for source, kind in kinds.items()}).decode()
 
 
 def find_known(connection: Connection, source: str, keys: Collection[str]) -> set[str]:

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JourneyRow:
-    """A pass of the lead through the stages."""
+    """A pass of the lead, or of a record, through the stages."""
 
     id: int
+    kind: str
     trigger: str
     signal_id: int | None
     lead_id: int | None
+    record_id: int | None
     source: str
     captured_at: datetime
     stage: str
@@ -303,6 +305,7 @@ class ActivityRow:
     rep: str | None
     email: str | None
     lead_id: int | None
+    record_id: int | None
     occurred_at: datetime
     payload: str
     received_at: datetime

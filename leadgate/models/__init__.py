@@ -35,6 +35,7 @@ from leadgate.models.operation import (
     PlaybookVersion,
 )
 from leadgate.models.recorded_outcomes import RecordedOutcome
+from leadgate.models.records import Record, RecordJudgement, RecordSlip, RecordVersion
 from leadgate.models.saved_views import ReportMail, SavedViewRow
 from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
@@ -85,6 +86,10 @@ __all__ = [
     "ProviderAnswer",
     "ProviderState",
     "QualificationRecord",
+    "Record",
+    "RecordJudgement",
+    "RecordSlip",
+    "RecordVersion",
     "RecordedOutcome",
     "ReportMail",
     "ReusedRequest",

@@ -21,16 +21,18 @@ from leadgate.models.columns import (
     declare_unchecked_id,
     list_allowed,
 )
-from leadgate.vocabulary import OPEN, HandoffOutcome, JourneyStatus, StageName, Trigger
+from leadgate.vocabulary import OPEN, HandoffOutcome, JourneyKind, JourneyStatus, StageName, Trigger
 
 
 class Journey(SQLModel, table=True):
-    """One pass of a lead through the stages. ``version`` rises with every transition; writers compare it."""
+    """A pass of a lead or a record through the stages. ``version`` rises with every transition; writers compare it."""
 
     __tablename__ = "journey"
     __table_args__ = (
         CheckConstraint(list_allowed("stage", StageName)),
         CheckConstraint(list_allowed("status", JourneyStatus)),
+        CheckConstraint("lead_id IS NULL OR kind = 'lead'", name="leads_have_journeys_of_their_kind"),
+        CheckConstraint("record_id IS NULL OR kind <> 'lead'", name="records_have_journeys_of_their_kind"),
         CheckConstraint("(status = 'held') = (work_item_id IS NOT NULL)", name="held_by_a_work_item"),
         CheckConstraint("(status = 'joined') = (joined_to IS NOT NULL)", name="joined_to_a_journey"),
         CheckConstraint("batch_id IS NULL OR status IN ('ready', 'owned')", name="batch_works_on_open_ones"),
@@ -38,6 +40,11 @@ class Journey(SQLModel, table=True):
         Index(
             "one_open_journey_per_lead", "lead_id", unique=True, postgresql_where=text(list_allowed("status", OPEN))
         ),
+        # a record that is updated while somebody follows it up has a second open journey, until that has an owner
+        Index(
+            "one_owned_journey_per_record", "record_id", unique=True, postgresql_where=text("status = 'owned'")
+        ),
+        Index("journey_record", "record_id", "id", postgresql_where=text("record_id IS NOT NULL")),
         # journeys are claimed in the order of ``id``; the expression is the one in the query of ``journeys.claiming``
         Index(
             "journey_waiting", text("(id + 0)"), postgresql_where=text("status = 'ready' AND batch_id IS NULL")
@@ -50,11 +57,13 @@ class Journey(SQLModel, table=True):
         Index("journey_held_by", "work_item_id", postgresql_where=text("work_item_id IS NOT NULL")),
     )  # fmt: skip
     id: int | None = declare_id()
+    kind: str = Field(default=JourneyKind.LEAD.value, sa_column_kwargs={"server_default": JourneyKind.LEAD.value})
     trigger: str = Trigger.SIGNAL.value
     signal_id: int | None = Field(
         default=None, sa_column=Column(BigInteger, ForeignKey("signal.id"), nullable=True, unique=True)
     )
     lead_id: int | None = declare_foreign_key("lead.id", nullable=True)
+    record_id: int | None = declare_foreign_key("record.id", nullable=True)
     source: str
     captured_at: datetime = declare_moment()
     stage: str = StageName.CAPTURE.value

@@ -19,7 +19,7 @@ from leadgate.models.columns import (
     declare_unchecked_id,
     list_allowed,
 )
-from leadgate.vocabulary import ActivationMethod, BatchKind
+from leadgate.vocabulary import ActivationMethod, BatchKind, JourneyKind
 
 
 class PlaybookVersion(SQLModel, table=True):
@@ -80,6 +80,9 @@ class Batch(SQLModel, table=True):
     __table_args__ = (Index("batch_open", "id", postgresql_where=text("closed_at IS NULL")),)
     id: int | None = declare_id()
     kind: str = BatchKind.INTAKE.value
+    journey_kind: str = Field(
+        default=JourneyKind.LEAD.value, sa_column_kwargs={"server_default": JourneyKind.LEAD.value}
+    )
     epoch: int = 1
     holder: str = declare_staff()
     lease_until: datetime = declare_moment()

@@ -55,6 +55,7 @@ class Activity(SQLModel, table=True):
         CheckConstraint(list_allowed("actor", ActivityActor)),
         Index("activity_key", "source", "key", unique=True),
         Index("activity_lead", "lead_id", "occurred_at"),
+        Index("activity_record", "record_id", "occurred_at", postgresql_where=text("record_id IS NOT NULL")),
         Index("activity_unmatched", "email", postgresql_where=text("lead_id IS NULL")),
         index_requests("activity"),
     )
@@ -66,6 +67,7 @@ class Activity(SQLModel, table=True):
     rep: str | None = declare_staff(None)
     email: str | None = declare_personal(None)
     lead_id: int | None = declare_foreign_key("lead.id", nullable=True)
+    record_id: int | None = declare_foreign_key("record.id", nullable=True)
     occurred_at: datetime = declare_moment()
     payload: str = Field(sa_column=Column(Text, nullable=False, info=PERSONAL))
     received_at: datetime = declare_moment()

@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 from leadgate.limits import (
     LONGEST_ISSUER,
     LONGEST_SUBJECT,
+    MAX_ACCOUNT_KEY_LENGTH,
     MAX_KEY_LENGTH,
     MAX_ROUTE_LENGTH,
     find_max_length,
@@ -44,6 +45,10 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "crm_change.key": _KEY,
     "identity.kind": 2 * _NAME,
     "identity.value": _KEY,
+    "record.kind": _NAME,
+    "record.source": _NAME,
+    "record.key": _KEY,
+    "record.account_key": 4 * MAX_ACCOUNT_KEY_LENGTH,
     "work_item.stage": _NAME,
     "work_item.reason": _NAME,
     "work_item.promise": _NAME,

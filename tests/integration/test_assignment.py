@@ -385,7 +385,7 @@ def test_a_stage_outlasts_the_news_that_a_dozen_other_batches_bring(harness: Har
     activate(harness.worker(), NOW)
     found = claim_next_work(harness.worker(), NOW)
     assert found is not None
-    *before, assigns = STAGES["intake"][:5]
+    *before, assigns = STAGES["lead"][:5]
     for stage in before:
         run_stage(stage, harness.ledger, found, pass_all)
     news = iter(range(12))
@@ -411,7 +411,7 @@ def test_the_event_loop_goes_on_while_a_stage_waits_for_the_pools(
     activate(harness.worker(), NOW)
     found = claim_next_work(harness.worker(), NOW)
     assert found is not None
-    *before, assigns = STAGES["intake"][:5]
+    *before, assigns = STAGES["lead"][:5]
     for stage in before:
         run_stage(stage, harness.ledger, found, pass_all)
     monkeypatch.setattr(stage_task.gate_task, "fn", gate)

@@ -266,7 +266,7 @@ def begun(harness: Harness, stages: int, *, limit: int = 100) -> Work:
     activate(worker, NOW)
     work = claim_next_work(worker, NOW)
     assert work is not None
-    for stage in STAGES["intake"][:stages]:
+    for stage in STAGES["lead"][:stages]:
         run_stage(stage, harness.ledger, work, pass_all)
     return work
 
@@ -276,7 +276,7 @@ def test_a_cancelled_batch_is_held_where_it_is(harness: Harness, stages: int) ->
     harness.capture(make_lead(1), make_lead(2))
     work = begun(harness, stages)
     assert hold_batch(harness.ledger, work, reason=CANCELLED, why="in the Prefect UI", now=NOW) == 2
-    stage = STAGES["intake"][stages].name
+    stage = STAGES["lead"][stages].name
     assert items(harness) == [("recovery", CANCELLED, stage, True, True)]
     assert "in the Prefect UI" in harness.one("SELECT message FROM work_item")
     assert harness.one("SELECT count(*) FROM batch WHERE closed_at IS NULL") == 0

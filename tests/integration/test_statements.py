@@ -26,7 +26,7 @@ from sqlmodel import SQLModel
 from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, bulk, figure_rows, figures, lead_list, reports, story_rows
 from leadgate.ledger.cohort import Query
-from leadgate.ledger.journeys import person_moves
+from leadgate.ledger.journeys import person_moves, record_moves
 from leadgate.ledger.journeys.locking import HeldJourney
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.ledger.row_filter import ALL
@@ -75,6 +75,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "metrics._read_histogram": {"seconds": reports.TO_OWNER},
     "person_moves._move": {"statement": person_moves._RERUN},  # constants of the module
     "personal_values.list_windows": {"chosen": "WHERE id > 1 AND id < 9 ORDER BY id LIMIT 5"},
+    "record_moves._move": {"statement": record_moves._SUPERSEDE_HELD},  # constants of the module
     "playbook_activations._read": {"which": "WHERE id = 1"},
     "reports.count_work_items": {"conditions": _EVERY_CONDITION},
     "reports.list_known_values": {"column": "reason"},
@@ -83,7 +84,9 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "saved_views.change_view": {"row": ["name", "period"]},
     "saved_views.save_view": {"row": ["name", "period"]},
     "work_queue.count_groups": {"conditions": _EVERY_CONDITION},
-    "stage_moves.advance": {"stage": "capture", "status": "ready"},
+    "stage_moves.advance": {
+        "stage": "capture", "status": "ready", "batch": SimpleNamespace(journey_kind="opportunity"),
+    },
     "starting._start_rescores": {"column": "rescore_at", "after": "last.status = 'done'"},
     "upkeep.analyze_grown": {"tables": [SimpleNamespace(columns="lead (email)")]},
 }  # fmt: skip

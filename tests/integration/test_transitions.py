@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from leadgate.ledger import Ledger
 from leadgate.ledger.batches import Batch
 from leadgate.ledger.faults import Conflict
-from leadgate.ledger.journeys import person_moves, stage_moves, starting
+from leadgate.ledger.journeys import person_moves, record_moves, stage_moves, starting
 from leadgate.ledger.journeys import transitions as table
 from leadgate.ledger.journeys.transitions import INTAKE, TRANSITIONS, Move, Place, Transition
 from leadgate.vocabulary import JourneyStatus, Outcome, StageName
@@ -85,6 +85,12 @@ def _person_changes() -> Iterator[Change]:
     yield lambda c, ids: person_moves.hold_again(c, ids, [_FIRST] * len(ids))
 
 
+def _record_changes() -> Iterator[Change]:
+    """What an update of a record does to the journeys of updates before it."""
+    yield lambda c, ids: record_moves.supersede_owned(c, ids, NOW)
+    yield lambda c, ids: record_moves.supersede_held(c, ids)
+
+
 def _each(ids: list[int], change: Callable[[int], object]) -> None:
     for each in ids:
         with contextlib.suppress(Conflict):
@@ -140,11 +146,16 @@ def test_every_change_of_a_journey_is_a_move_of_the_table_and_every_move_can_be_
         for number, (status, stage) in enumerate(_PLACES, start=_FIRST):
             _insert(connection, number, status, stage)
         at = {stage: [n for n, place in _places(connection).items() if place[1] == stage] for stage in StageName}
-        made = {move for change in _person_changes() for ids in at.values() for move in _moves(connection, change, ids)}
+        made = {
+            move
+            for change in (*_person_changes(), *_record_changes())
+            for ids in at.values()
+            for move in _moves(connection, change, ids)
+        }
         everywhere = [number for ids in at.values() for number in ids]
         for change in _stage_changes():
             made |= _moves(connection, change, everywhere)
-        for begun in (table.CAPTURE, table.RESCORE, table.RECYCLE, table.ENRICH):
+        for begun in (table.CAPTURE, table.RESCORE, table.RECYCLE, table.ENRICH, table.DUE):
             statement = starting.insert(begun, "lead_id", "SELECT NULL::bigint AS id, 's' AS source")
             row = connection.execute(text(f"{statement} RETURNING status, stage"), {"now": NOW}).one()
             made.add((None, (JourneyStatus(row.status), StageName(row.stage))))
@@ -173,6 +184,8 @@ def _stages(stages: set[StageName]) -> str:
         return "any stage"
     if stages == set(INTAKE):
         return "any stage up to assignment"
+    if stages == set(INTAKE[1:]):
+        return "any stage from validation to assignment"
     if stages == set(INTAKE[:-1]):
         return "any stage up to qualification"
     return ", ".join(stage.replace("_", "-") for stage in StageName if stage in stages)

@@ -16,26 +16,26 @@ from sqlalchemy.exc import DBAPIError
 from leadgate.ledger import faults
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.row_filter import ALL, RowFilter
-from leadgate.vocabulary import BatchKind
+from leadgate.vocabulary import BatchKind, JourneyKind
 
 #: The journeys ``j`` that a batch of each kind may claim.
 CLAIMABLE: Final = {
     BatchKind.INTAKE: (
-        "SELECT j.id FROM journey j WHERE j.status = 'ready' AND j.batch_id IS NULL AND j.run_after <= :now "
+        "FROM journey j WHERE j.status = 'ready' AND j.batch_id IS NULL AND j.run_after <= :now "
         f"AND {RowFilter.build_sql('j.id')}"
     ),
-    BatchKind.FOLLOW_UP: f"""
-        SELECT j.id FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+    BatchKind.FOLLOW_UP: f"""FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
         WHERE j.status = 'owned' AND j.batch_id IS NULL AND a.next_check_at <= :now
         AND {RowFilter.build_sql("j.id")}""",
 }
 #: By ``id``, in a form that only the index over what waits has: by the primary key PostgreSQL would walk through all
 #: journeys that have been claimed before, as long as it takes most of them to wait.
 _OLDEST_FIRST: Final = "ORDER BY (j.id + 0)"
-#: Whether there is anything to claim. Of an EXISTS, PostgreSQL drops the order, and then may walk through all journeys.
-HAS_CLAIMABLE: Final = {
-    BatchKind.INTAKE: f"({CLAIMABLE[BatchKind.INTAKE]} {_OLDEST_FIRST} LIMIT 1) IS NOT NULL",
-    BatchKind.FOLLOW_UP: f"EXISTS ({CLAIMABLE[BatchKind.FOLLOW_UP]})",
+#: The kind of the journeys that the next batch has; NULL where nothing can be claimed. For intake it is that of the
+#: oldest, so that no kind waits for ever behind another.
+NEXT_KIND: Final = {
+    BatchKind.INTAKE: f"(SELECT j.kind {CLAIMABLE[BatchKind.INTAKE]} {_OLDEST_FIRST} LIMIT 1)",
+    BatchKind.FOLLOW_UP: f"(SELECT j.kind {CLAIMABLE[BatchKind.FOLLOW_UP]} LIMIT 1)",
 }
 
 
@@ -43,7 +43,8 @@ def list_claimable(ledger: Ledger, kind: BatchKind, now: datetime, limit: int, o
     """The journeys that ``batches.claim`` would take, oldest first."""
     with ledger.transaction() as connection:
         rows = connection.execute(
-            text(f"{CLAIMABLE[kind]} {_OLDEST_FIRST} LIMIT :limit"), {"now": now, "limit": limit} | only.parameters
+            text(f"SELECT j.id {CLAIMABLE[kind]} {_OLDEST_FIRST} LIMIT :limit"),
+            {"now": now, "limit": limit} | only.parameters,
         )
         return [row.id for row in rows]
 
@@ -52,18 +53,26 @@ class RowsRefused(Exception):  # noqa: N818 - what happened
     """A statement failed because of the rows that it was to change; its cause says why."""
 
 
-def claim(connection: Connection, batch_id: int, kind: BatchKind, now: datetime, limit: int, only: RowFilter) -> int:
-    """Put up to ``limit`` of the journeys that may be claimed, oldest first, into a batch. Returns how many.
+def claim(
+    connection: Connection,
+    batch_id: int,
+    kind: BatchKind,
+    journey_kind: JourneyKind,
+    now: datetime,
+    limit: int,
+    only: RowFilter,
+) -> int:
+    """Put up to ``limit`` of the journeys of a kind that may be claimed, oldest first, into a batch. Returns how many.
 
     Raises ``RowsRefused`` when one of them cannot be put into it.
     """
     try:
         return connection.execute(
             text(
-                f"UPDATE journey SET batch_id = :batch WHERE id = ANY(ARRAY({CLAIMABLE[kind]} "
-                f"{_OLDEST_FIRST} LIMIT :limit FOR UPDATE OF j SKIP LOCKED))"
+                f"UPDATE journey SET batch_id = :batch WHERE id = ANY(ARRAY(SELECT j.id {CLAIMABLE[kind]} "
+                f"AND j.kind = :journey_kind {_OLDEST_FIRST} LIMIT :limit FOR UPDATE OF j SKIP LOCKED))"
             ),
-            {"batch": batch_id, "now": now, "limit": limit} | only.parameters,
+            {"batch": batch_id, "journey_kind": journey_kind, "now": now, "limit": limit} | only.parameters,
         ).rowcount
     except DBAPIError as error:
         if faults.is_ours(error):

@@ -17,7 +17,7 @@ from leadgate.ledger.batches import Batch
 from leadgate.ledger.faults import Conflict
 from leadgate.ledger.journeys.transition_sql import note_moment, update
 from leadgate.ledger.journeys.transitions import CONTINUE, HOLD, OF_OUTCOME, OWN, Transition, find_next_transition
-from leadgate.vocabulary import HandoffOutcome, JourneyStatus, Outcome, StageName
+from leadgate.vocabulary import HandoffOutcome, JourneyKind, JourneyStatus, Outcome, StageName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +51,14 @@ _MOVE_APART: Final = f"""
     FROM moving m WHERE j.id = m.journey_id AND j.version = m.version AND j.batch_id = :batch
         AND j.stage = :stage AND j.status = :status"""
 _AT: Final = "j.batch_id = :batch AND j.stage = :stage"
+#: What a journey that goes on sets beside its place: a lead has the number of its first journey. A record has a number
+#: of its own (``records``).
+_SUBJECT: Final = dict.fromkeys(JourneyKind, "record_id = j.record_id") | {
+    JourneyKind.LEAD: "lead_id = coalesce(j.lead_id, j.id)"
+}
 _GO_ON: Final = {
-    each: update(each, where=_AT, sets="stage = :next_stage, lead_id = coalesce(j.lead_id, j.id)")
-    if each is CONTINUE
-    else update(each, where=_AT, sets="lead_id = coalesce(j.lead_id, j.id)")
+    (kind, each): update(each, where=_AT, sets=f"stage = :next_stage, {subject}" if each is CONTINUE else subject)
+    for kind, subject in _SUBJECT.items()
     for each in (CONTINUE, OWN)
 }
 _HOLD: Final = update(HOLD, where=_AT, sets="work_item_id = :item, batch_id = NULL")
@@ -99,7 +103,7 @@ def advance(
             now=now,
         )
         moved = connection.execute(
-            text(_GO_ON[transition]),
+            text(_GO_ON[batch.journey_kind, transition]),
             {"batch": batch.id, "stage": stage, "next_stage": transition.find_stage_after(stage), "now": now},
         ).rowcount
         if moved != together:
@@ -133,7 +137,7 @@ def _with_transitions(apart: pd.DataFrame, stage: StageName, status: JourneyStat
             "version": apart["version"],
             "next_stage": pick({name: place.value for name, place in after.items()}),
             "next_status": pick({name: transition.status.value for name, transition in found.items()}),
-            "stays": pick({name: transition in _GO_ON for name, transition in found.items()}),
+            "stays": pick({name: transition in (CONTINUE, OWN) for name, transition in found.items()}),
             "lead_id": apart["lead_id"],
             "work_item_id": apart["work_item_id"],
             "joined_to": apart.get("joined_to"),

@@ -14,23 +14,35 @@ from sqlalchemy import Connection, text
 from leadgate.ledger import leads
 from leadgate.ledger.journeys.transitions import CAPTURE, ENRICH, RECYCLE, RESCORE, Transition
 from leadgate.ledger.row_filter import ALL, RowFilter
-from leadgate.vocabulary import OPEN, Trigger, list_in_sql
+from leadgate.vocabulary import OPEN, JourneyKind, Trigger, list_in_sql
 
 _OPEN: Final = list_in_sql(OPEN)
 
 
-def insert(transition: Transition, of: Literal["signal_id", "lead_id"], rows: str) -> str:
-    """The statement that starts a journey by ``transition`` for each row (``id``, ``source``) that ``rows`` selects."""
+_LEAD: Final = f"'{JourneyKind.LEAD}'"
+
+
+def insert(
+    transition: Transition, of: Literal["signal_id", "lead_id", "record_id"], rows: str, kind: str = _LEAD
+) -> str:
+    """The statement that starts a journey by ``transition`` for each row ``d`` (``id``, ``source``) that ``rows``
+    selects. ``kind``: the expression of the journey's kind."""
     trigger = Trigger.SIGNAL if transition is CAPTURE else Trigger(transition.name)
     return (
-        f"INSERT INTO journey (trigger, {of}, source, captured_at, run_after, stage, start_stage, status, version, "
-        f"generation) SELECT '{trigger}', d.id, d.source, :now, :now, '{transition.stage}', '{transition.stage}', "
-        f"'{transition.status}', 0, 0 FROM ({rows}) d ORDER BY d.id"
+        f"INSERT INTO journey (kind, trigger, {of}, source, captured_at, run_after, stage, start_stage, status, "
+        f"version, generation) SELECT {kind}, '{trigger}', d.id, d.source, :now, :now, '{transition.stage}', "
+        f"'{transition.stage}', '{transition.status}', 0, 0 FROM ({rows}) d ORDER BY d.id"
     )
 
 
-#: Starts a journey for each signal of ``stored``, a part of the statement that stores signals.
-INSERT_SIGNAL_JOURNEYS: Final = insert(CAPTURE, "signal_id", "SELECT id, source FROM stored")
+#: Starts a journey for each signal of ``stored``, a part of the statement that stores signals. Its parameter ``kinds``
+#: maps a source to the kind of its journeys, as JSON; those of a source that is not in it are about leads.
+INSERT_SIGNAL_JOURNEYS: Final = insert(
+    CAPTURE,
+    "signal_id",
+    "SELECT id, source FROM stored",
+    f"coalesce(CAST(:kinds AS jsonb) ->> d.source, {_LEAD})",
+)
 
 #: Why a lead is due, and after which last journey that starts another. Time changes what a score decided: a lead that
 #: was followed up goes cold, what spoke against a nurtured one fades. What its owner rejected stays rejected until

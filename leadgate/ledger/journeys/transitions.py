@@ -99,6 +99,12 @@ ENRICH: Final = Transition(
     "a provider can be asked that could not before; the lead has no open journey, and its last one is done or ended at "
     "qualification",
 )
+DUE: Final = Transition(
+    "due",
+    frozenset([(None, (_READY, _ENRICHMENT))]),
+    "a run",
+    "the time has come to look at the record again; nobody owns it, and no journey of it is under way",
+)
 CONTINUE: Final = Transition(
     "continue",
     frozenset(((_READY, stage), (_READY, stage.next)) for stage in INTAKE[:-1]),
@@ -145,8 +151,21 @@ STAY_QUALIFIED: Final = Transition(
     "stay qualified",
     _stay_at(_READY, [_QUALIFICATION], JourneyStatus.DONE),
     "a run",
-    "was followed up before, is scored again and still qualified",
+    "was followed up before, is scored again and still qualified; or the record is closed",
     handoff=HandoffOutcome.DONE,
+)
+SUPERSEDE: Final = Transition(
+    "supersede",
+    _stay_at(_READY, INTAKE[1:], JourneyStatus.DONE) | _stay_at(_OWNED, [_FOLLOW_UP], JourneyStatus.DONE),
+    "a run",
+    "a later update of the record is known, or took the journey's place; an assignment ends",
+    handoff=HandoffOutcome.DONE,
+)
+SUPERSEDE_HELD: Final = Transition(
+    "supersede held",
+    _stay_at(_HELD, INTAKE[1:], JourneyStatus.DISCARDED),
+    "a run",
+    "a later update of the record took the journey's place; the work item is closed",
 )
 WAIT: Final = Transition(
     "wait",
@@ -278,10 +297,11 @@ HOLD_INSTEAD: Final = Transition(
 )
 
 TRANSITIONS: Final = (
-    CAPTURE, RESCORE, RECYCLE, ENRICH, CONTINUE, OWN, HOLD, JOIN, NURTURE, DISQUALIFY, STAY_QUALIFIED, WAIT, FINISH,
+    CAPTURE, RESCORE, RECYCLE, ENRICH, DUE,
+    CONTINUE, OWN, HOLD, JOIN, NURTURE, DISQUALIFY, STAY_QUALIFIED, WAIT, FINISH,
     GO_STALE, TAKE_BACK, RERUN, APPROVE, DISCARD, REJECT, REJECT_TO_NURTURE, REJECT_FOR_GOOD, REASSIGN, UNASSIGN,
     UNASSIGN_TO_NURTURE, UNJOIN, GIVE_BACK, HOLD_AGAIN,
-    HOLD_INSTEAD,
+    HOLD_INSTEAD, SUPERSEDE, SUPERSEDE_HELD,
 )  # fmt: skip
 
 #: What follows from each outcome of a stage, by the status that the stage works on; none: the journey stays as it is.
@@ -297,6 +317,7 @@ OF_OUTCOME: Final[Mapping[JourneyStatus, Mapping[Outcome, Transition | None]]] =
         Outcome.DISQUALIFIED: DISQUALIFY,
         Outcome.DONE: STAY_QUALIFIED,
         Outcome.WAIT: WAIT,
+        Outcome.SUPERSEDED: SUPERSEDE,
     },
     _OWNED: {
         Outcome.DONE: FINISH,
