@@ -65,15 +65,6 @@ class StageName(StrEnum):
         return list(GateName)[list(StageName).index(self)]
 
 
-class JourneyKind(StrEnum):
-    """What a journey is about: a lead, or a record of another kind."""
-
-    LEAD = "lead"
-    OPPORTUNITY = "opportunity"
-    RENEWAL = "renewal"
-    EXPANSION = "expansion"
-
-
 class JourneyStatus(StrEnum):
     """Where a journey stands. The first three are open: a lead has at most one open journey."""
 
@@ -280,6 +271,9 @@ class MessageKind(StrEnum):
     NEXT_TOUCH_OVERDUE = "next_touch_overdue"
     STAGE_DUE = "stage_due"
     STAGE_OVERDUE = "stage_overdue"
+    RECORD_ASSIGNED = "record_assigned"
+    RECORD_CHANGED = "record_changed"
+    RECORD_SLIPPED = "record_slipped"
 
 
 class CrmMessageKind(StrEnum):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: How the key of such a message begins.
 _PREFIX: Final = {
     MessageKind.LEAD_ASSIGNED: "assigned",
+    MessageKind.RECORD_ASSIGNED: "assigned",  # an owner is told once of each assignment, of whatever it is
     MessageKind.LEAD_HANDED_OVER: MessageKind.LEAD_HANDED_OVER.value,
 }
 

@@ -72,14 +72,15 @@ class Record(SQLModel, table=True):
 class RecordVersion(SQLModel, table=True):
     """A record after an update, complete, as it was told. Append-only.
 
-    ``number`` counts the versions of a record in the order of ``changed_at``. ``changes`` maps each field that the
-    update changed to [before, after]. ``late``: told after a later one was known, so never the current one.
+    ``number`` counts the versions of a record in the order in which they became known; a correction by a person makes
+    another of the same journey. ``changes`` maps each field that differs from the version before to [before, after].
+    ``late``: it was changed before the current version and told after it, so it never was the current one.
     """
 
     __tablename__ = "record_version"
     __table_args__ = (
         CheckConstraint("number > 0"),
-        Index("record_version_journey", "journey_id", unique=True),
+        Index("record_version_journey", "journey_id", "number", unique=True),
         Index("record_version_record", "record_id", "received_at", "id"),
         {"info": APPEND_ONLY},
     )

@@ -12,6 +12,17 @@ branch_labels = None
 depends_on = None
 
 
+_MESSAGES = (
+    "'lead_assigned', 'lead_heard_again', 'lead_warmed_up', 'lead_stale', 'lead_taken_back', 'lead_recycled', "
+    "'lead_handed_over', 'work_item_overdue', 'first_touch_due', 'first_touch_overdue', 'acceptance_due', "
+    "'acceptance_overdue', 'next_touch_due', 'next_touch_overdue', 'stage_due', 'stage_overdue'"
+)
+_OF_RECORDS = "'record_assigned', 'record_changed', 'record_slipped'"
+_OTHERS = (
+    "'crm_write', 'crm_write_again', 'event_owned', 'event_held', 'event_accepted', 'event_rejected', 'event_missed'"
+)
+
+
 def _moment(name: str, *, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
@@ -69,7 +80,7 @@ def upgrade() -> None:
         *_figures(),
         sa.CheckConstraint("number > 0"),
     )
-    op.create_index("record_version_journey", "record_version", ["journey_id"], unique=True)
+    op.create_index("record_version_journey", "record_version", ["journey_id", "number"], unique=True)
     op.create_index("record_version_record", "record_version", ["record_id", "received_at", "id"])
     op.create_table(
         "record_judgement",
@@ -92,6 +103,8 @@ def upgrade() -> None:
         sa.Column("journey_id", sa.BigInteger(), nullable=True),
         _moment("noticed_at"),
     )
+    op.drop_constraint("outbox_kind_check", "outbox")
+    op.create_check_constraint(None, "outbox", f"kind IN ({_MESSAGES}, {_OF_RECORDS}, {_OTHERS})")
     op.add_column("journey", sa.Column("kind", sa.String(), nullable=False, server_default="lead"))
     op.add_column("journey", sa.Column("record_id", sa.BigInteger(), sa.ForeignKey("record.id"), nullable=True))
     op.create_check_constraint("leads_have_journeys_of_their_kind", "journey", "lead_id IS NULL OR kind = 'lead'")
@@ -112,6 +125,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(f"DELETE FROM outbox WHERE kind IN ({_OF_RECORDS})")
+    op.drop_constraint("outbox_kind_check", "outbox")
+    op.create_check_constraint(None, "outbox", f"kind IN ({_MESSAGES}, {_OTHERS})")
+    op.execute("DELETE FROM journey WHERE kind <> 'lead'")
     op.drop_column("activity", "record_id")
     op.drop_column("batch", "journey_kind")
     op.drop_column("journey", "record_id")

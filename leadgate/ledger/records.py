@@ -1,0 +1,219 @@
+"""The tables ``record`` and ``record_version``: what journeys of other kinds than leads are about, and each version.
+
+Belongs here: every statement that writes these tables, and what stages read of them. Does not belong here: what an
+update changes (``leadgate.records``), or the journeys of a record (``journeys.record_moves``).
+
+Who changes a record has locked it and compared its version: two batches with updates of one record come one after the
+other. Lock order: batch, journeys by id, records by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import failpoint
+from leadgate.ledger import bulk
+from leadgate.ledger.faults import Conflict
+from leadgate.ledger.typed_rows import read_rows
+from leadgate.values.json_types import JsonObject
+from leadgate.vocabulary import OPEN, JourneyKind, StageName, list_in_sql
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRecord:
+    """A record as its last version says. ``changed_at`` and ``journey_id`` are of that version."""
+
+    id: int
+    source: str
+    key: str
+    version: int
+    values: JsonObject
+    changed_at: datetime
+    journey_id: int
+
+
+_CURRENT: Final = """
+    SELECT r.id, r.source, r.key, r.version, coalesce(r.values, '{}') AS values, v.changed_at, v.journey_id
+    FROM record r JOIN record_version v ON v.id = r.version_id"""
+
+
+def read_by_key(
+    connection: Connection, kind: JourneyKind, sources: Sequence[str], keys: Sequence[str]
+) -> list[CurrentRecord]:
+    """The records of a kind that have these keys at their sources, locked in the order of ids; the others are new."""
+    return read_rows(
+        connection,
+        CurrentRecord,
+        f"""{_CURRENT} JOIN unnest(CAST(:sources AS text[]), CAST(:keys AS text[])) AS x (source, key)
+            ON r.kind = :kind AND r.source = x.source AND r.key = x.key
+        ORDER BY r.id FOR NO KEY UPDATE OF r""",
+        kind=kind,
+        sources=list(sources),
+        keys=list(keys),
+    )
+
+
+def insert_new(
+    connection: Connection, kind: JourneyKind, sources: Sequence[str], keys: Sequence[str], now: datetime
+) -> dict[tuple[str, str], int]:
+    """Records without a version yet, sorted by key; returns their ids. Raises ``Conflict`` when one is known."""
+    rows = connection.execute(
+        text(
+            "INSERT INTO record (kind, source, key, version, is_open, created_at, updated_at) "
+            "SELECT CAST(:kind AS text), x.source, x.key, 0, true, CAST(:now AS timestamptz), "
+            "CAST(:now AS timestamptz) FROM unnest(CAST(:sources AS text[]), CAST(:keys AS text[])) AS x (source, key) "
+            "ORDER BY x.source, x.key ON CONFLICT (kind, source, key) DO NOTHING RETURNING id, source, key"
+        ),
+        {"kind": kind, "sources": list(sources), "keys": list(keys), "now": now},
+    ).fetchall()
+    if len(rows) != len(keys):
+        raise Conflict("another run was the first to hear of a record")
+    return {(row.source, row.key): row.id for row in rows}
+
+
+#: What lists and figures read of a version, beside its values.
+_FIGURES: Final = ("owner", "sales_stage", "amount", "close_date", "category", "is_open", "outcome")
+_VERSION_COLUMNS: Final = [
+    "id", "record_id", "number", "journey_id", "changed_at", "changed_by", "received_at", "values", "changes", "late",
+    *_FIGURES,
+]  # fmt: skip
+_CURRENT_TYPES: Final = {
+    "record_id": "bigint PRIMARY KEY",
+    "number": "int",
+    "version_id": "bigint",
+    "values": "jsonb",
+    "name": "text",
+    "account": "text",
+    "account_key": "text",
+    "owner": "text",
+    "sales_stage": "text",
+    "amount": "numeric",
+    "close_date": "date",
+    "category": "text",
+    "is_open": "boolean",
+    "outcome": "text",
+}
+
+
+def insert_versions(connection: Connection, versions: pd.DataFrame, current: pd.DataFrame, now: datetime) -> None:
+    """Store versions, a row each, and what their records are from now on, a row a record.
+
+    ``versions`` has the columns of the table but ``id``; ``current`` those of ``_CURRENT_TYPES`` but ``version_id``.
+    The last version of a record has its ``number``.
+    """
+    if versions.empty:
+        return
+    failpoint("apply.versions.before")
+    versions = versions.assign(id=bulk.make_ids(connection, "record_version", len(versions)))
+    bulk.copy(connection, "record_version", _VERSION_COLUMNS, versions)
+    if not current.empty:
+        last = versions[~versions["late"].astype(bool)].drop_duplicates("record_id", keep="last")
+        ids = last.set_index("record_id")["id"]
+        bulk.fill_temporary(
+            connection, "current", _CURRENT_TYPES, current.assign(version_id=current["record_id"].map(ids))
+        )
+        sets = ", ".join(f"{name} = c.{name}" for name in _CURRENT_TYPES if name not in ("record_id", "number"))
+        connection.execute(
+            text(
+                f"UPDATE record r SET version = c.number, {sets}, again_at = NULL, updated_at = :now, "
+                "slipped_on = CASE WHEN r.close_date IS NOT DISTINCT FROM c.close_date AND c.is_open "
+                "THEN r.slipped_on END FROM current c WHERE r.id = c.record_id"
+            ),
+            {"now": now},
+        )
+    failpoint("apply.versions.after")
+
+
+def look_again(connection: Connection, record_ids: Sequence[int], at: Sequence[datetime | None]) -> None:
+    """When a run starts a journey of each record by itself (``journeys.starting``)."""
+    if record_ids:
+        connection.execute(
+            text(
+                "UPDATE record r SET again_at = x.at FROM unnest(CAST(:ids AS bigint[]), "
+                "CAST(:at AS timestamptz[])) AS x (id, at) WHERE r.id = x.id"
+            ),
+            {"ids": list(record_ids), "at": list(at)},
+        )
+
+
+#: Clears what was due of the records that ``due`` selects: a part of the statement that starts their journeys.
+CLEAR_DUE: Final = "UPDATE record r SET again_at = NULL FROM due WHERE r.id = due.id"
+
+#: The journeys of a batch at a stage with the version that each is about: its own, else the record's current one; and
+#: the values of the version before.
+_AT_STAGE: Final = """
+    SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.record_id, j.source, j.captured_at, j.waived,
+        v.number, v.values, v.changes, v.changed_at, v.changed_by, v.owner AS rep, v.category, v.is_open,
+        v.outcome AS record_outcome, v.close_date AS closes_on, r.version > v.number AS superseded,
+        (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
+            ORDER BY p.number DESC LIMIT 1) AS before
+    FROM journey j JOIN record r ON r.id = j.record_id
+    JOIN LATERAL (SELECT * FROM record_version o
+        WHERE o.record_id = r.id AND (o.journey_id = j.id OR o.id = r.version_id)
+        ORDER BY (o.journey_id = j.id) DESC, o.number DESC LIMIT 1) v ON true
+    WHERE j.batch_id = :batch AND j.stage = :stage AND j.status = :status ORDER BY j.id"""
+
+
+def read_at_stage(connection: Connection, batch_id: int, stage: StageName, status: str = "ready") -> pd.DataFrame:
+    """The journeys of a batch that are at ``stage``, each with the version that it is about.
+
+    ``values`` and ``changes`` are that version's, ``before`` the values of the one before it, or None; ``rep`` is its
+    owner as a rep of the playbook; ``superseded``: the record has a later version.
+    """
+    return bulk.select(connection, _AT_STAGE, batch=batch_id, stage=stage, status=status)
+
+
+def count_open_at_accounts(
+    connection: Connection, kind: JourneyKind, accounts: Sequence[str], without: Sequence[int]
+) -> dict[str, int]:
+    """How many open records of ``kind`` there are at each of these accounts (in the form in which accounts are
+    compared), without those in ``without``."""
+    rows = connection.execute(
+        text(
+            "SELECT account_key, count(*) AS open FROM record WHERE kind = :kind AND account_key = ANY(:accounts) "
+            "AND is_open AND NOT id = ANY(:without) GROUP BY account_key"
+        ),
+        {"kind": kind, "accounts": sorted(set(accounts)), "without": list(without)},
+    )
+    return {row.account_key: row.open for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """A record that is open although its close date has passed. ``journey_id`` and ``owner``: of who follows it up."""
+
+    record_id: int
+    close_date: date
+    journey_id: int | None
+    owner: str | None
+
+
+_SLIPS: Final = f"""
+    WITH slipping AS (
+        SELECT r.id, r.close_date, r.owner FROM record r
+        WHERE r.is_open AND r.close_date < :today AND r.slipped_on IS DISTINCT FROM r.close_date
+        ORDER BY r.id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED),
+    marked AS (UPDATE record r SET slipped_on = s.close_date FROM slipping s WHERE r.id = s.id),
+    noticed AS (
+        INSERT INTO record_slip (record_id, close_date, journey_id, noticed_at)
+        SELECT s.id, s.close_date, (SELECT j.id FROM journey j WHERE j.record_id = s.id
+            AND j.status IN ({list_in_sql(OPEN)}) ORDER BY (j.status = 'owned') DESC, j.id DESC LIMIT 1), :now
+        FROM slipping s ORDER BY s.id ON CONFLICT (record_id, close_date) DO NOTHING
+        RETURNING record_id, close_date, journey_id)
+    SELECT n.record_id, n.close_date, n.journey_id,
+        coalesce((SELECT a.owner FROM assignment a WHERE a.journey_id = n.journey_id AND a.ended_at IS NULL),
+            s.owner) AS owner
+    FROM noticed n JOIN slipping s ON s.id = n.record_id ORDER BY n.record_id"""
+
+
+def note_slips(connection: Connection, today: date, now: datetime, limit: int) -> list[Slip]:
+    """Note up to ``limit`` records that slipped, each once for its close date. Returns those that are news."""
+    return read_rows(connection, Slip, _SLIPS, today=today, now=now, limit=limit)
