@@ -1,6 +1,6 @@
 """Leads of a file, tried: each row as capture would map it, and what the stages would decide about it.
 
-Belongs here: from a file's rows to the leads that are tried. Does not belong here: deciding (``lead_trial``), or
+Belongs here: from a file's rows to the leads that are tried. Does not belong here: deciding (``tasks.trial``), or
 reading a format (``connectors.files``).
 """
 
@@ -13,7 +13,6 @@ from typing import Final
 
 import pandas as pd
 
-from console.lead_trial import Trial, try_leads
 from leadgate.connectors.files import Row
 from leadgate.fields import STANDARD
 from leadgate.ledger.batches import Batch
@@ -22,6 +21,7 @@ from tasks import capture
 from tasks.assignment import Capacity
 from tasks.ingestion import SourceReader
 from tasks.stage import Gathered, Work
+from tasks.trial import NO_ACTIVITIES, Trial, try_leads
 
 #: Rows of a file that are tried: they are decided together, in memory.
 MOST_ROWS: Final = 20_000
@@ -51,8 +51,7 @@ def try_rows(
     whole = frame.loc[[problem is None for problem in problems], wanted].reset_index(drop=True)
     numbers = whole["journey_id"].tolist()
     whole["journey_id"] = whole["lead_id"] = range(len(whole))
-    nothing = pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": pd.to_datetime([], utc=True)})
-    trials = try_leads(loaded, whole, nothing, capacity, now)
+    trials = try_leads(loaded, whole, NO_ACTIVITIES, capacity, now)
     found = dict(zip(numbers, trials, strict=True))
     return [TriedRow(row.line, emails[number], problems[number], found.get(number)) for number, row in enumerate(rows)]
 

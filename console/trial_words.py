@@ -1,6 +1,6 @@
 """What is said of tried leads: one stage by stage, those of a file in a line each, and what differs by two playbooks.
 
-Belongs here: words, tables and JSON. Does not belong here: deciding anything (``lead_trial``, ``trial_file``).
+Belongs here: words, tables and JSON. Does not belong here: deciding anything (``tasks.trial``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from console.display_names import DisplayNames, write_as_words
-from console.lead_trial import Routed, Trial
 from console.redaction import sanitise
 from console.screen import build_console, build_heading, build_table, format_moment, print_json, say
 from console.trial_file import TriedRow
@@ -19,6 +18,7 @@ from leadgate.counting import format_count
 from leadgate.masking import mask
 from leadgate.playbook import LoadedPlaybook
 from leadgate.vocabulary import Outcome, Severity
+from tasks.trial import Routed, Trial
 
 _SHOWN: Final = 50  # leads of a file on the screen; --json has all of them
 _LONGEST: Final = 600  # characters of a line

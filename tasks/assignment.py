@@ -51,11 +51,12 @@ from tasks.stage import Decided, Gathered, Stage, Work
 @dataclass(frozen=True)
 class Capacity:
     """What reps can take: the stored turns of each pool, the loads of the reps whose loads count, and who has said that
-    they are away."""
+    they are away. ``alone``: each lead finds this, whatever the leads before it took."""
 
     pools: dict[str, StoredTurns]
     loads: dict[str, Load]
     away: Sequence[SaidAbsence] = ()
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def decide(gathered: Gathered[Capacity], work: Work) -> Decided[TurnChanges]:
     frame[["routes", "priority"]] = match_routes(frame, playbook)
     before, loads = gathered.context.pools, gathered.context.loads
     pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}
-    assigned = assign(frame, playbook, pools, loads, now)
+    assigned = assign(frame, playbook, pools, loads, now, alone=gathered.context.alone)
     frame[list(assigned.frame.columns)] = assigned.frame
     frame["inputs"] = format_inputs(frame, frame["rule"], playbook)
     frame[list(Due._fields)] = compute_due_times(frame, playbook, now)

@@ -60,7 +60,7 @@ def settle(
     in use is worked by, whatever the file holds: two files that differ do not take turns. The bundled playbook never
     takes over from a file. Without ``takes_over`` nothing is written, and a changed file counts for this process alone.
 
-    Raises ``PlaybookError`` for a changed file that is not sound, before anything is stored.
+    Raises ``PlaybookError`` for a changed file that is not sound, or whose cases fail, before anything is stored.
     """
     with ledger.transaction() as connection:
         active = playbook_activations.read_active(connection)
@@ -71,6 +71,7 @@ def settle(
     if not takes_over:
         return loaded
     require_sound(loaded)
+    _require_cases(loaded)
     with ledger.transaction() as connection:
         playbook_activations.lock(connection)
         active = playbook_activations.read_active(connection)
@@ -85,19 +86,31 @@ def settle(
 
 
 def activate(
-    ledger: Ledger, loaded: LoadedPlaybook, reason: str, *, by: Actor, now: datetime, read_as: Path | None = None
+    ledger: Ledger,
+    loaded: LoadedPlaybook,
+    reason: str,
+    *,
+    by: Actor,
+    now: datetime,
+    read_as: Path | None = None,
+    although_cases_fail: bool = False,
 ) -> Activated:
     """Make a file's content the playbook in use, for all processes of the ledger.
 
     ``read_as``: the path of the playbook that processes were started with, where it is another one; what the playbook
     names is looked for beside that. One that is in use already gets the reason, where it had none. Raises
-    ``PlaybookError`` for one that is not sound, ``ActionError`` for no reason, and ``ActorError`` when ``by`` may not.
+    ``PlaybookError`` for one that is not sound, or whose cases fail; ``ActionError`` for no reason, and ``ActorError``
+    when ``by`` may not. ``although_cases_fail``: cases that fail are on record with the reason, and do not refuse it.
     """
     require(by, Permission.OPERATE)
     why = playbook_activations.clean_reason(reason)
     require_sound(loaded)
     if read_as is not None and read_as.parent.absolute() != loaded.folder.absolute():
         require_sound(parse(loaded.text, path=read_as))
+    if although_cases_fail:
+        why = _add_failed_cases(loaded, why)
+    else:
+        _require_cases(loaded)
     return _activate(ledger, loaded, why, by, now, ActivationMethod.COMMAND, file=_name_file(loaded))
 
 
@@ -106,8 +119,8 @@ def roll_back(
 ) -> Activated:
     """Make the playbook that was in use before, or the one whose hash begins with ``to``, the one in use again.
 
-    What was rolled back before does not count as the one before, so doing it twice goes two back. Raises as
-    ``activate`` does.
+    What was rolled back before does not count as the one before, so doing it twice goes two back. No case is tried:
+    those beside the file belong to what it holds now. Raises as ``activate`` does.
     """
     require(by, Permission.OPERATE)
     why = playbook_activations.clean_reason(reason)
@@ -152,6 +165,29 @@ def require_sound(loaded: LoadedPlaybook) -> None:
     from leadgate.playbook.check import require as require_check  # slow to import, and needed for a change only
 
     require_check(loaded, promises=list_promise_names())
+
+
+def _require_cases(loaded: LoadedPlaybook) -> None:
+    """Raises ``PlaybookError`` with the cases that fail. Those of the bundled playbook are tried before a release."""
+    if not loaded.is_bundled:
+        from tasks.playbook_cases import require_cases  # slow to import, and needed for a change only
+
+        require_cases(loaded)
+
+
+def _add_failed_cases(loaded: LoadedPlaybook, reason: str) -> str:
+    """``reason``, and how many cases fail, so that the history tells it. Cases that cannot be read fail, too."""
+    from tasks.playbook_cases import describe_failed, try_cases
+
+    try:
+        tried = try_cases(loaded)
+        failed = describe_failed(tried) if any(each.failed for each in tried) else None
+    except PlaybookError:
+        failed = "its cases cannot be read"
+    if failed is None:
+        return reason
+    told = f" (although {failed})"
+    return reason[: playbook_activations.LONGEST_REASON - len(told)] + told
 
 
 def describe_method(activation: Activation) -> str:

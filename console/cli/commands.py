@@ -138,7 +138,12 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "Check, show, compare, activate or copy the playbook.",
         {
             "check": Entry(
-                "console.cli.playbook", "Name every problem with its file and line; exit 2 when there is one."
+                "console.cli.playbook",
+                "Name every problem with its file and line; exit 2 when there is one. Its cases are tried, too.",
+            ),
+            "test": Entry(
+                "console.cli.playbook_test",
+                "Whether the leads of the playbook's cases get what they are expected to; exit 1 when one does not.",
             ),
             "show": Entry("console.cli.playbook", "The playbook of the file, or one that decided earlier."),
             "diff": Entry(
@@ -153,7 +158,8 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
             "activate": Entry(
                 "console.cli.playbook_activation",
-                "Make a file's content the playbook in use, for every process. One that is not sound is refused.",
+                "Make a file's content the playbook in use, for every process. One that is not sound is refused, and "
+                "so is one whose cases fail.",
             ),
             "history": Entry(
                 "console.cli.playbook_activation",
@@ -165,7 +171,8 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
                 "Make the playbook that was in use before the one in use again. No file is changed.",
             ),
             "init": Entry(
-                "console.cli.playbook", "Copy the bundled playbook, to be changed to what your team agrees on."
+                "console.cli.playbook",
+                "Copy the bundled playbook and its cases, to be changed to what your team agrees on.",
             ),
         },
     ),

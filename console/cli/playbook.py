@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -25,33 +25,46 @@ from leadgate.counting import format_count
 from leadgate.errors import ExitCode
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
+if TYPE_CHECKING:
+    from tasks.playbook_cases import TriedCase
+
 
 def check(
     ctx: typer.Context,
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Else the playbook in use.")] = None,
     json: Json = False,
 ) -> None:
-    """Name every problem with its file and line; exit 2 when there is one."""
+    """Name every problem with its file and line; exit 2 when there is one. Its cases are tried, too."""
     if not _check(ctx.obj, file, as_json=json):
         raise typer.Exit(ExitCode.WRONG_INPUT)
 
 
 def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool:
     """The command. Whether the playbook can be run by; notes do not count."""
+    from console.case_words import describe_result
     from expectations import list_promise_names
     from leadgate.playbook.check import check as find_problems  # slow to import, and ``show`` checks nothing
     from leadgate.playbook.check.secrets import check_values
+    from tasks.playbook_cases import list_problems, try_cases
 
     if file is not None:
         context = CommandContext(replace(context.settings, playbook=file))
     digest: str | None = None
+    tried: list[TriedCase] = []
     try:
         loaded = context.read_playbook()
     except PlaybookError as error:
         problems: list[Problem] = list(error.problems)
     else:
         digest = loaded.hash
-        problems = sorted([*find_problems(loaded, promises=list_promise_names()), *check_values(loaded, os.environ)])
+        problems = [*find_problems(loaded, promises=list_promise_names()), *check_values(loaded, os.environ)]
+        if all(problem.note for problem in problems):
+            try:
+                tried = try_cases(loaded)
+                problems += list_problems(tried)
+            except PlaybookError as error:
+                problems += error.problems
+        problems.sort()
     wrong = [problem for problem in problems if not problem.note]
     if as_json:
         found = [
@@ -64,7 +77,8 @@ def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool
             }
             for problem in problems
         ]
-        print_json({"ok": not wrong, "hash": digest, "problems": found})
+        cases = {"cases": len(tried), "cases_failed": sum(each.failed for each in tried)}
+        print_json({"ok": not wrong, "hash": digest, "problems": found, **cases})
         return not wrong
     for problem in problems:
         say(f"note: {problem}" if problem.note else str(problem))
@@ -72,7 +86,10 @@ def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool
         count = format_count(len(wrong), "problem", "problems")
         say(f"{count}; until it is sound, nothing runs by this playbook.")
     else:
-        build_console().print(f"{sanitise(str(loaded.path))} is sound. Its hash is {loaded.hash[:12]}.", soft_wrap=True)
+        cases_said = f" {describe_result(tried)}" if tried else ""
+        build_console().print(
+            f"{sanitise(str(loaded.path))} is sound. Its hash is {loaded.hash[:12]}.{cases_said}", soft_wrap=True
+        )
     return not wrong
 
 
@@ -99,7 +116,7 @@ def show(
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to; else this folder.")] = Path(),
 ) -> None:
-    """Copy the bundled playbook, to be changed to what your team agrees on."""
+    """Copy the bundled playbook and its cases, to be changed to what your team agrees on."""
     with as_the_user_makes_files():
         written = playbook.copy_default(folder)
     console = build_console()

@@ -29,11 +29,15 @@ def activate(
     ctx: typer.Context,
     reason: Reason,
     file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Else the playbook's own file.")] = None,
+    although_cases_fail: Annotated[
+        bool, typer.Option("--although-cases-fail", help="Cases that fail do not refuse it; the history says so.")
+    ] = False,
     by: By = None,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Make a file's content the playbook in use, for every process. One that is not sound is refused."""
+    """Make a file's content the playbook in use, for every process. One that is not sound is refused, and so is one
+    whose cases fail."""
     context: CommandContext = ctx.obj
     own = context.settings.playbook
     if file is not None:
@@ -42,7 +46,9 @@ def activate(
     with context.ledger() as ledger:
         who = identify_actor(loaded.playbook)
         at = ask_time(ledger, parse_now(now))
-        done = activate_playbook(ledger, loaded, reason, by=who, now=at, read_as=own)
+        done = activate_playbook(
+            ledger, loaded, reason, by=who, now=at, read_as=own, although_cases_fail=although_cases_fail
+        )
     _tell(done, "activate", as_json=json)
 
 

@@ -1,6 +1,6 @@
 """``leadgate try``: what leads would get by a playbook, or by two.
 
-Belongs here: what was asked for. Does not belong here: the trial (``console.lead_trial``, ``console.trial_file``), what
+Belongs here: what was asked for. Does not belong here: the trial (``tasks.trial``), what
 is said of it (``console.trial_words``), or comparing playbooks themselves (``console.playbook_changes``).
 """
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import pandas as pd
@@ -41,6 +42,8 @@ def assign(
     loads: Mapping[str, Load],
     now: datetime,
     method: AssignmentMethod = AssignmentMethod.ROUTE,
+    *,
+    alone: bool = False,
 ) -> Assigned:
     """Give every row of ``frame`` an owner, or a reason why not.
 
@@ -48,7 +51,7 @@ def assign(
     may bring ``account_owner``, ``earlier_owner`` and ``record_owner`` (a rep's name or e-mail address), ``language``
     and ``product`` (what the lead asks for), and ``excluded`` (reps who must not get this lead). Pools and reps
     missing from ``pools`` and ``loads`` start from nothing. ``now`` is aware. ``method``: whether a person chose the
-    routes; the reasons say so.
+    routes; the reasons say so. ``alone``: every row is decided as if it were the only one.
 
     The first matching route decides. One to a person is passed over when there is no such rep, and does what
     it says when the rep cannot take the lead (``when_away``). ``ValueError`` when the playbook or the frame
@@ -56,18 +59,19 @@ def assign(
     """
     if now.tzinfo is None:
         raise ValueError("now needs a time zone: absences and due times depend on it")
-    router = _Router(playbook, pools, loads, now, method)
+    first = _Router(playbook, pools, loads, now, method)
+    routers = (_Router(playbook, pools, loads, now, method) for _ in frame.index) if alone else repeat(first)
     cells = [frame[name].tolist() if name in frame else [None] * len(frame) for name in _Lead._fields]
     decisions = [
         router.decide(
             _list_names(routes),
             _Lead(account_owner, earlier_owner, record_owner, language, product, _list_names(excluded)),
         )
-        for routes, account_owner, earlier_owner, record_owner, language, product, excluded in zip(
-            frame["routes"].tolist(), *cells, strict=True
+        for router, (routes, account_owner, earlier_owner, record_owner, language, product, excluded) in zip(
+            routers, zip(frame["routes"].tolist(), *cells, strict=True), strict=False
         )
     ]
-    return Assigned(build_decision_frame(decisions, frame.index), router.list_states(), router.availability.loads())
+    return Assigned(build_decision_frame(decisions, frame.index), first.list_states(), first.availability.loads())
 
 
 def _list_names(cell: object) -> Sequence[str]:

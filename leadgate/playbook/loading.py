@@ -28,8 +28,10 @@ from leadgate.playbook.yaml_text import (
 from leadgate.regular_files import UnusableFile, open_regular
 
 PLAYBOOK_FILE_NAME = "playbook.yaml"
+CASES_FILE_NAME = "cases.yaml"
 _PACKAGE_FOLDER = Path(__file__).parents[1]
 _BUNDLED = _PACKAGE_FOLDER / "default_playbook.yaml"
+_BUNDLED_CASES = _PACKAGE_FOLDER / "default_cases.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ class LoadedPlaybook:
     def is_bundled(self) -> bool:
         """Whether it is the bundled one, which is used where nobody has named a file."""
         return self.path == _BUNDLED
+
+    @property
+    def bundled_cases(self) -> Path | None:
+        """The cases of the bundled playbook; None for any other, which has its own beside it."""
+        return _BUNDLED_CASES if self.is_bundled else None
 
     @property
     def folder(self) -> Path:
@@ -103,12 +110,13 @@ def load_default() -> LoadedPlaybook:
 
 
 def copy_default(folder: Path) -> list[Path]:
-    """Copy the bundled playbook and its accounts file into ``folder``; returns the paths of the copies.
+    """Copy the bundled playbook, its cases and its accounts file into ``folder``; returns the paths of the copies.
 
     Raises ``PlaybookError`` when one of the files exists: a team's playbook is never overwritten.
     """
     copies = {
         folder / PLAYBOOK_FILE_NAME: _BUNDLED,
+        folder / CASES_FILE_NAME: _BUNDLED_CASES,
         folder / "data" / "accounts.csv": _PACKAGE_FOLDER / "data" / "accounts.csv",
     }
     if existing := [target for target in copies if target.exists()]:

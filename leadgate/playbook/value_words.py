@@ -22,6 +22,7 @@ _FORMS: Final = {
     "^(pool ": "write pool NAME, rep NAME, account_owner or earlier_owner; for a record record_owner, too",
     "^[A-Z][A-Z0-9_]": "write the name of an environment variable: capital letters, digits and _, like NOTIFY_ANNA",
     "^[a-z]{2,3}$": "write a language's code of two or three letters, like en",
+    r"^[^\x00-": "write it on one line, without control characters",
     "^[A-D][1-4]$": "write a grade from A1 to D4",
 }
 

@@ -158,6 +158,12 @@ def list_evidence_kinds(rule: Qualification) -> set[str]:
     return {proof.activity for proof in rule.evidence.values() if proof.activity is not None}
 
 
+def list_counted_activities(playbook: Playbook) -> list[str]:
+    """The kinds of activity that a rule counts, in the playbook's order."""
+    counted = [rule.activity for rule in playbook.scoring.engagement if rule.activity is not None]
+    return list(dict.fromkeys([*counted, *sorted(list_evidence_kinds(playbook.qualification))]))
+
+
 def _find_missing_parts(
     rule: Qualification, part_states: Mapping[str, evidence.PartState], count: int
 ) -> dict[int, dict[str, Flags]]:

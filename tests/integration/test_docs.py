@@ -18,10 +18,12 @@ from expectations import PROMISES
 from leadgate import models, playbook
 from leadgate.ledger.verify import INVARIANTS
 from leadgate.playbook import KindSection, Part, Playbook
+from leadgate.playbook.cases import CaseFile
 from leadgate.playbook.check import check
 from leadgate.playbook.check.added_expectations import EXPECTATIONS
 from leadgate.settings import Settings
 from leadgate.vocabulary import STATUSES, GateName
+from tasks.playbook_cases import try_cases
 
 ROOT = Path(__file__).parents[2]
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))}
@@ -78,6 +80,20 @@ def test_it_lists_the_expectations_that_a_playbook_may_add() -> None:
     listed = PAGES["playbook.md"].rpartition("Expectations that a playbook may add")[2]
 
     assert set(re.findall(r"`(expect_\w+)`", listed)) == set(EXPECTATIONS)
+
+
+# --- cases.md ---------------------------------------------------------------------------------------------
+
+
+def test_the_page_about_cases_has_every_key_and_its_example_holds(tmp_path: Path) -> None:
+    described = re.findall(r"^\| `([\w.\[\]]+)` \|", PAGES["cases.md"], re.MULTILINE)
+    written = {key for key in keys(CaseFile) if not any(key.startswith(f"{known}.") for known in described)}
+
+    assert {*described, "cases", "cases[].expect"} == written
+    playbook.copy_default(tmp_path)
+    (tmp_path / "cases.yaml").write_text("".join(_YAML.findall(PAGES["cases.md"])), encoding="utf-8")
+    tried = try_cases(playbook.load(tmp_path / "playbook.yaml"))
+    assert [each.mismatches for each in tried] == [(), ()]
 
 
 # --- gates.md and ledger.md -------------------------------------------------------------------------------

@@ -426,6 +426,7 @@ def test_init_gives_a_playbook_that_stands_alone(tmp_path: Path) -> None:
     written = playbook.copy_default(tmp_path / "new")
     assert [path.relative_to(tmp_path).as_posix() for path in written] == [
         "new/playbook.yaml",
+        "new/cases.yaml",
         "new/data/accounts.csv",
     ]
     loaded = playbook.load(written[0])

@@ -1,7 +1,7 @@
 """The playbook: its rules as sentences with their hits, its versions, and what a lead that is made up would get.
 
 Belongs here: reading what was asked for. Does not belong here: the sentences (``console.rule_sentences``), the hits
-(``ledger.rule_hits``), or the decisions about a lead (``console.lead_trial``).
+(``ledger.rule_hits``), or the decisions about a lead (``tasks.trial``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from console.lead_trial import (
     MOST_TIMES,
     TrialError,
     TriedLead,
-    list_tried_activities,
     list_tried_fields,
     list_tried_sources,
     read_capacity,
@@ -40,6 +39,7 @@ from leadgate.ledger.playbook_versions import Version, VersionContent
 from leadgate.ledger.rule_hits import Hits, read_hits
 from leadgate.permissions import Permission
 from leadgate.playbook import Playbook, PlaybookError, parse
+from leadgate.scoring.verdict import list_counted_activities
 from tasks.assignment import Capacity
 from tasks.playbook_in_use import describe_method
 
@@ -113,7 +113,7 @@ def try_values(request: Request, site: TheSite, visitor: SignedIn) -> Response:
     """The form, and what the lead in the address would get. Nothing is stored."""
     actors.require(visitor.actor, Permission.READ_PLAYBOOK)
     given = request.query_params
-    fields, activities = list_tried_fields(site.playbook), list_tried_activities(site.playbook)
+    fields, activities = list_tried_fields(site.playbook), list_counted_activities(site.playbook)
     trial = None
     if "source" in given:
         lead = _read_lead(given, list(fields), activities)

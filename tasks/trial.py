@@ -1,0 +1,357 @@
+"""What leads would get: their values go through the stages' own decisions, and nothing is stored.
+
+Belongs here: the frame that the stages decide over, and what they decided. Does not belong here: deciding anything
+(the stages, ``leadgate.scoring``, ``leadgate.assignment``), where the leads are from (``console.lead_trial``,
+``console.trial_file``, ``tasks.playbook_cases``), or a page.
+
+Not asked: services over HTTP and providers of other packages (they cost money, and hear of the lead), who the person is
+(each trial is somebody new), and Great Expectations, whose import takes seconds: the promises of validation are read
+off the values where their kind is one that reads itself, and the others are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import orjson
+import pandas as pd
+
+from expectations.gate import list_promises
+from expectations.promises import Promise
+from leadgate.assignment.absences import SaidAbsence
+from leadgate.connectors.providers import Asking, build_providers
+from leadgate.expressions.patterns import find_matches
+from leadgate.fields import ENRICHED, STANDARD, VALIDATED
+from leadgate.json_columns import CandidateLine, ConsideredAccount
+from leadgate.ledger.batches import Batch
+from leadgate.mapping.answers import clean_answers
+from leadgate.playbook import AccountsFile, CompanyDomain, LoadedPlaybook, Playbook
+from leadgate.values.json_types import JsonValue
+from leadgate.vocabulary import GateName, Outcome, Severity
+from tasks import assignment, enrichment, qualification, validation
+from tasks.assignment import Capacity
+from tasks.stage import Gathered, Work
+
+#: Activities of leads that did nothing.
+NO_ACTIVITIES: Final = pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": pd.to_datetime([], utc=True)})
+
+
+@dataclass(frozen=True)
+class Contribution:
+    rule: str
+    points: int
+    is_fit: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the stages decided. ``owner`` is None for a lead that nobody would get: ``stops`` says why."""
+
+    values: dict[str, Any]  # as validation leaves them
+    broken: list[tuple[Promise, str]]  # each with what is wrong
+    unchecked: list[Promise]
+    added: dict[str, tuple[Any, str]]  # by enrichment: the value, and where it is from
+    accounts: list[ConsideredAccount]
+    not_asked: list[str]  # providers
+    fit: int
+    engagement: int
+    score: int
+    grade: str | None
+    contributions: list[Contribution]
+    outcome: Outcome
+    qualified_as: str | None
+    reasons: list[str]
+    changes_at: datetime | None
+    routed: Routed | None
+
+    @property
+    def held(self) -> bool:
+        """Whether validation would hold the lead until a person has corrected it."""
+        return _is_held(self.broken)
+
+
+@dataclass(frozen=True)
+class Routed:
+    """Who would get the lead now, by which route, and when the first touch would be due."""
+
+    outcome: Outcome
+    reason: str | None  # a code, where there is no owner
+    owner: str | None
+    route: str | None
+    pool: str | None
+    why: str
+    candidates: list[CandidateLine]
+    sla: str | None
+    priority: str | None
+    due_at: datetime | None
+    run_after: datetime | None
+
+
+def _is_held(broken: Sequence[tuple[Promise, str]]) -> bool:
+    return any(promise.severity == Severity.CRITICAL for promise, _ in broken)
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a lead finds that is tried alone: the moment, who is away, and who had the lead when it came before.
+
+    ``enriched``: what providers that are not asked would tell of its company."""
+
+    now: datetime
+    away: frozenset[str] = frozenset()
+    earlier_owner: str | None = None
+    enriched: Mapping[str, JsonValue] | None = None
+
+
+class _Qualified(NamedTuple):
+    """What was decided before assignment: ``frame`` has a row for each lead, in the order of their numbers."""
+
+    frame: pd.DataFrame
+    values: list[dict[Any, Any]]
+    broken: list[list[tuple[Promise, str]]]
+    unchecked: list[Promise]
+    not_asked: list[str]
+
+
+def build_frame(leads: Sequence[tuple[str, Mapping[str, str]]], playbook: Playbook, now: datetime) -> pd.DataFrame:
+    """As validation gathers leads, each of a source with its values: texts as they were sent. Their numbers are their
+    places."""
+    rows = []
+    for number, (source, values) in enumerate(leads):
+        facts = {"journey_id": number, "generation": 0, "lead_id": number, "source": source, "captured_at": now}
+        given = {name: values.get(name, "").strip() or None for name in (*STANDARD, *playbook.fields)}
+        rows.append({**facts, **given, "attributes": {}})
+    return pd.DataFrame(rows, dtype=object)
+
+
+def try_leads(
+    loaded: LoadedPlaybook, frame: pd.DataFrame, activities: pd.DataFrame, capacity: Capacity, now: datetime
+) -> list[Trial]:
+    """What would become of leads if they came in ``now``, one after the other: each takes the turn after the one
+    before. A row each, as validation gathers them, with their number from 0 as ``journey_id`` and ``lead_id``."""
+    if frame.empty:
+        return []
+    work = _build_work(loaded, len(frame), now)
+    qualified = _qualify(frame, activities, work)
+    goes_on = _find_going_on(qualified)
+    # those that wait for a person first take their turns behind the others
+    held = [_is_held(each) for each in qualified.broken]
+    waits = (goes_on["outcome"] == Outcome.REVIEW) | goes_on["journey_id"].map(lambda number: held[number])
+    return _build_trials(qualified, _route(pd.concat([goes_on[~waits], goes_on[waits]]), capacity, work))
+
+
+def try_alone(
+    loaded: LoadedPlaybook,
+    frame: pd.DataFrame,
+    activities: pd.DataFrame,
+    circumstances: Sequence[Circumstances],
+    now: datetime,
+) -> list[Trial]:
+    """What would become of leads if each came in alone, with no turn taken and no lead at anybody.
+
+    A row each, as for ``try_leads``, with its circumstances. ``now`` is when the activities are looked at.
+    """
+    if frame.empty:
+        return []
+    told = [each.enriched or {} for each in circumstances]
+    qualified = _qualify(frame, activities, _build_work(loaded, len(frame), now), told)
+    goes_on = _find_going_on(qualified)
+    earlier = [circumstances[number].earlier_owner for number in goes_on["journey_id"]]
+    goes_on["earlier_owner"] = pd.Series(earlier, index=goes_on.index, dtype=object)
+    alike: dict[tuple[datetime, frozenset[str]], list[int]] = {}
+    for number in goes_on["journey_id"]:
+        alike.setdefault((circumstances[number].now, circumstances[number].away), []).append(number)
+    routed: dict[int, Routed] = {}
+    for (at, away), numbers in alike.items():
+        capacity = Capacity({}, {}, [SaidAbsence(rep, at, None) for rep in sorted(away)], alone=True)
+        rows = goes_on[goes_on["journey_id"].isin(numbers)]
+        routed |= _route(rows, capacity, _build_work(loaded, len(rows), at))
+    return _build_trials(qualified, routed)
+
+
+def _build_work(loaded: LoadedPlaybook, leads: int, now: datetime) -> Work:
+    return Work(Batch(0, 0, "trial", loaded.hash, leads, now), loaded, now)
+
+
+def _qualify(
+    frame: pd.DataFrame, activities: pd.DataFrame, work: Work, told: Sequence[Mapping[str, JsonValue]] = ()
+) -> _Qualified:
+    playbook = work.rules
+    frame = validation.decide(Gathered(frame), work).frame
+    broken, unchecked = _find_broken(frame, playbook)
+    cleaned = [name for name in (*STANDARD, *playbook.fields, *VALIDATED) if name in frame]
+    clean = frame[cleaned].to_dict("records")
+    frame, not_asked = _enrich(frame, work, told)
+    qualified = qualification.decide(Gathered(frame, activities), work).frame
+    return _Qualified(qualified.sort_values("journey_id"), clean, broken, unchecked, not_asked)
+
+
+def _find_going_on(qualified: _Qualified) -> pd.DataFrame:
+    return qualified.frame[qualified.frame["outcome"].isin((Outcome.CONTINUE, Outcome.REVIEW))].copy()
+
+
+def _build_trials(qualified: _Qualified, routed: Mapping[int, Routed]) -> list[Trial]:
+    return [
+        _build_trial(
+            row, qualified.values[number], qualified.broken[number], qualified.unchecked, qualified.not_asked,
+            routed.get(number),
+        )
+        for row in qualified.frame.to_dict("records")
+        for number in (row["journey_id"],)
+    ]  # fmt: skip
+
+
+def _build_trial(
+    row: Mapping[Any, Any],
+    values: Mapping[Any, Any],
+    broken: list[tuple[Promise, str]],
+    unchecked: list[Promise],
+    not_asked: list[str],
+    routed: Routed | None,
+) -> Trial:
+    details = orjson.loads(row["details"])
+    origins = row["provenance"]
+    return Trial(
+        values={name: value for name, value in values.items() if _is_given(value)},
+        broken=broken,
+        unchecked=unchecked,
+        added={
+            name: (row[name], str(origins.get(name, {}).get("provider", "")))
+            for name in dict.fromkeys([*ENRICHED, *origins])
+            if name in row and _is_given(row[name])
+        },
+        accounts=row["account_candidates"] or [],
+        not_asked=not_asked,
+        fit=int(row["fit"]),
+        engagement=int(row["engagement"]),
+        score=int(row["score"]),
+        grade=row["grade"] if isinstance(row["grade"], str) else None,
+        contributions=[
+            Contribution(rule, points, rule in details["fit"])
+            for rule, points in orjson.loads(row["contributions"]).items()
+        ],
+        outcome=Outcome(row["outcome"]),
+        qualified_as=row["qualified_as"],
+        reasons=list(row["reasons"]),
+        changes_at=row["changes_at"],
+        routed=routed,
+    )
+
+
+def _find_broken(frame: pd.DataFrame, playbook: Playbook) -> tuple[list[list[tuple[Promise, str]]], list[Promise]]:
+    """For each lead the promises of validation that it breaks, with what is wrong; and those not looked at."""
+    given = frame.astype(object).where(frame.notna(), None)
+    broken: list[list[tuple[Promise, str]]] = [[] for _ in range(len(frame))]
+    unchecked = []
+    for promise in list_promises(GateName.VALIDATED, playbook):
+        breaks = _list_breaks(promise, given)
+        if breaks is None:
+            unchecked.append(promise)
+            continue
+        said = given[promise.explained_by].tolist() if promise.explained_by in given else [None] * len(given)
+        for number in (number for number, is_broken in enumerate(breaks) if is_broken):
+            words = f"{promise.broken}: {said[number]}" if said[number] else promise.broken
+            broken[number].append((promise, words))
+    return broken, unchecked
+
+
+def _list_breaks(promise: Promise, given: pd.DataFrame) -> list[bool] | None:
+    """Which leads break a promise; None where only Great Expectations judges its kind."""
+    found = _list_breaks_of_values(promise, given)
+    if promise.problem_column is None:
+        return found
+    problems = [value is not None for value in given[promise.problem_column]]
+    if found is None:
+        return problems if any(problems) else None
+    return [one or other for one, other in zip(problems, found, strict=True)]
+
+
+def _list_breaks_of_values(promise: Promise, given: pd.DataFrame) -> list[bool] | None:
+    arguments = promise.arguments
+    values = given[arguments["column"]].tolist() if arguments.get("column") in given else [None] * len(given)
+    match promise.expectation:
+        case "expect_column_values_to_be_null":
+            return [value is not None for value in values]
+        case "expect_column_values_to_not_be_null":
+            return [value is None for value in values]
+        case "expect_column_values_to_be_in_set" if not promise.required:
+            return [value is not None and value not in arguments["value_set"] for value in values]
+        case "expect_column_values_to_match_regex" if not promise.required:
+            fits = iter(find_matches(arguments["regex"], [value for value in values if value is not None]))
+            return [value is not None and not next(fits) for value in values]
+    return None
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What providers that are not asked would tell, cleaned as theirs is."""
+
+    told: Sequence[Mapping[str, JsonValue]]
+    work: Work
+    name: str = "the case"
+
+    def look_up(self, frame: pd.DataFrame) -> pd.DataFrame:
+        cleaned = clean_answers(self.told, self.work.rules, self.work.now)
+        names = dict.fromkeys(name for each in cleaned for name in each.values)
+        return pd.DataFrame(
+            {name: [each.values.get(name) for each in cleaned] for name in names}, index=frame.index, dtype=object
+        )
+
+
+def _enrich(frame: pd.DataFrame, work: Work, told: Sequence[Mapping[str, JsonValue]]) -> tuple[pd.DataFrame, list[str]]:
+    """With what is known of companies here, and ``told``; and the providers that were not asked."""
+    declared = work.rules.enrichment.providers
+    ours = tuple(each for each in declared if isinstance(each, CompanyDomain | AccountsFile))
+    local = work.rules.model_copy(update={"enrichment": work.rules.enrichment.model_copy(update={"providers": ours})})
+    providers = build_providers(replace(work.playbook, playbook=local), Asking(work.now))
+    asked = {each.name for each in providers}
+    if any(told):
+        providers.append(_Told(told, work))
+    for name in ENRICHED:
+        frame[name] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    gathered = Gathered(frame, enrichment.Said.about(frame))
+    enriched = enrichment.decide(enrichment.ask_providers(gathered, work.now, providers), work).frame
+    enriched["was"], enriched["finished"], enriched["engaged_before"] = None, False, None
+    return enriched, [name for each in declared if (name := _name_provider(each)) not in asked]
+
+
+def _name_provider(declared: Any) -> str:
+    return str(getattr(declared, "name", None) or declared.type)
+
+
+def _route(frame: pd.DataFrame, capacity: Capacity, work: Work) -> dict[int, Routed]:
+    """By the number of the lead."""
+    if frame.empty:
+        return {}
+    frame = frame.drop(columns=["outcome", "reason", "reasons", "item_message"]).reset_index(drop=True)
+    frame["excluded"] = pd.Series([()] * len(frame), index=frame.index, dtype=object)
+    if "earlier_owner" not in frame:
+        frame["earlier_owner"] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    rows = assignment.decide(Gathered(frame, capacity), work).frame.to_dict("records")
+    return {
+        row["journey_id"]: Routed(
+            outcome=Outcome(row["outcome"]),
+            reason=row["reason"],
+            owner=row["owner"],
+            route=row["rule"],
+            pool=row["pool"],
+            why=row["why"],
+            candidates=orjson.loads(row["candidates"]),
+            sla=row["sla"],
+            priority=row["priority"],
+            due_at=_read_moment(row["due_at"]),
+            run_after=_read_moment(row["run_after"]),
+        )
+        for row in rows
+    }
+
+
+def _read_moment(value: Any) -> datetime | None:
+    return None if pd.isna(value) else value.to_pydatetime()
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and value != value) and value is not pd.NaT
