@@ -111,18 +111,27 @@ def show_rows(
         whole = [{"line": line} | each for line, each in zip(lines, summaries[0], strict=True)]
         print_json(_build_head(playbooks) | {"rows": len(rows), "verdicts": counts[0], "leads": whole})
         return
-    names = DisplayNames(playbooks[0].playbook)
+    shown = list(zip([leads.get(line, str(line)) for line in lines], summaries[0], strict=True))[:_SHOWN]
+    _print_table(shown, DisplayNames(playbooks[0].playbook))
+    _say_left_out(len(rows))
+    _print_counts({"leads": counts[0]})
+
+
+def _print_table(rows: Sequence[tuple[str, Summary]], names: DisplayNames) -> None:
+    """A line for each lead, then why those are held that are."""
     made = build_table("lead", "verdict", "score", "owner", "route", "first touch due (UTC)", right=("score",))
-    for line, summary in list(zip(lines, summaries[0], strict=True))[:_SHOWN]:
+    for lead, summary in rows:
         score, owner = summary.get("score"), summary.get("owner")
         made.add_row(
-            sanitise(leads.get(line, str(line)), 48), summary["verdict"], "" if score is None else str(score),
+            sanitise(lead, 48), summary["verdict"], "" if score is None else str(score),
             names.name_rep(owner) if owner else "", write_as_words(summary.get("route") or ""),
             format_moment(summary.get("due_at")),
         )  # fmt: skip
-    build_console().print(made)
-    _say_left_out(len(rows))
-    _print_counts({"leads": counts[0]})
+    console = build_console()
+    console.print(made)
+    if held := [(lead, summary["held"]) for lead, summary in rows if summary["held"]]:
+        console.print(build_heading("Why leads are held"))
+        _print_lines(f"  {sanitise(lead, 48)}: {'; '.join(map(str, reasons))}" for lead, reasons in held)
 
 
 def _name_verdict(trial: Trial) -> str:

@@ -115,10 +115,11 @@ def show(
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to; else this folder.")] = Path(),
+    minimal: Annotated[bool, typer.Option("--minimal", help="A small one instead: some 40 lines that run.")] = False,
 ) -> None:
     """Copy the bundled playbook and its cases, to be changed to what your team agrees on."""
     with as_the_user_makes_files():
-        written = playbook.copy_default(folder)
+        written = playbook.copy_minimal(folder) if minimal else playbook.copy_default(folder)
     console = build_console()
     for path in written:
         console.print(f"wrote {sanitise(str(path))}", soft_wrap=True)

@@ -105,7 +105,8 @@ class _Playbook:
         if not sources:
             raise CommandError(f"{self.loaded.path} declares no source of leads")
         if asked is not None and asked not in sources:
-            raise CommandError(f"{self.loaded.path} declares no source {asked!r} of leads; {propose(asked, sources)}")
+            shown = asked[:80]
+            raise CommandError(f"{self.loaded.path} declares no source {shown!r} of leads; {propose(shown, sources)}")
         return asked or sources[0]
 
 

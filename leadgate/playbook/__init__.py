@@ -73,7 +73,15 @@ from leadgate.playbook.kinds import (
     SalesStage,
     Tell,
 )
-from leadgate.playbook.loading import PLAYBOOK_FILE_NAME, LoadedPlaybook, copy_default, load, load_default, parse
+from leadgate.playbook.loading import (
+    PLAYBOOK_FILE_NAME,
+    LoadedPlaybook,
+    copy_default,
+    copy_minimal,
+    load,
+    load_default,
+    parse,
+)
 from leadgate.playbook.matching import Certain, Likely, Matching, TieBreaker
 from leadgate.playbook.provider_presets import PRESETS
 from leadgate.playbook.routing import (
@@ -205,6 +213,7 @@ __all__ = [
     "Weekday",
     "WritePolicy",
     "copy_default",
+    "copy_minimal",
     "load",
     "load_default",
     "parse",

@@ -25,6 +25,8 @@ CASES_FOLDER_NAME: Final = "cases"
 MOST_CASES: Final = 1_000
 MOST_FILES: Final = 100
 MOST_BYTES: Final = 2 * MAX_BYTES
+#: Different moments, each with who is away then: pools are asked for each of them.
+MOST_MOMENTS: Final = 200
 #: The most activities of one kind, and how many days ago.
 MOST_TIMES: Final = 50
 MOST_DAYS: Final = 3_650
@@ -192,6 +194,11 @@ def read_cases(loaded: LoadedPlaybook) -> list[ReadCases]:
         raise PlaybookError(
             [Problem(last.file, 1, "cases", f"there are {count:,} cases; the most of a playbook is {MOST_CASES:,}")]
         )
+    moments = {(case.received or each.file.received, case.away) for each in found for case in each.file.cases}
+    if len(moments) > MOST_MOMENTS:
+        last = found[-1].document
+        message = f"leads come in at {len(moments):,} moments, by who is away; the most of a playbook is {MOST_MOMENTS}"
+        raise PlaybookError([Problem(last.file, 1, "cases", message)])
     return found
 
 

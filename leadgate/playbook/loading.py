@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -114,11 +115,26 @@ def copy_default(folder: Path) -> list[Path]:
 
     Raises ``PlaybookError`` when one of the files exists: a team's playbook is never overwritten.
     """
-    copies = {
-        folder / PLAYBOOK_FILE_NAME: _BUNDLED,
-        folder / CASES_FILE_NAME: _BUNDLED_CASES,
-        folder / "data" / "accounts.csv": _PACKAGE_FOLDER / "data" / "accounts.csv",
-    }
+    return _copy(
+        {
+            folder / PLAYBOOK_FILE_NAME: _BUNDLED,
+            folder / CASES_FILE_NAME: _BUNDLED_CASES,
+            folder / "data" / "accounts.csv": _PACKAGE_FOLDER / "data" / "accounts.csv",
+        }
+    )
+
+
+def copy_minimal(folder: Path) -> list[Path]:
+    """Copy a small playbook that runs, and its cases, into ``folder``, as ``copy_default`` does."""
+    return _copy(
+        {
+            folder / PLAYBOOK_FILE_NAME: _PACKAGE_FOLDER / "minimal_playbook.yaml",
+            folder / CASES_FILE_NAME: _PACKAGE_FOLDER / "minimal_cases.yaml",
+        }
+    )
+
+
+def _copy(copies: Mapping[Path, Path]) -> list[Path]:
     if existing := [target for target in copies if target.exists()]:
         raise PlaybookError(
             Problem(str(target), 1, "", "exists already and is not overwritten; choose another folder")

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from commands import Cli, join_lines, read_json
 from defusedxml.ElementTree import parse as parse_xml
-from harness import NOW, PLAYBOOK, Harness, make_actor
+from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
 
 from leadgate import playbook
+from leadgate.ledger import Ledger
 from leadgate.ledger.playbook_activations import LONGEST_REASON, list_activations
 from leadgate.playbook import LoadedPlaybook, PlaybookError
 from tasks.playbook_in_use import PlaybookInUse, activate, roll_back, settle
@@ -130,3 +131,16 @@ def test_going_back_tries_no_cases_for_those_of_the_file_are_of_what_it_holds_no
     settle(harness.ledger, newer, NOW)
     done = roll_back(harness.ledger, "back", by=make_actor("olga"), now=NOW, read_as=newer.path)
     assert done.loaded.hash == good.hash
+
+
+def test_leads_go_through_all_stages_by_the_minimal_playbook(ledger: Ledger, tmp_path: Path) -> None:
+    minimal, _ = playbook.copy_minimal(tmp_path)
+    harness = Harness(ledger, playbook.load(minimal))
+    settle(ledger, harness.loaded, NOW)
+    founders = [make_lead(number, **{"Job title": "Founder"}) for number in (1, 2)]
+    harness.capture(*founders, make_lead(3), make_lead(4, Email="nobody"), now=NOW)
+    harness.run(NOW)
+    assert harness.count_statuses() == {"owned": 2, "held": 2}
+    assert sorted(harness.rows("SELECT owner, pool FROM assignment")) == [("ann", "sales"), ("ben", "sales")]
+    assert sorted(harness.rows("SELECT reason FROM work_item")) == [("email_malformed",), ("score_in_review_band",)]
+    assert harness.find_broken() == []

@@ -20,6 +20,7 @@ from leadgate.playbook import MOST_ACCOUNTS_BYTES, LoadedPlaybook, Playbook, Pla
 from leadgate.playbook.check import check, require
 from leadgate.playbook.check.added_expectations import EXPECTATIONS
 from leadgate.playbook.check.secrets import check_values, require_values
+from tasks.playbook_cases import try_cases
 
 SMALL = """\
 version: 1
@@ -432,6 +433,15 @@ def test_init_gives_a_playbook_that_stands_alone(tmp_path: Path) -> None:
     loaded = playbook.load(written[0])
     assert check(loaded) == []
     assert loaded.hash == playbook.load_default().hash
+
+
+def test_a_minimal_playbook_is_sound_short_and_as_its_cases_expect(tmp_path: Path) -> None:
+    written = playbook.copy_minimal(tmp_path)
+    assert [path.name for path in written] == ["playbook.yaml", "cases.yaml"]
+    loaded = playbook.load(written[0])
+    assert check(loaded) == []
+    assert 30 <= len(loaded.text.splitlines()) <= 50
+    assert [each.mismatches for each in try_cases(loaded)] == [(), (), ()]
 
 
 def test_init_overwrites_nothing(tmp_path: Path) -> None:

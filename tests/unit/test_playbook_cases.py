@@ -226,6 +226,9 @@ def test_the_cases_of_the_bundled_playbook_show_each_kind_of_expectation() -> No
         (f"cases: [{{name: a, lead: {{? {'n' * 8000} : x}}, expect: {{score: 1}}}}]", "no field of a lead"),
         (f"cases: [{{name: a, expect: {{values: {{? {'n' * 8000} : x}}}}}}]", "no field of a lead"),
         ("cases:\n" + "".join(f"- {{name: c{i}, expect: {{score: 1}}}}\n" for i in range(MOST_CASES + 1)), "1,000"),
+        ("cases:\n" + "".join(
+            f"- {{name: c{i}, received: 2027-03-03T{i // 60:02}:{i % 60:02}Z, expect: {{score: 1}}}}\n" for i in range(201)
+        ), "201 moments"),
         ("cases:\n" + "- {name: c, expect: {score: 1}}\n" * 100_000, "250,000 bytes"),
         ("a: &a [x, x, x, x, x, x, x, x, x]\n"
          + "".join(f"{n}: &{n} [{', '.join([f'*{p}'] * 9)}]\n" for p, n in zip("abcdefg", "bcdefgh", strict=True))
