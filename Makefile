@@ -66,7 +66,7 @@ style: $(VENV)/.dev
 
 .PHONY: unit
 unit: $(VENV)/.dev ## the pure tests alone: no Prefect, database or Great Expectations
-	$(BIN)/python -m pytest tests/unit --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest tests/unit --numprocesses 2 --dist loadfile --hypothesis-profile=quick
 
 .PHONY: bench
 bench: $(VENV)/.dev ## leads a second through all six stages, beside the bare decisions; build/bench.json

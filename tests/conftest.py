@@ -3,11 +3,13 @@
 The folders of the tests are in memory where there is room: PostgreSQL copies a database for most tests, and making and
 removing its files on a disk is a tenth of the CPU time of all tests. Looking for cycles of garbage in what was imported
 again and again is another tenth: what is imported stays, and is not looked at. Nobody looks while test modules are
-imported, and seldom while tests run, for most of what they leave is no cycle.
+imported, and seldom while tests run, for most of what they leave is no cycle. Python itself looks at all of it as it
+ends, which libraries expect; pytest, which looks just before, does not.
 
 Does not belong here: a database, Prefect or Great Expectations; the pure tests run in seconds without them.
 """
 
+import atexit
 import gc
 import os
 import shutil
@@ -47,12 +49,10 @@ class _Imported:
             gc.collect()
             gc.freeze()
 
-    def pytest_sessionfinish(self) -> None:
-        gc.unfreeze()
-
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Imported())
+    atexit.register(gc.unfreeze)
     gc.disable()  # until all test modules are imported
     gc.set_threshold(*_COLLECTED_AFTER)
 
