@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -69,6 +69,15 @@ class SalesStage(Part):
     next_step_within: _Positive | None = None  # the owner's next touch, from each update on
     stale_after: _Positive | None = None  # no update for so long
     closed: Literal["won", "lost"] | None = None
+
+    @model_validator(mode="after")
+    def _check_category(self) -> Self:
+        """What is closed in the forecast is won, so nothing else may be."""
+        if self.category is not None and (self.category is ForecastCategory.CLOSED) != (self.closed == "won"):
+            raise ValueError(
+                "the category closed is that of a won sales stage, and of no other; correct one of the two"
+            )
+        return self
 
     @property
     def forecast(self) -> ForecastCategory:
@@ -164,6 +173,7 @@ class RenewalKind(KindSection):
 
 
 TriggerWord = Literal["usage", "seats", "department", "product_interest", "new_lead"]
+TRIGGER_WORDS: Final[tuple[TriggerWord, ...]] = get_args(TriggerWord)
 
 
 class ExpansionTrigger(Part):
