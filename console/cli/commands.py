@@ -73,6 +73,10 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "console.report.command",
         "The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths.",
     ),
+    "forecast": Entry(
+        "console.forecast.command",
+        "What opportunities come to by owner: won, commit, best case, pipeline; and what moved since, with why.",
+    ),
     "explain": Entry(
         "console.explain.command",
         "One lead: what triggered it, who owns it and why, what proves it, what happens when it fails.",

@@ -151,6 +151,7 @@ class OpportunityKind(KindSection):
     sales_stages: Annotated[tuple[SalesStage, ...], Field(min_length=1)] = _build_usual_stages()
     moves: Literal["any", "forward"] | dict[Name, tuple[Name, ...]] = "any"  # or per sales stage those that may follow
     max_close_in: _Positive = timedelta(days=730)  # a close date further away is no plan
+    fiscal_year_start: int = Field(default=1, ge=1, le=12)  # the month that quarters and years of a forecast begin with
     approvals: tuple[Approval, ...] = ()
     tell: tuple[Tell, ...] = ()
 

@@ -1,0 +1,99 @@
+"""Opportunities as a ledger keeps them after their updates, for tests of what is read from them.
+
+Belongs here: rows of ``record`` and ``record_version``, many at once. Does not belong here: how an update becomes a
+version, which the stages' own tests are about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from leadgate.ledger import Ledger
+from leadgate.ledger.bulk import copy_rows, make_ids
+
+FIGURES = ("owner", "sales_stage", "amount", "close_date", "category", "is_open", "outcome")
+
+
+@dataclass(frozen=True)
+class Told:
+    """An update of the opportunity ``key`` that was received at ``at``: its whole state after it."""
+
+    key: str
+    at: datetime
+    owner: str | None = "ana"
+    amount: float | None = 40_000
+    close_date: date | None = date(2026, 3, 20)
+    category: str = "best_case"
+    sales_stage: str = "proposal"
+    is_open: bool = True
+    outcome: str | None = None
+    late: bool = False
+    changed_at: datetime | None = None
+    changed_by: str | None = "ana"
+    name: str = ""
+    account: str = "Acme"
+
+
+def tell(ledger: Ledger, *told: Told) -> dict[str, int]:
+    """Store the updates, in the order in which they were received. Returns the id of each opportunity by its key."""
+    by_key: dict[str, list[Told]] = {}
+    for each in told:
+        by_key.setdefault(each.key, []).append(each)
+    with ledger.transaction() as connection:
+        ids = dict(zip(by_key, make_ids(connection, "record", len(by_key)), strict=True))
+        records = [_build_record(ids[key], key, updates) for key, updates in by_key.items()]
+        copy_rows(connection, "record", _RECORD, records)
+        versions = [
+            _build_version(ids[key], number, each, updates[number - 2] if number > 1 else None)
+            for key, updates in by_key.items()
+            for number, each in enumerate(updates, start=1)
+        ]
+        copy_rows(connection, "record_version", _VERSION, versions)
+    return ids
+
+
+_RECORD = (
+    "id", "kind", "source", "key", "version", "values", "name", "account", *FIGURES, "created_at", "updated_at",
+)  # fmt: skip
+_VERSION = (
+    "record_id", "number", "journey_id", "changed_at", "changed_by", "received_at", "values", "changes", "late",
+    *FIGURES,
+)  # fmt: skip
+
+
+def _build_record(record_id: int, key: str, updates: Sequence[Told]) -> list[Any]:
+    last = [each for each in updates if not each.late][-1]
+    return [
+        record_id, "opportunity", "crm", key, len(updates), _write(_list_values(last)), last.name or key, last.account,
+        *_list_figures(last), updates[0].at, updates[-1].at,
+    ]  # fmt: skip
+
+
+def _build_version(record_id: int, number: int, each: Told, before: Told | None) -> list[Any]:
+    values, earlier = _list_values(each), {} if before is None else _list_values(before)
+    changes = {name: [earlier.get(name), value] for name, value in values.items() if earlier.get(name) != value}
+    return [
+        record_id, number, record_id * 1_000 + number, each.changed_at or each.at, each.changed_by, each.at,
+        _write(values), _write(changes), each.late, *_list_figures(each),
+    ]  # fmt: skip
+
+
+def _list_values(each: Told) -> dict[str, Any]:
+    close_date = None if each.close_date is None else each.close_date.isoformat()
+    return {
+        "name": each.name or each.key, "account": each.account, "owner": each.owner, "amount": each.amount,
+        "close_date": close_date, "sales_stage": each.sales_stage, "forecast_category": each.category,
+    }  # fmt: skip
+
+
+def _list_figures(each: Told) -> list[Any]:
+    return [getattr(each, name) for name in FIGURES]
+
+
+def _write(values: Mapping[str, Any]) -> str:
+    return orjson.dumps(values).decode()
