@@ -142,7 +142,8 @@ DEPLOYMENTS: Final = (
         "housekeeping",
         "housekeeping",
         "flows.housekeeping.housekeeping",
-        "Ends flow runs of dead processes, and deletes flow runs and artifacts older than the playbook keeps them.",
+        "Ends flow runs of dead processes, deletes flow runs and artifacts older than the playbook keeps them, and "
+        "takes the day's snapshot of the forecast.",
         ("leadgate", "housekeeping"),
         cron="17 3 * * *",
     ),

@@ -1,7 +1,8 @@
-"""Housekeeping: what dead processes left behind is ended, what Prefect need not keep is deleted.
+"""Housekeeping: what dead processes left behind is ended, what Prefect need not keep is deleted, the day is kept.
 
 Belongs here: the order of the steps, as a flow that people watch. Does not belong here: what a step does
-(``tasks.housekeeping``, ``tasks.retention``). Two at once do no harm, and a second one finds nothing to do.
+(``tasks.housekeeping``, ``tasks.retention``, ``tasks.forecast_snapshots``). Two at once do no harm, and a second one
+finds nothing to do.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from prefect.artifacts import acreate_table_artifact
 from flows.deployments import DEPLOYMENTS
 from flows.runtime import session
 from leadgate.ledger import consumers, hosts, upkeep
+from leadgate.sla.zones import find_pools_zone
 from tasks import housekeeping as left_behind
 from tasks import retention
+from tasks.forecast_snapshots import keep_snapshots
 from tasks.housekeeping import Line
 from tasks.quoting import quote
 
@@ -38,7 +41,8 @@ async def housekeeping(
         at_most_seconds: For how long one pass deletes.
     """
     async with session.open_session() as here:
-        ledger, keep = here.worker.ledger, here.worker.playbook.playbook.retention
+        ledger, playbook = here.worker.ledger, here.worker.playbook.playbook
+        keep = playbook.retention
         moment = await session.read_ledger_time(ledger, now)
         ours = left_behind.build_flow_filter([deployment.flow for deployment in DEPLOYMENTS])
         found = await left_behind.find(
@@ -53,6 +57,7 @@ async def housekeeping(
         lines.append(await left_behind.forget_answers(quote(ledger), moment, at_most_rows))
         lines.append(await left_behind.forget_sessions(quote(ledger), moment, at_most_rows))
         await asyncio.to_thread(hosts.forget, ledger, left_behind.CONSUMER_FORGOTTEN)
+        lines.append(await keep_snapshots(quote(ledger), find_pools_zone(playbook) or "UTC", moment))
         lapsed = [batch for batch in await asyncio.to_thread(upkeep.open_batches, ledger) if batch.lapsed > 0]
         lines.append(await left_behind.report_lapsed(len(lapsed), quote(lapsed)))
 

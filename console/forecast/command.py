@@ -6,7 +6,7 @@ Belongs here: its options, and the ways out. Does not belong here: the moments (
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -27,8 +27,6 @@ from console.forecast.request import (
 from console.report.zones import choose_zone
 from console.screen import build_console, find_program, print_json
 from leadgate.ledger.clock import ask_time
-
-_MOST: Final = 20  # movements that are shown
 
 
 def forecast(
@@ -60,7 +58,7 @@ def forecast(
             help="Whose days, such as Europe/Berlin; else the rep's, the pools', or this computer's.",
         ),
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every opportunity that moved, not the largest alone.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many movements.")] = 20,
     personal: Personal = False,
     json: Json = False,
     now: Now = None,
@@ -92,4 +90,4 @@ def forecast(
             f"({asked.period_words.lower()}), of {read.known:,} in all. --period all shows every day."
         )
     else:
-        text.render(read, names, build_console(), len(read.records) if all_ else _MOST, personal=personal)
+        text.render(read, names, build_console(), limit, personal=personal)

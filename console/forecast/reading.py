@@ -74,11 +74,18 @@ class MovedRecord:
     def cents(self) -> int:
         return self.movement.cents
 
+    @property
+    def size(self) -> int:
+        return max(abs(part.cents) for part in self.movement.parts)
+
 
 @dataclass(frozen=True)
 class Forecast:
-    """``known``: how many opportunities were ever told, of anybody, ``known_owners`` whose they are. ``overdue``: open ones whose close date was before
-    the period, ``undated``: open ones without a close date; neither is in a figure of the period."""
+    """``known``: how many opportunities were ever told, of anybody, and ``known_owners`` whose they are.
+
+    ``overdue``: open ones whose close date was before the period, ``undated``: open ones without a close date; neither
+    is in a figure of the period.
+    """
 
     asked: AskedForecast
     known: int
@@ -120,7 +127,7 @@ def build_forecast(
     movements: Sequence[Movement],
     facts: Mapping[int, RecordFacts],
 ) -> Forecast:
-    """Pure. The largest movement comes first; of the same size the later opportunity."""
+    """Pure. What moved most money comes first, also from one column to another; of the same size the later one."""
     theirs = [_keep(states.values(), asked.owners) for states in (before, after)]
     start, end = (compute_figures(states, asked.period) for states in theirs)
     moved = [MovedRecord(each, facts[each.record_id]) for each in movements if each.record_id in facts]
@@ -139,7 +146,7 @@ def build_forecast(
             MovedLine(reason, cents, counts[reason])
             for reason, cents in sum_by_reason(part for each in movements for part in each.parts).items()
         ],
-        records=sorted(moved, key=lambda each: (-abs(each.cents), -each.record_id)),
+        records=sorted(moved, key=lambda each: (-each.size, -each.record_id)),
         overdue=_sum_figures(_list_overdue(theirs[1], asked)),
         undated=_sum_figures(
             state for state in theirs[1] if state.is_open and state.close_date is None and asked.period.first

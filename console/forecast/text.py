@@ -80,8 +80,8 @@ def _render_moved(read: Forecast, console: Console, since: str, until: str) -> N
     table = build_table("", *_COLUMNS, right=_COLUMNS)
     table.add_row(since, *(format_money(read.start[category]) for category in COUNTED), format_money(read.total_before))
     for line in read.moved:
-        cells = [format_money(line.cents[category], sign=True) for category in COUNTED]
-        table.add_row(f"{REASON_WORDS[line.reason]} ({line.count:,})", *cells, format_money(line.total, sign=True))
+        cells = [_format_change(line.cents[category]) for category in COUNTED]
+        table.add_row(f"{REASON_WORDS[line.reason]} ({line.count:,})", *cells, _format_change(line.total))
     table.add_row(until, *_list_cells(read.end, read.total), style="bold")
     console.print(table)
 
@@ -92,13 +92,19 @@ def _render_records(read: Forecast, names: DisplayNames, console: Console, most:
         owner = each.movement.after or each.movement.before
         whose = name_owner(None if owner is None else owner.owner, names.name_rep)
         head = ", ".join([describe_record(each, personal=personal), sanitise(whose, _SHOWN)])
-        console.print(Text(f"{format_money(each.cents, sign=True):>12}  {head}"))
+        console.print(Text(f"{_format_change(each.cents):>12}  {head}"))
         words = [explain_movement(each.movement, names.name_rep, year), *_say_who(each, names, read)]
         console.print(Padding(Text(sanitise(" ".join(words), 1_000)), (0, 0, 0, 14)))
     left = len(read.records) - most
     if left > 0:
-        console.print(Text(f"{format_count(left, 'more opportunity', 'more opportunities')}: --all shows all."))
+        more = format_count(left, "more opportunity", "more opportunities")
+        console.print(Text(f"{more}; see them with --limit {len(read.records)}."))
     console.print(Text(f"The story of one: {find_program()} explain R{read.records[0].record_id}", style="dim"))
+
+
+def _format_change(cents: int) -> str:
+    """Nothing for none: what moved from one column to another adds nothing to the total."""
+    return format_money(cents, sign=True) if cents else ""
 
 
 def _say_who(each: MovedRecord, names: DisplayNames, read: Forecast) -> Iterable[str]:
@@ -124,7 +130,8 @@ def list_notes(read: Forecast) -> list[str]:
     notes = []
     without = sum(read.end[category].without_amount for category in COUNTED)
     if without:
-        notes.append(f"{format_count(without, 'opportunity has', 'opportunities have')} no amount and count as 0.")
+        counts = "counts" if without == 1 else "count"
+        notes.append(f"{format_count(without, 'opportunity has', 'opportunities have')} no amount and {counts} as 0.")
     if read.end[ForecastCategory.OMITTED].count:
         omitted = read.end[ForecastCategory.OMITTED]
         notes.append(

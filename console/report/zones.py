@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from leadgate.playbook import Playbook
-from leadgate.sla.zones import list_time_zones
+from leadgate.sla.zones import find_pools_zone, list_time_zones
 
 _LOCALTIME: Final = Path("/etc/localtime")
 
@@ -26,9 +26,8 @@ def choose_zone(playbook: Playbook, zone: str | None, rep: str | None, rep_name:
     for each in playbook.reps:
         if each.name == rep and "time_zone" in each.model_fields_set:
             return each.time_zone, f"the time zone of {rep_name}"
-    hours = {playbook.hours[pool.hours].time_zone for pool in playbook.pools if pool.hours in playbook.hours}
-    if len(hours) == 1:
-        return hours.pop(), "the time zone of the pools' working hours"
+    if (of_pools := find_pools_zone(playbook)) is not None:
+        return of_pools, "the time zone of the pools' working hours"
     return _find_local_zone(), "the time zone of this computer"
 
 

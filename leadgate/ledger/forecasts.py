@@ -36,7 +36,7 @@ _VERSION: Final = ", ".join(f"v.{column}" for column in _COLUMNS.split(", "))
 _AS_TOLD: Final = f"""
     SELECT r.id AS record_id, {_VERSION} FROM record r CROSS JOIN LATERAL (
         SELECT * FROM record_version v WHERE v.record_id = r.id AND NOT v.late AND v.received_at <= :at
-        ORDER BY v.received_at DESC, v.id DESC LIMIT 1) v
+        ORDER BY v.number DESC LIMIT 1) v
     WHERE r.kind = 'opportunity'"""
 
 
@@ -93,7 +93,7 @@ def read_facts(
         SELECT r.id AS record_id, r.name, r.account, v.changed_by, v.changed_at FROM record r LEFT JOIN LATERAL (
             SELECT v.changed_by, v.changed_at FROM record_version v
             WHERE v.record_id = r.id AND NOT v.late AND v.received_at > :since AND v.received_at <= :until
-            ORDER BY v.received_at DESC, v.id DESC LIMIT 1) v ON true
+            ORDER BY v.number DESC LIMIT 1) v ON true
         WHERE r.id = ANY(:ids)""",
         ids=list(record_ids),
         since=since,

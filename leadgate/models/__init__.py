@@ -20,6 +20,7 @@ from leadgate.models.crm import CrmConnectionRow, CrmLink, CrmTaskLink
 from leadgate.models.crm_positions import CrmPosition
 from leadgate.models.crm_record_states import CrmRecordState
 from leadgate.models.delivery import Outbox
+from leadgate.models.forecasts import ForecastDay, ForecastSnapshot
 from leadgate.models.journeys import GateResult, Handoff, Journey, QualificationRecord, Warned
 from leadgate.models.leads import Lead, LeadIdentity, LeadJoin, LeadVerdict, Lookalike, MatchKey
 from leadgate.models.lookups import ProviderAnswer, ProviderState
@@ -64,6 +65,8 @@ __all__ = [
     "CrmPosition",
     "CrmRecordState",
     "CrmTaskLink",
+    "ForecastDay",
+    "ForecastSnapshot",
     "GateResult",
     "Handoff",
     "HashKey",

@@ -24,6 +24,12 @@ def list_time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+def find_pools_zone(playbook: Playbook) -> str | None:
+    """The time zone of the pools' working hours; None where they have several, or none."""
+    zones = {playbook.hours[pool.hours].time_zone for pool in playbook.pools if pool.hours in playbook.hours}
+    return zones.pop() if len(zones) == 1 else None
+
+
 def find_rep_zone(playbook: Playbook, rep: str | None) -> str:
     """The time zone of a rep; UTC for somebody whom the playbook does not name."""
     return next((each.time_zone for each in playbook.reps if each.name == rep), "UTC")

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from harness import NOW, Harness, make_lead
+from opportunities import Told, tell
 from sqlalchemy import text
 
 from flows.run import Runner
@@ -292,6 +293,12 @@ def test_a_second_pass_finds_nothing_to_do(keep: Any) -> None:
     crashed = ask(lambda client: client.read_flow_run(dead)).state.id
     assert {line.done for line in keep().values()} == {0}
     assert ask(lambda client: client.read_flow_run(dead)).state.id == crashed
+
+
+def test_the_day_that_is_over_is_kept_once_as_a_snapshot_of_the_forecast(harness: Harness, keep: Any) -> None:
+    tell(harness.ledger, Told("500 seats", datetime.now(UTC) - timedelta(days=3)))
+    assert [keep()["snapshots of the forecast"].done for _ in range(2)] == [1, 0]
+    assert harness.one("SELECT count(*) FROM forecast_snapshot") == 1
 
 
 def test_two_at_once_do_no_harm(keep: Any) -> None:

@@ -27,6 +27,8 @@ WRITER = {
     "correction": "actions",
     "crm_change": "crm_changes",
     "crm_connection": "crm_connections",
+    "forecast_day": "forecasts",
+    "forecast_snapshot": "forecasts",
     "crm_link": "crm_links",
     "crm_task": "crm_tasks",
     "crm_position": "crm_positions",
