@@ -21,7 +21,7 @@ FIGURES = ("owner", "sales_stage", "amount", "close_date", "category", "is_open"
 
 @dataclass(frozen=True)
 class Told:
-    """An update of the opportunity ``key`` that was received at ``at``: its whole state after it."""
+    """An update of the opportunity ``key`` that was stored at ``at``: its whole state after it."""
 
     key: str
     at: datetime
@@ -34,13 +34,14 @@ class Told:
     outcome: str | None = None
     late: bool = False
     changed_at: datetime | None = None
+    received_at: datetime | None = None
     changed_by: str | None = "ana"
     name: str = ""
     account: str = "Acme"
 
 
 def tell(ledger: Ledger, *told: Told) -> dict[str, int]:
-    """Store the updates, in the order in which they were received. Returns the id of each opportunity by its key."""
+    """Store the updates, in the order in which they became known. Returns the id of each opportunity by its key."""
     by_key: dict[str, list[Told]] = {}
     for each in told:
         by_key.setdefault(each.key, []).append(each)
@@ -61,8 +62,8 @@ _RECORD = (
     "id", "kind", "source", "key", "version", "values", "name", "account", *FIGURES, "created_at", "updated_at",
 )  # fmt: skip
 _VERSION = (
-    "record_id", "number", "journey_id", "changed_at", "changed_by", "received_at", "values", "changes", "late",
-    *FIGURES,
+    "record_id", "number", "journey_id", "changed_at", "changed_by", "received_at", "stored_at", "values",
+    "changes", "late", *FIGURES,
 )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def _build_version(record_id: int, number: int, each: Told, before: Told | None)
     values, earlier = _list_values(each), {} if before is None else _list_values(before)
     changes = {name: [earlier.get(name), value] for name, value in values.items() if earlier.get(name) != value}
     return [
-        record_id, number, record_id * 1_000 + number, each.changed_at or each.at, each.changed_by, each.at,
+        record_id, number, record_id * 1_000 + number, each.changed_at or each.at, each.changed_by, each.received_at or each.at, each.at,
         _write(values), _write(changes), each.late, *_list_figures(each),
     ]  # fmt: skip
 

@@ -3,9 +3,9 @@
 Belongs here: every statement that writes these tables, and the state of the opportunities as known at a moment. Does
 not belong here: what moved between two moments (``leadgate.records.forecast``), or keeping records (``records``).
 
-A state is *as told by then*: of each opportunity the version that was the current one among those that Leadgate had
-received by the moment. What is told later, also of an earlier day, changes no state of a moment before. So the snapshot
-of a day and the versions say the same, and a day without a snapshot is computed.
+A state is *as known then*: of each opportunity the version that was the current one at the moment. What becomes known
+later, also of an earlier day, changes no state of a moment before. So the snapshot of a day and the versions say the
+same, and a day without a snapshot is computed.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _EVERY_DAY: Final = timedelta(days=100)
 
 _COLUMNS: Final = "owner, amount, close_date, category, is_open, outcome, sales_stage"
 _VERSION: Final = ", ".join(f"v.{column}" for column in _COLUMNS.split(", "))
-_AS_TOLD: Final = f"""
+_AS_KNOWN: Final = f"""
     SELECT r.id AS record_id, {_VERSION} FROM record r CROSS JOIN LATERAL (
-        SELECT * FROM record_version v WHERE v.record_id = r.id AND NOT v.late AND v.received_at <= :at
+        SELECT * FROM record_version v WHERE v.record_id = r.id AND NOT v.late AND v.stored_at <= :at
         ORDER BY v.number DESC LIMIT 1) v
     WHERE r.kind = 'opportunity'"""
 
@@ -65,7 +65,7 @@ class RecordFacts:
 
 
 def read_states(connection: Connection, at: datetime) -> dict[int, RecordState]:
-    """Every opportunity as told by ``at``: from the snapshot of that moment, else from the versions."""
+    """Every opportunity as known at ``at``: from the snapshot of that moment, else from the versions."""
     day = connection.execute(
         text("SELECT day FROM forecast_day WHERE as_of = :at ORDER BY day LIMIT 1"), {"at": at}
     ).scalar()
@@ -78,21 +78,21 @@ def read_states(connection: Connection, at: datetime) -> dict[int, RecordState]:
 
 
 def compute_states(connection: Connection, at: datetime) -> dict[int, RecordState]:
-    """Every opportunity as told by ``at``, from the versions."""
-    return {row.record_id: _build_state(row) for row in read_rows(connection, _StateRow, _AS_TOLD, at=at)}
+    """Every opportunity as known at ``at``, from the versions."""
+    return {row.record_id: _build_state(row) for row in read_rows(connection, _StateRow, _AS_KNOWN, at=at)}
 
 
 def read_facts(
     connection: Connection, record_ids: Collection[int], since: datetime, until: datetime
 ) -> dict[int, RecordFacts]:
-    """The names of these records, and who changed each last, of what was told after ``since`` and by ``until``."""
+    """The names of these records, and who changed each last, of what became known after ``since``, up to ``until``."""
     rows = read_rows(
         connection,
         RecordFacts,
         """
         SELECT r.id AS record_id, r.name, r.account, v.changed_by, v.changed_at FROM record r LEFT JOIN LATERAL (
             SELECT v.changed_by, v.changed_at FROM record_version v
-            WHERE v.record_id = r.id AND NOT v.late AND v.received_at > :since AND v.received_at <= :until
+            WHERE v.record_id = r.id AND NOT v.late AND v.stored_at > :since AND v.stored_at <= :until
             ORDER BY v.number DESC LIMIT 1) v ON true
         WHERE r.id = ANY(:ids)""",
         ids=list(record_ids),
@@ -153,7 +153,7 @@ def _take_snapshot(ledger: Ledger, day: date, zone: ZoneInfo, now: datetime) -> 
         if taken.rowcount == 0:
             return False
         connection.execute(
-            text(f"INSERT INTO forecast_snapshot (day, record_id, {_COLUMNS}) SELECT :day, t.* FROM ({_AS_TOLD}) t"),
+            text(f"INSERT INTO forecast_snapshot (day, record_id, {_COLUMNS}) SELECT :day, t.* FROM ({_AS_KNOWN}) t"),
             {"day": day, "at": as_of},
         )
     return True

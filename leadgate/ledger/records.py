@@ -82,8 +82,8 @@ def insert_new(
 #: What lists and figures read of a version, beside its values.
 _FIGURES: Final = ("owner", "sales_stage", "amount", "close_date", "category", "is_open", "outcome")
 _VERSION_COLUMNS: Final = [
-    "id", "record_id", "number", "journey_id", "changed_at", "changed_by", "received_at", "values", "changes", "late",
-    *_FIGURES,
+    "id", "record_id", "number", "journey_id", "changed_at", "changed_by", "received_at", "stored_at", "values",
+    "changes", "late", *_FIGURES,
 ]  # fmt: skip
 _CURRENT_TYPES: Final = {
     "record_id": "bigint PRIMARY KEY",
@@ -106,13 +106,13 @@ _CURRENT_TYPES: Final = {
 def insert_versions(connection: Connection, versions: pd.DataFrame, current: pd.DataFrame, now: datetime) -> None:
     """Store versions, a row each, and what their records are from now on, a row a record.
 
-    ``versions`` has the columns of the table but ``id``; ``current`` those of ``_CURRENT_TYPES`` but ``version_id``.
-    The last version of a record has its ``number``.
+    ``versions`` has the columns of the table but ``id`` and ``stored_at``; ``current`` those of ``_CURRENT_TYPES`` but
+    ``version_id``. The last version of a record has its ``number``.
     """
     if versions.empty:
         return
     failpoint("apply.versions.before")
-    versions = versions.assign(id=bulk.make_ids(connection, "record_version", len(versions)))
+    versions = versions.assign(id=bulk.make_ids(connection, "record_version", len(versions)), stored_at=now)
     bulk.copy(connection, "record_version", _VERSION_COLUMNS, versions)
     if not current.empty:
         last = versions[~versions["late"].astype(bool)].drop_duplicates("record_id", keep="last")

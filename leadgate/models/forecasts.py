@@ -15,7 +15,7 @@ from leadgate.models.columns import declare_moment, declare_staff
 
 
 class ForecastDay(SQLModel, table=True):
-    """A day whose snapshot was taken: the state as told by ``as_of``, the end of the day in ``zone``."""
+    """A day whose snapshot was taken: the state as known at ``as_of``, the end of the day in ``zone``."""
 
     __tablename__ = "forecast_day"
     __table_args__ = (Index("forecast_day_as_of", "as_of"),)

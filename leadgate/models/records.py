@@ -75,6 +75,7 @@ class RecordVersion(SQLModel, table=True):
     ``number`` counts the versions of a record in the order in which they became known; a correction by a person makes
     another of the same journey. ``changes`` maps each field that differs from the version before to [before, after].
     ``late``: it was changed before the current version and told after it, so it never was the current one.
+    ``received_at`` is when the update came in, ``stored_at`` when it became a version: after a hold much later.
     """
 
     __tablename__ = "record_version"
@@ -91,6 +92,7 @@ class RecordVersion(SQLModel, table=True):
     changed_at: datetime = declare_moment()
     changed_by: str | None = declare_staff(None)
     received_at: datetime = declare_moment()
+    stored_at: datetime = declare_moment()
     values: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
     changes: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
     late: bool = False

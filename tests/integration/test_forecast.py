@@ -50,12 +50,12 @@ def tell_a_week(ledger: Ledger) -> dict[str, int]:
     )  # fmt: skip
 
 
-def test_a_state_is_what_was_told_by_then(ledger: Ledger) -> None:
+def test_a_state_is_what_was_known_then(ledger: Ledger) -> None:
     told = tell(
         ledger,
         Told("one", at(-3), amount=1), Told("one", at(2), amount=2),
         Told("one", at(3), amount=99, late=True, changed_at=at(-2)), Told("one", at(4), amount=4),
-        Told("other", at(3), amount=None),
+        Told("other", at(3), amount=None, received_at=at(-3)),
     )  # fmt: skip
     one, other = told["one"], told["other"]
 

@@ -1,4 +1,4 @@
-"""The opportunities as they were known at the end of each day, for the forecast"""
+"""The opportunities as they were known at the end of each day, for the forecast; and since when a version is known"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("record_version", sa.Column("stored_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute("UPDATE record_version SET stored_at = received_at")
+    op.alter_column("record_version", "stored_at", nullable=False)
     op.create_table(
         "forecast_day",
         sa.Column("day", sa.Date(), primary_key=True),
@@ -35,3 +38,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("forecast_snapshot")
     op.drop_table("forecast_day")
+    op.drop_column("record_version", "stored_at")
