@@ -104,6 +104,10 @@ bench-growth: $(VENV)/.dev ## leads and read commands on a ledger of 300,000 lea
 bench-console: $(VENV)/.dev ## pages of the console on 300,000 leads with 50 people; exit 1 over 150 ms; build/bench-console.json
 	$(BIN)/python -m benchmarks.console
 
+.PHONY: bench-forecast
+bench-forecast: $(VENV)/.dev ## the forecast of 10,000 opportunities with 10 updates each: from updates, and from a snapshot
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.forecast
+
 .PHONY: pictures
 pictures: $(VENV)/.dev ## the pictures of the console in the README, from the example leads, with Chromium
 	$(BIN)/python -m benchmarks.console_pictures

@@ -19,7 +19,7 @@ from leadgate.playbook import Playbook
 from leadgate.references import parse
 from leadgate.values.addresses import Kinds, read_address
 
-_AN: Final = {"batch": "a batch", "action": "an action"}
+_AN: Final = {"batch": "a batch", "action": "an action", "record": "a record"}
 
 
 def identify_journey_actor(ledger: Ledger, journey: int, playbook: Playbook, acts_for: str | None) -> Actor:
@@ -42,7 +42,7 @@ def resolve_journey(ledger: Ledger, reference: str, playbook: Playbook) -> int:
             found, what = lead_history.find_journey(ledger, number), f"journey J{number}"
         elif kind == "work item":
             found, what = lead_history.find_journey_of_work_item(ledger, number), f"work item W{number} about a lead"
-        elif kind in ("batch", "action"):
+        elif kind in _AN:
             raise CommandError(
                 f"{sanitise(reference.strip(), 40)} is {_AN[kind]}, and a lead is expected: give its number, J12 for a "
                 "journey, W12 for a work item, or an e-mail address"

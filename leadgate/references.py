@@ -1,4 +1,4 @@
-"""Ids as Leadgate prints them: ``W10``, ``J2``, ``batch 3``, ``lead 5``, ``A12``.
+"""Ids as Leadgate prints them: ``W10``, ``J2``, ``batch 3``, ``lead 5``, ``A12``, ``R12``.
 
 Belongs here: reading one that was typed or pasted. Does not belong here: whether it exists (``ledger``).
 """
@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from leadgate.errors import LeadgateError
 
-Kind = Literal["lead", "journey", "work item", "batch", "action", "saved view"]
+Kind = Literal["lead", "journey", "work item", "batch", "action", "saved view", "record"]
 
 _KINDS: Final[dict[str, Kind]] = {
     "L": "lead",
@@ -19,6 +19,7 @@ _KINDS: Final[dict[str, Kind]] = {
     "B": "batch",
     "A": "action",
     "V": "saved view",
+    "R": "record",
 }
 _LETTERS: Final[dict[Kind, str]] = {kind: letter for letter, kind in _KINDS.items()}
 #: How an id of each kind is printed.
@@ -29,6 +30,7 @@ _EXAMPLES: Final[dict[Kind, str]] = {
     "batch": "3",
     "action": "A12",
     "saved view": "V3",
+    "record": "R12",
 }
 _REFERENCE: Final = re.compile(
     rf"\s*(?:(?P<word>{'|'.join(_LETTERS)})\s+)?(?P<letter>[{''.join(_KINDS)}])?(?P<number>\d{{1,18}})\s*",

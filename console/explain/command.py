@@ -17,18 +17,26 @@ from console.answers import Answer, Grid, build_json_data
 from console.cli.options import Json, Lead, Now
 from console.command_context import CommandContext, parse_now
 from console.explain import evidence, follow_up, trigger
+from console.explain.record import explain_record
 from console.lookup import resolve_journey
 from console.redaction import SHOWN, sanitise
 from console.screen import build_console, build_heading, build_table, print_json
 from leadgate.ledger import lead_history
 from leadgate.ledger.clock import ask_time
+from leadgate.references import parse
 
 
 def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None) -> None:
-    """One lead: what triggered it, who owns it and why, what proves it, what happens when it fails."""
+    """One lead: what triggered it, who owns it and why, what proves it, what happens when it fails.
+
+    Or one record, such as R12: each update as it was told, what was decided about it, and when it slipped.
+    """
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook
+        if (named := parse(lead)) is not None and named[0] == "record":
+            explain_record(ledger, named[1], playbook, as_json=json)
+            return
         at = ask_time(ledger, parse_now(now))
         story = lead_history.load_story(ledger, resolve_journey(ledger, lead, playbook))
     answered = [

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -31,6 +30,7 @@ _MOST_MISSED: Final = 31
 #: The snapshot of every day is kept for so long; of older days those at the end of a week and of a month.
 _EVERY_DAY: Final = timedelta(days=100)
 
+_CATEGORIES: Final = {category.value: category for category in ForecastCategory}
 _COLUMNS: Final = "owner, amount, close_date, category, is_open, outcome, sales_stage"
 _VERSION: Final = ", ".join(f"v.{column}" for column in _COLUMNS.split(", "))
 _AS_KNOWN: Final = f"""
@@ -38,18 +38,6 @@ _AS_KNOWN: Final = f"""
         SELECT * FROM record_version v WHERE v.record_id = r.id AND NOT v.late AND v.stored_at <= :at
         ORDER BY v.number DESC LIMIT 1) v
     WHERE r.kind = 'opportunity'"""
-
-
-@dataclass(frozen=True, slots=True)
-class _StateRow:
-    record_id: int
-    owner: str | None
-    amount: Decimal | None
-    close_date: date | None
-    category: str | None
-    is_open: bool
-    outcome: str | None
-    sales_stage: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +59,12 @@ def read_states(connection: Connection, at: datetime) -> dict[int, RecordState]:
     ).scalar()
     if day is None:
         return compute_states(connection, at)
-    rows = read_rows(
-        connection, _StateRow, f"SELECT record_id, {_COLUMNS} FROM forecast_snapshot WHERE day = :day", day=day
-    )
-    return {row.record_id: _build_state(row) for row in rows}
+    return _read_states(connection, "SELECT * FROM forecast_snapshot WHERE day = :day", day=day)
 
 
 def compute_states(connection: Connection, at: datetime) -> dict[int, RecordState]:
     """Every opportunity as known at ``at``, from the versions."""
-    return {row.record_id: _build_state(row) for row in read_rows(connection, _StateRow, _AS_KNOWN, at=at)}
+    return _read_states(connection, _AS_KNOWN, at=at)
 
 
 def read_facts(
@@ -159,18 +144,27 @@ def _take_snapshot(ledger: Ledger, day: date, zone: ZoneInfo, now: datetime) -> 
     return True
 
 
-def _build_state(row: _StateRow) -> RecordState:
-    """A closed one is won or lost by its outcome; where none was told, by its category."""
-    category = ForecastCategory(row.category or ForecastCategory.PIPELINE)
-    if not row.is_open:
-        is_won = row.outcome == "won" or (row.outcome is None and category is ForecastCategory.CLOSED)
-        category = ForecastCategory.CLOSED if is_won else ForecastCategory.OMITTED
-    return RecordState(
-        record_id=row.record_id,
-        owner=row.owner,
-        cents=None if row.amount is None or not row.amount.is_finite() else round(row.amount * 100),
-        close_date=row.close_date,
-        category=category,
-        is_open=row.is_open,
-        sales_stage=row.sales_stage,
+def _read_states(connection: Connection, rows: str, **parameters: object) -> dict[int, RecordState]:
+    """The states of ``rows``, which have the columns of the snapshot. Tens of thousands are read for a page, so they
+    are made of plain rows."""
+    result = connection.execute(
+        text(
+            "SELECT record_id, owner, CAST(nullif(amount, 'NaN') * 100 AS bigint), close_date, category, is_open, "
+            f"outcome, sales_stage FROM ({rows}) t"
+        ),
+        parameters,
     )
+    return {
+        record_id: RecordState(
+            record_id, owner, cents, close_date, _find_category(category, is_open, outcome), is_open, sales_stage
+        )
+        for record_id, owner, cents, close_date, category, is_open, outcome, sales_stage in result
+    }
+
+
+def _find_category(category: str | None, is_open: bool, outcome: str | None) -> ForecastCategory:
+    """A closed one is won or lost by its outcome; where none was told, by its category."""
+    if is_open:
+        return _CATEGORIES.get(category or "", ForecastCategory.PIPELINE)
+    is_won = outcome == "won" or (outcome is None and category == ForecastCategory.CLOSED)
+    return ForecastCategory.CLOSED if is_won else ForecastCategory.OMITTED

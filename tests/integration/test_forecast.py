@@ -232,3 +232,38 @@ def test_forecast_categories_are_those_of_the_columns(ledger: Ledger) -> None:
     )
     states = compute(ledger, NOW).values()
     assert [state.bucket for state in states] == [ForecastCategory.COMMIT, None]
+
+
+def test_explain_tells_each_update_from_to_when_by_whom_and_each_slip(ledger: Ledger, cli: Cli) -> None:
+    ids = tell(
+        ledger,
+        Told("seats", at(-3), amount=20_000.5, name="500 seats"),
+        Told("seats", at(2), amount=25_000, close_date=date(2026, 3, 3), name="500 seats", changed_by="mia"),
+        Told("seats", at(3), amount=1, late=True, changed_at=at(1), name="500 seats"),
+    )
+    record = ids["seats"]
+    with ledger.transaction() as connection:
+        connection.execute(
+            text("INSERT INTO record_slip (record_id, close_date, noticed_at) VALUES (:id, '2026-03-03', :now)"),
+            {"id": record, "now": NOW},
+        )
+    shown = join_lines(cli("explain", f"R{record}"))
+    for expected in (
+        f"R{record} 500 seats (Acme): opportunity of crm", "Open, best case, sales stage proposal, 25,000, to close Tue 3 Mar",
+        "2026-03-02 09:00 UTC by Mia: Updated.", "amount 20,000.50 25,000", "close date Fri 20 Mar 2026 Tue 3 Mar 2026",
+        "Told for the first time.", "Told late", "Slipped: was to close Tue 3 Mar 2026",
+    ):  # fmt: skip
+        assert expected in shown, shown
+    story = read_json(cli("explain", f"R{record}", "--json"))
+    assert [version["number"] for version in story["versions"]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("explain", "R99"), "there is no record R99"), (("touch", "R1", "--kind", "call"), "is a record")],
+)
+def test_a_record_that_is_not_there_or_is_no_lead_is_told(
+    ledger: Ledger, cli: Cli, arguments: tuple[str, ...], words: str
+) -> None:
+    tell_a_week(ledger)
+    assert words in cli(*arguments, code=2).stderr

@@ -13,7 +13,7 @@ from leadgate.references import IdError, Kind, parse, parse_number
         ("W10", "work item"), ("w10", "work item"), (" 10 ", "work item"), ("work item 10", "work item"),
         ("work item W10", "work item"), ("J10", "journey"), ("journey J10", "journey"), ("10", "lead"),
         ("lead 10", "lead"), ("Lead 10", "lead"), ("L10", "lead"), ("batch 10", "batch"), ("B10", "batch"),
-        ("A10", "action"), ("10", "action"),
+        ("A10", "action"), ("10", "action"), ("R10", "record"), ("record 10", "record"),
     ],
 )  # fmt: skip
 def test_an_id_is_read_as_it_is_printed(typed: str, kind: Kind) -> None:

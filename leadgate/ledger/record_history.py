@@ -1,0 +1,128 @@
+"""A record's story: each version as it was told, what was decided about it, and when it slipped.
+
+Belongs here: the queries behind ``leadgate explain R12`` and the console's page of an opportunity. Does not belong
+here: telling it in words (the console), or writing these tables (``records``). Values are not masked: a person asked
+for this record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import Connection
+
+from leadgate.ledger.typed_rows import list_columns, read_row, read_rows
+from leadgate.values.json_types import JsonObject
+
+#: Versions that a story holds, the latest; a record that is updated every hour must stay readable.
+MOST: Final = 200
+
+
+@dataclass(frozen=True)
+class RecordRow:
+    """The record as its last version says."""
+
+    id: int
+    kind: str
+    source: str
+    key: str
+    version: int
+    name: str | None
+    account: str | None
+    owner: str | None
+    sales_stage: str | None
+    amount: Decimal | None
+    close_date: date | None
+    category: str | None
+    is_open: bool
+    outcome: str | None
+    slipped_on: date | None
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """An update: ``changes`` maps each field to what it was before and what it is after."""
+
+    number: int
+    journey_id: int
+    changed_at: datetime
+    changed_by: str | None
+    received_at: datetime
+    stored_at: datetime
+    changes: JsonObject | None
+    late: bool
+    owner: str | None
+
+
+@dataclass(frozen=True)
+class JudgementRow:
+    """What qualification made of an update."""
+
+    journey_id: int
+    outcome: str
+    reason: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SlipRow:
+    """A close date that passed while the record was open."""
+
+    close_date: date
+    noticed_at: datetime
+
+
+@dataclass(frozen=True)
+class RecordStory:
+    """A record with its versions, judgements and slips, each in the order in which they became known."""
+
+    record: RecordRow
+    versions: Sequence[VersionRow]
+    judgements: Sequence[JudgementRow]
+    slips: Sequence[SlipRow]
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """Everybody who has had it."""
+        return frozenset(version.owner for version in self.versions if version.owner is not None)
+
+
+def load_record_story(connection: Connection, record_id: int) -> RecordStory | None:
+    """The story of a record; None where there is none of this number."""
+    record = read_row(
+        connection,
+        RecordRow,
+        f"SELECT {list_columns(RecordRow, 'r')} FROM record r WHERE r.id = CAST(:id AS bigint)",
+        id=record_id,
+    )
+    if record is None:
+        return None
+    versions = read_rows(
+        connection,
+        VersionRow,
+        f"SELECT {list_columns(VersionRow, 'v')} FROM record_version v WHERE v.record_id = :id "
+        "ORDER BY v.number DESC LIMIT :most",
+        id=record_id,
+        most=MOST,
+    )
+    judgements = read_rows(
+        connection,
+        JudgementRow,
+        f"SELECT {list_columns(JudgementRow, 'd')} FROM record_judgement d WHERE d.record_id = :id "
+        "ORDER BY d.id DESC LIMIT :most",
+        id=record_id,
+        most=MOST,
+    )
+    slips = read_rows(
+        connection,
+        SlipRow,
+        f"SELECT {list_columns(SlipRow, 's')} FROM record_slip s WHERE s.record_id = :id ORDER BY s.noticed_at DESC "
+        "LIMIT :most",
+        id=record_id,
+        most=MOST,
+    )
+    return RecordStory(record, versions[::-1], judgements[::-1], slips[::-1])
