@@ -37,7 +37,8 @@ def build_view_parts(playbook: Playbook, kind: JourneyKind) -> dict[str, Any]:
     section = playbook.kinds.find(kind) or WITHOUT_SECTION[kind]
     added = list(_ADD_SLAS[kind](section))
     follow_up = section.follow_up
-    priorities = (*follow_up.priorities, *(priority for _, priority in added))
+    named = {priority.name for priority in follow_up.priorities}
+    priorities = (*follow_up.priorities, *(each for _, each in added if each.name not in named))
     own = {sla.name for sla in section.slas}
     shared = [*(sla for sla, _ in added), *playbook.slas]
     return {
@@ -60,6 +61,14 @@ def build_usual_routes(pools: tuple[Pool, ...]) -> tuple[Route, ...]:
         Route(name=RECORD_OWNER, to="record_owner", why="whoever has the record has its updates"),
         Route(name=ACCOUNT_OWNER, to="account_owner", why="whoever has the account has its records"),
         *(Route(name=FIRST_POOL, to=f"pool {pool.name}") for pool in pools[:1]),
+    )
+
+
+def is_every_stage_due(playbook: Playbook) -> bool:
+    """Whether every open sales stage says when the owner's next touch is due, so that no pool has to."""
+    section = playbook.kinds.find(playbook.kind)
+    return isinstance(section, OpportunityKind) and all(
+        stage.closed is not None or stage.next_step_within is not None for stage in section.sales_stages
     )
 
 

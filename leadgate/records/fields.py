@@ -94,3 +94,17 @@ def list_columns(
         if stage in since:
             known |= added
     return known
+
+
+#: Columns of a stage's frame beside a record's fields, and beside those that the stages of leads have
+#: (``leadgate.fields.OF_STAGES``). A field of the playbook of such a name would take the place of what a stage decided.
+OF_STAGES: Final[frozenset[str]] = frozenset(
+    {
+        # the record, its version, and what an update changed
+        "record_id", "record_key", "record_owner", "record_outcome", "number", "values", "changes", "changed_at",
+        "told", "before", "due", "superseded", "late", "rep", "had_by", "enriched", "closes_on", "pushes", "slipped_on",
+        "amount_change", "pushed_days",
+        # what is decided about it
+        "ask", "tell", "category", "is_open", "again_at", "judgement", "judged_as", "item_route",
+    }
+)  # fmt: skip

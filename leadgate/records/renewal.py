@@ -53,7 +53,7 @@ class _Judges:
         self.section = cast(RenewalKind, found)
         self.people = People(playbook)
         self.now, self.today = now, now.date()
-        self._ends = {fold_word(word): end for end, words in self.section.closed.items() for word in words}
+        self._ends = {fold_word(word): end for end, words in self.section.closed.items() for word in (end, *words)}
 
     def judge(self, update: Update) -> Judgement:
         status, end = update.text("status"), read_date(update.row["end_date"])

@@ -217,7 +217,10 @@ def test_records_that_cannot_be_read(tmp_path: Path, old: str, new: str, said: s
         ("expects: {within: 0s}", "sources.contacts.expects.within: is a minute or more"),
         ("expects: {at_least: 0, within: 24h}", "sources.contacts.expects.at_least"),
         ("expects: {at_least: 5}", "sources.contacts.expects.within"),
-        ("kind: activities, expects: {within: 24h}", "sources.contacts.expects: signals of leads are counted alone"),
+        (
+            "kind: activities, expects: {within: 24h}",
+            "sources.contacts.expects: signals that start journeys are counted alone",
+        ),
     ],
 )
 def test_what_is_expected_of_a_source(tmp_path: Path, expects: str, said: str | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from string import Formatter
 from typing import Final
 
-from leadgate import fields, plug_ins
+from leadgate import plug_ins
 from leadgate.nearest import propose
 from leadgate.playbook.check.addresses import find_address_fault
 from leadgate.playbook.check.checker import Checker, Found
@@ -252,7 +252,7 @@ def _read_names(text: str) -> tuple[list[str], str | None]:
 
 
 def _check_fact(checker: Checker, path: Path, name: str) -> Found:
-    known = {*fields.list_columns(StageName.FOLLOW_UP, checker.custom), *FACTS}
+    known = {*checker.columns_at(StageName.FOLLOW_UP), *FACTS}
     if name not in known:
         yield checker.at(path, f"{name!r} is neither a field of a lead nor a fact; {propose(name, known)}")
 

@@ -9,7 +9,6 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from leadgate import fields
 from leadgate.playbook import Playbook, Pool, Rep, Sla
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import Path
@@ -95,7 +94,7 @@ def _check_never_asked(checker: Checker, position: int, sla: Sla) -> Found:
 def check_follow_up(checker: Checker) -> Found:
     rules = checker.playbook.follow_up
     here: Path = ("follow_up",)
-    columns = fields.list_columns(StageName.ASSIGNMENT, checker.custom)
+    columns = checker.columns_at(StageName.ASSIGNMENT)
     yield from checker.check_unique((*here, "priorities"), [priority.name for priority in rules.priorities])
     catches_all: str | None = None
     for position, priority in enumerate(rules.priorities):
@@ -103,7 +102,7 @@ def check_follow_up(checker: Checker) -> Found:
         yield from checker.check_known((*path, "sla"), "SLA", priority.sla, [sla.name for sla in checker.playbook.slas])
         yield from checker.check_expression((*path, "when"), priority.when, columns)
         if catches_all is not None:
-            yield checker.at(path, f"can never match: {catches_all!r} before it takes every lead; move it up")
+            yield checker.at(path, f"can never match: {catches_all!r} before it takes every {checker.noun}; move it up")
         elif checker.is_always_met(priority.when, columns):
             catches_all = priority.name
     yield from checker.check_unique((*here, "touches"), [touch.kind for touch in rules.touches], name="kind")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from leadgate import fields
 from leadgate.nearest import propose
 from leadgate.playbook.check.added_expectations import check_expectation
 from leadgate.playbook.check.checker import ASSIGNED, Checker, Found
@@ -50,7 +49,7 @@ def check_notifications(checker: Checker) -> Found:
 
 def check_gates(checker: Checker, promises: Mapping[GateName, Collection[str]]) -> Found:
     for gate, rules in checker.playbook.gates.items():
-        columns = {*fields.list_columns(_COLUMNS_AT[gate], checker.custom)}
+        columns = {*checker.columns_at(_COLUMNS_AT[gate])}
         if gate in (GateName.ASSIGNED, GateName.FOLLOWED_UP):
             columns |= set(ASSIGNED)
         built_in = promises.get(gate, ())

@@ -5,12 +5,12 @@ Belongs here: what must fit together in these parts of a playbook.
 
 from __future__ import annotations
 
-from leadgate import fields
 from leadgate.expressions.conditions import Condition, build_condition
 from leadgate.expressions.implication import find_covering
 from leadgate.nearest import propose
 from leadgate.playbook import Pool, Route
 from leadgate.playbook.check.checker import Checker, Found
+from leadgate.playbook.kind_views import is_every_stage_due
 from leadgate.playbook.yaml_text import Path
 from leadgate.sla.hours import Clock, HoursError
 from leadgate.vocabulary import GateName, JourneyKind, Severity, StageName
@@ -90,8 +90,25 @@ def _check_suitability(checker: Checker, here: Path, pool: Pool) -> Found:
             yield checker.at((*here, rule), message)
 
 
+def _list_routes(checker: Checker) -> list[Route]:
+    """The routes of leads and of every kind of record: pools and territories are theirs together."""
+    return [route for playbook in checker.of_kinds.values() for route in playbook.routing]
+
+
+def check_due_times(checker: Checker) -> Found:
+    """A record that a route leads into a pool without an SLA would be held, as a lead would (``check_pools``)."""
+    without = {pool.name for pool in checker.playbook.pools if pool.sla is None}
+    for position, route in enumerate(checker.playbook.routing):
+        pool = route.to.partition(" ")[2]
+        if route.to.startswith("pool ") and pool in without and _is_due_required(checker):
+            message = (
+                f"pool {pool!r} has no sla, so no first touch is due and every {checker.noun} is held (due_missing)"
+            )
+            yield checker.at(("routing", position, "to"), f"{message}; give the pool one, or name it in a priority")
+
+
 def check_territories(checker: Checker) -> Found:
-    used = {route.territory for route in checker.playbook.routing}
+    used = {route.territory for route in _list_routes(checker)}
     for name, territory in checker.playbook.territories.items():
         here: Path = ("territories", name)
         for place, code in enumerate(territory.countries):
@@ -104,7 +121,7 @@ def check_territories(checker: Checker) -> Found:
 
 
 def check_routing(checker: Checker) -> Found:
-    columns = fields.list_columns(StageName.ASSIGNMENT, checker.custom)
+    columns = checker.columns_at(StageName.ASSIGNMENT)
     routes = checker.playbook.routing
     yield from checker.check_unique(("routing",), [route.name for route in routes])
     taken: dict[str, Condition] = {}  # what the routes before take for certain
@@ -116,7 +133,7 @@ def check_routing(checker: Checker) -> Found:
         broken += checker.check_known((*here, "territory"), "territory", route.territory, checker.playbook.territories)
         yield from broken
         if catches_all is not None:
-            yield checker.at(here, f"can never match: {catches_all!r} before it takes every lead; move it up")
+            yield checker.at(here, f"can never match: {catches_all!r} before it takes every {checker.noun}; move it up")
             continue
         if broken:
             continue
@@ -125,9 +142,9 @@ def check_routing(checker: Checker) -> Found:
         if before := [list(taken)[each] for each in find_covering(condition, list(taken.values()))]:
             names = " and ".join(map(repr, before))
             same = len(before) == 1 and taken[before[0]] == condition
-            what = "has the same condition; remove one" if same else "takes every lead that it would"
+            what = "has the same condition; remove one" if same else f"takes every {checker.noun} that it would"
             if len(before) > 1:
-                what = "together take every lead that it would"
+                what = f"together take every {checker.noun} that it would"
             message = f"can never match: {names} before it {what}" + ("" if same else "; move it up or remove it")
             yield checker.at((*here, "when") if route.territory is None else here, message)
         if route.to.startswith("pool ") or (route.to.startswith("rep ") and route.if_away != "pass_on"):
@@ -136,7 +153,7 @@ def check_routing(checker: Checker) -> Found:
             if territory is None and checker.is_always_met(route.when, columns):
                 catches_all = route.name
     if catches_all is None:
-        message = "no route takes every lead, so those that match none are held; end with `when: true`"
+        message = f"no route takes every {checker.noun}, so those that match none are held; end with `when: true`"
         yield checker.at(("routing", len(routes) - 1), message, note=True)
     yield from _check_unreached_pools(checker)
 
@@ -158,7 +175,7 @@ def _check_route_to_rep(checker: Checker, here: Path, route: Route) -> Found:
     of_rep = [pool for pool in checker.playbook.pools if any(member.rep == rep for member in pool.members)]
     if rep in checker.reps and not any(pool.sla for pool in of_rep) and _is_due_required(checker):
         message = (
-            f"{rep} is in no pool with an sla, so no first touch is due and every lead of this route is held "
+            f"{rep} is in no pool with an sla, so no first touch is due and every {checker.noun} of this route is held "
             "(due_missing); put them into one"
         )
         yield checker.at((*here, "to"), message)
@@ -166,8 +183,10 @@ def _check_route_to_rep(checker: Checker, here: Path, route: Route) -> Found:
 
 def _is_due_required(checker: Checker) -> bool:
     """Whether leads without a due time are held: no priority gives every lead an SLA, and a gate insists on it."""
-    columns = fields.list_columns(StageName.ASSIGNMENT, checker.custom)
+    columns = checker.columns_at(StageName.ASSIGNMENT)
     if any(checker.is_always_met(each.when, columns) for each in checker.playbook.follow_up.priorities):
+        return False
+    if is_every_stage_due(checker.playbook):
         return False
     rules = [checker.playbook.gates.get(gate) for gate in (GateName.ASSIGNED, GateName.FOLLOWED_UP)]
     return any(each is None or each.severity.get("touch_due") != Severity.WARNING for each in rules)
@@ -181,14 +200,16 @@ def _check_target(checker: Checker, here: Path, route: Route) -> Found:
         )
     if kind == "rep":
         yield from _check_route_to_rep(checker, here, route)
-    if kind == "record_owner" and checker.playbook.kind is JourneyKind.LEAD:
+    if kind == "record_owner" and checker.kind is JourneyKind.LEAD:
         message = "a lead names no owner, so this route leads to nobody; write account_owner or earlier_owner"
         yield checker.at((*here, "to"), message)
     members = {m.rep for pool in checker.playbook.pools if pool.name == target for m in pool.members}
     able = [rep for rep in checker.playbook.reps if rep.name in members and set(route.requires) <= set(rep.skills)]
     if route.requires and members and not able:
         wanted = ", ".join(route.requires)
-        message = f"nobody in pool {target!r} has all of the skills {wanted}, so every lead of this route is held"
+        message = (
+            f"nobody in pool {target!r} has all of the skills {wanted}, so every {checker.noun} of this route is held"
+        )
         yield checker.at((*here, "requires"), message)
 
 
@@ -206,7 +227,7 @@ def _find_overflow_ring(checker: Checker, start: str) -> list[str] | None:
 
 
 def _check_unreached_pools(checker: Checker) -> Found:
-    reached = {route.to.partition(" ")[2] for route in checker.playbook.routing}
+    reached = {route.to.partition(" ")[2] for route in _list_routes(checker)}
     reached |= {str(pool.nobody_available.pool) for pool in checker.playbook.pools}
     for position, pool in enumerate(checker.playbook.pools):
         if pool.name not in reached:

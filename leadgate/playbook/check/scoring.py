@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leadgate import fields
 from leadgate.nearest import propose
 from leadgate.playbook import EngagementRule, FitRule
 from leadgate.playbook.check.checker import Checker, Found
@@ -17,7 +16,7 @@ from leadgate.vocabulary import StageName
 
 
 def check_scoring(checker: Checker) -> Found:
-    columns = fields.list_columns(StageName.QUALIFICATION, checker.custom)
+    columns = checker.columns_at(StageName.QUALIFICATION)
     scoring = checker.playbook.scoring
     seen: dict[str, Path] = {}
     parts: tuple[tuple[str, Sequence[FitRule | EngagementRule]], ...] = (
@@ -56,12 +55,12 @@ def _check_groups(checker: Checker) -> Found:
 
 def check_qualification(checker: Checker) -> Found:
     rule = checker.playbook.qualification
-    columns = fields.list_columns(StageName.QUALIFICATION, checker.custom)
+    columns = checker.columns_at(StageName.QUALIFICATION)
     here: Path = ("qualification",)
     if rule.marketing_qualified > rule.sales_qualified:
         yield checker.at(
             (*here, "marketing_qualified"),
-            f"{rule.marketing_qualified} is above sales_qualified ({rule.sales_qualified}), so no lead could "
+            f"{rule.marketing_qualified} is above sales_qualified ({rule.sales_qualified}), so no {checker.noun} could "
             "be marketing-qualified first; lower it",
         )
     yield from _check_leave(checker)
@@ -77,7 +76,7 @@ def check_qualification(checker: Checker) -> Found:
         path: Path = (*here, "disqualify", position, "when")
         yield from checker.check_expression(path, disqualifier.when, columns)
         if checker.is_always_met(disqualifier.when, columns):
-            yield checker.at(path, "every lead matches this, so all would be disqualified; narrow it")
+            yield checker.at(path, f"every {checker.noun} matches this, so all would be disqualified; narrow it")
     for part, evidence in rule.evidence.items():
         path = (*here, "evidence", part)
         for name, text in (("when", evidence.when), ("negative", evidence.negative)):
@@ -91,7 +90,7 @@ def check_qualification(checker: Checker) -> Found:
             proof = rule.evidence.get(required)
             if proof is None or (proof.when is None and proof.activity is None):
                 path = (*here, "requires", verdict.value, position)
-                message = f"nothing proves {required}, so no lead could be {verdict}; say how under evidence.{required}"
+                message = f"nothing proves {required}, so no {checker.noun} could be {verdict}; say how under evidence"
                 yield checker.at(path, message)
 
 
@@ -117,10 +116,12 @@ def _check_grades(checker: Checker) -> Found:
     staying = (*rule.leave.grades.marketing_qualified, *rule.leave.grades.sales_qualified)
     if rule.grades is None:
         if staying:
-            message = "leads qualify by score, so no grade keeps one qualified; give qualification.grades, or remove it"
-            yield checker.at(("qualification", "leave", "grades"), message)
+            message = f"{checker.kind.plural} qualify by score, so no grade keeps one qualified"
+            yield checker.at(
+                ("qualification", "leave", "grades"), f"{message}; give qualification.grades, or remove it"
+            )
         return
     if checker.playbook.scoring.grades is None:
-        yield checker.at(here, "leads have no grades, so none would ever qualify; give scoring.grades")
+        yield checker.at(here, f"{checker.kind.plural} have no grades, so none would ever qualify; give scoring.grades")
     if not (rule.grades.marketing_qualified or rule.grades.sales_qualified):
-        yield checker.at(here, "no grade qualifies, so no lead ever would; list some, such as [A1, A2, B1]")
+        yield checker.at(here, f"no grade qualifies, so no {checker.noun} ever would; list some, such as [A1, A2, B1]")

@@ -64,10 +64,9 @@ def check_ways(checker: Checker) -> Found:
         if http.public_url is not None and not _is_public_url(http.public_url):
             message = "is not the whole address that HubSpot posts to; write it like https://leads.example/capture/NAME"
             yield checker.at(_build_path(name, "public_url"), message)
-        if source.kind == "activities" and http.auth in _LEADS_ONLY:
-            yield checker.at(
-                _build_path(name, "auth"), f"{http.auth} sends leads, so the source has no kind: activities"
-            )
+        if source.kind != "leads" and http.auth in _LEADS_ONLY:
+            message = f"{http.auth} sends leads, so the source has no kind: {source.kind}"
+            yield checker.at(_build_path(name, "auth"), message)
 
 
 def check_answers(checker: Checker) -> Found:

@@ -14,6 +14,7 @@ from leadgate.nearest import find_nearest, propose
 from leadgate.playbook import (
     BUILT_IN,
     MOST_ACCOUNTS_BYTES,
+    SOURCE_KINDS,
     AccountsFile,
     ExpectedSignals,
     HttpProvider,
@@ -22,6 +23,7 @@ from leadgate.playbook import (
 )
 from leadgate.playbook.check.checker import ASSIGNED, Checker, Found
 from leadgate.playbook.yaml_text import Path
+from leadgate.records import fields as record_fields
 from leadgate.regular_files import open_text_below
 from leadgate.values.url_templates import parse_template
 from leadgate.vocabulary import StageName
@@ -31,15 +33,16 @@ _COLUMN_SHOWN: Final = 40  # characters of a column's name that a message propos
 
 
 def check_own_fields(checker: Checker) -> Found:
-    taken = fields.list_columns(StageName.FOLLOW_UP)
+    taken = checker.playbook.model_copy(update={"fields": {}}).columns_at(StageName.FOLLOW_UP)
+    of_stages = fields.OF_STAGES if checker.section is None else fields.OF_STAGES | record_fields.OF_STAGES
     for name in checker.custom:
-        if name in taken or name in ASSIGNED or name in fields.OF_STAGES:
+        if name in taken or name in ASSIGNED or name in of_stages:
             yield checker.at(("fields", name), f"{name!r} is a name that Leadgate uses itself; choose another")
     for header, target in checker.playbook.headers.items():
         if target:  # an empty one makes an attribute of the column
-            yield from checker.check_lead_field(("headers", header), target)
+            yield from checker.check_field(("headers", header), target)
     for position, name in enumerate(checker.playbook.validation.required):
-        yield from checker.check_lead_field(("validation", "required", position), name)
+        yield from checker.check_field(("validation", "required", position), name)
     yield from checker.check_country(("validation", "default_country"), checker.playbook.validation.default_country)
 
 
@@ -47,9 +50,9 @@ def check_sources(checker: Checker) -> Found:
     for name, source in checker.playbook.sources.items():
         here: Path = ("sources", name)
         for column, target in source.mapping.items():
-            if source.kind == "leads":
+            if source.kind in SOURCE_KINDS:
                 if target:
-                    yield from checker.check_lead_field((*here, "mapping", column), target)
+                    yield from checker.check_field((*here, "mapping", column), target, SOURCE_KINDS[source.kind])
             elif target not in fields.ACTIVITY_FIELDS:
                 message = f"{target!r} is not a field of an activity; {propose(target, fields.ACTIVITY_FIELDS)}"
                 yield checker.at((*here, "mapping", column), message)
@@ -65,8 +68,8 @@ def _check_expects(checker: Checker, here: Path, source: Source, expects: Expect
         yield from checker.check_known((*here, "hours"), "working hours", expects.hours, checker.playbook.hours)
     if not _SHORTEST <= expects.within <= _LONGEST:
         yield checker.at((*here, "within"), "is a minute or more, and 30 days or less")
-    if source.kind != "leads":
-        yield checker.at(here, "signals of leads are counted alone, and this is a source of activities")
+    if source.kind not in SOURCE_KINDS:
+        yield checker.at(here, "signals that start journeys are counted alone, and activities start none")
 
 
 def check_matching(checker: Checker) -> Found:
