@@ -46,7 +46,7 @@ from leadgate.matching import BY_A_PERSON
 from leadgate.matching.accounts import Account, Directory, Wanted
 from leadgate.matching.latin import latinise
 from leadgate.matching.persons import Person
-from leadgate.matching.resolving import Arrival, Ground, Known, Resolution, build_claims, list_kept_keys, resolve
+from leadgate.matching.resolving import Arrival, Ground, Known, Resolution, build_claims, choose_kept_keys, resolve
 from leadgate.playbook import Matching, Playbook
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
@@ -133,8 +133,7 @@ def measure(records: Sequence[Record], playbook: Playbook) -> Measured:
         elif found.lead_id != own:
             lead = found.lead_id
             measured.count(record, "certain", right=leads[lead] == record.person)
-            for key in list_kept_keys(arrival, found, ground.owners):
-                ground.by_key.setdefault(key, []).append(lead)
+            ground.add_keys(lead, choose_kept_keys(arrival, found, ground.owners))
         else:
             measured.by_kind[record.kind]["new"] += 1
         if lead == own:
@@ -153,8 +152,7 @@ def _answer(arrival: Arrival, lead: int, ground: Ground) -> None:
         ground.owners.setdefault(claim, lead)
     ground.persons.setdefault(lead, Known(arrival.person))
     because = () if lead == arrival.person.lead_id else (BY_A_PERSON,)
-    for key in list_kept_keys(arrival, Resolution(lead, because), ground.owners):
-        ground.by_key.setdefault(key, []).append(lead)
+    ground.add_keys(lead, choose_kept_keys(arrival, Resolution(lead, because), ground.owners))
 
 
 def clean_records(records: Sequence[Record], playbook: Playbook) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Final, Literal
 
 #: What a hash is for. The same text has unrelated hashes for two purposes, so tables cannot be compared by them.
-Purpose = Literal["match", "erased", "lookup"]
+Purpose = Literal["match", "letters", "erased", "lookup"]
 
 #: The fewest bytes of a key: half of them would be enough, the other half is for keys that people make up.
 LEAST_KEY_BYTES: Final = 32
@@ -25,11 +25,16 @@ def compute_keyed_hash(key: bytes, purpose: Purpose, text: str) -> int:
     BLAKE2b with a key (RFC 7693), truncated. ``key`` has at least ``LEAST_KEY_BYTES`` bytes; ``ValueError`` otherwise.
     Among ten million texts, two have the same hash with a probability of 3 in a million.
     """
-    if len(key) < LEAST_KEY_BYTES:
-        raise ValueError(f"a key has at least {LEAST_KEY_BYTES} bytes, this one has {len(key)}")
-    digest = _begin_hash(key, purpose).copy()
+    digest = _begin_hash(key, purpose, 8).copy()
     digest.update(text.encode(errors="surrogatepass"))
     return int.from_bytes(digest.digest(), "big", signed=True)
+
+
+def compute_keyed_digest(key: bytes, purpose: Purpose, text: str, size: int) -> bytes:
+    """The hash of ``text`` for ``purpose``, of ``size`` bytes, 64 at most. ``key`` as of ``compute_keyed_hash``."""
+    digest = _begin_hash(key, purpose, size).copy()
+    digest.update(text.encode(errors="surrogatepass"))
+    return digest.digest()
 
 
 def compute_fingerprint(key: bytes) -> str:
@@ -38,9 +43,11 @@ def compute_fingerprint(key: bytes) -> str:
 
 
 @lru_cache(maxsize=8)
-def _begin_hash(key: bytes, purpose: Purpose) -> blake2b:
+def _begin_hash(key: bytes, purpose: Purpose, size: int) -> blake2b:
     """A hash that has its key and no text yet: taking in the key takes as long as a short text."""
-    return blake2b(digest_size=8, key=_fit_key(key), person=purpose.encode())
+    if len(key) < LEAST_KEY_BYTES:
+        raise ValueError(f"a key has at least {LEAST_KEY_BYTES} bytes, this one has {len(key)}")
+    return blake2b(digest_size=size, key=_fit_key(key), person=purpose.encode())
 
 
 def _fit_key(key: bytes) -> bytes:

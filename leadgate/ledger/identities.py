@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk, match_keys
 from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
+from leadgate.matching.match_keys import MatchKeys
 from leadgate.matching.persons import EMAIL, READ, Person
 from leadgate.matching.resolving import (
     Arrival,
@@ -25,9 +26,9 @@ from leadgate.matching.resolving import (
     Resolution,
     Verdict,
     build_claims,
+    choose_kept_keys,
     list_crm_sources,
     list_doubtful,
-    list_kept_keys,
     make_pair,
     resolve,
     should_compare,
@@ -37,8 +38,6 @@ from leadgate.playbook import Matching
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Leads looked at for one key: the latest. A key that more of them share tells little about anybody.
-_MOST_PER_KEY: Final = 50
 #: The columns that ``identify`` adds to a batch.
 IDENTIFIED: Final = ("lead_id", "joined_to", "because", "claimed", "hold", "matches")
 
@@ -73,11 +72,18 @@ def identify(connection: Connection, frame: pd.DataFrame, batch_id: int, rules: 
     ground.persons = _read_persons(connection, {owner for (kind, _), owner in ground.owners.items() if kind == EMAIL})
     doubtful = list_doubtful(arrivals, ground, rules)
     wanted = {shared for arrival in doubtful if (shared := arrival.address_key) is not None}
+    names: dict[int, int] = {}
     if should_compare(rules):
         new = [arrival for arrival in arrivals if not arrival.known and elsewhere.isdisjoint(arrival.claims)]
-        wanted |= {key for arrival in (*new, *doubtful) for key in arrival.keys}
-    ground.by_key = _read_lookalikes(connection, wanted)
-    ground.persons |= _read_persons(connection, {lead for leads in ground.by_key.values() for lead in leads})
+        for arrival in (*new, *doubtful):
+            wanted.update(arrival.keys.exact)
+            names.update(dict.fromkeys(arrival.keys.names, arrival.keys.swap))
+    sharing, near = match_keys.find_sharing(connection, wanted), match_keys.find_near(connection, names)
+    for shared, lead in sharing:
+        ground.add_keys(lead, MatchKeys(exact=[shared]))
+    for name, lead in near:
+        ground.add_keys(lead, MatchKeys(names=[name]))
+    ground.persons |= _read_persons(connection, {lead for _, lead in (*sharing, *near)})
     found = resolve(arrivals, ground, rules)
     _settle(connection, claimants, elsewhere, ground.owners)
     _keep_keys(connection, arrivals, found, ground.owners, bulk.list_values(frame["generation"]))
@@ -170,21 +176,6 @@ def _read_verdicts(connection: Connection, lead_ids: Collection[int]) -> dict[tu
     return {(row.low, row.high): Verdict(row.same, row.keep) for row in said}
 
 
-def _read_lookalikes(connection: Connection, keys: Collection[int]) -> dict[int, list[int]]:
-    """The leads that have one of these keys, by key."""
-    if not keys:
-        return {}
-    rows = connection.execute(
-        text(
-            "SELECT k.key, array_agg(m.lead_id) AS leads FROM unnest(CAST(:keys AS bigint[])) k(key) "
-            "CROSS JOIN LATERAL (SELECT lead_id FROM match_key m WHERE m.key = k.key ORDER BY lead_id DESC "
-            f"LIMIT {_MOST_PER_KEY}) m GROUP BY k.key"
-        ),
-        {"keys": sorted(keys)},
-    )
-    return {row.key: row.leads for row in rows}
-
-
 def _read_persons(connection: Connection, lead_ids: Collection[int]) -> dict[int, Known]:
     """These leads, as they are compared."""
     if not lead_ids:
@@ -251,7 +242,7 @@ def _keep_keys(
     for arrival, resolution, generation in zip(arrivals, found, generations, strict=True):
         if resolution.hold is not None:
             continue
-        pairs = [(key, resolution.lead_id) for key in list_kept_keys(arrival, resolution, owners)]
+        pairs = [(key, resolution.lead_id) for key in choose_kept_keys(arrival, resolution, owners).list_kept()]
         if generation == 0 and resolution.lead_id == arrival.person.lead_id:
             new += dict.fromkeys(pairs)
         else:

@@ -27,7 +27,7 @@ from leadgate.settings import Settings
 FILE: Final = "key"
 #: The way in which ``matching.persons`` makes keys: another number has those of all leads made again. A ledger of a
 #: later way is opened by no earlier version, which does not know its migration.
-WAY: Final = 1
+WAY: Final = 2
 #: An advisory lock: of processes that open a new ledger at once, one decides which key it has.
 _KEY_LOCK: Final = 7_283_004
 

@@ -17,6 +17,7 @@ from leadgate.hashing import compute_keyed_hash
 from leadgate.matching.companies import build_company_key, build_domain_key, build_employer_key, compare_keys
 from leadgate.matching.latin import latinise
 from leadgate.matching.mail_names import build_local_key, compare_addresses, guess_name, is_numbered
+from leadgate.matching.match_keys import MatchKeys, build_keys
 from leadgate.matching.names import (
     INITIAL,
     NICKNAME,
@@ -112,25 +113,27 @@ class Person(NamedTuple):
         """What is before the @ of a personal address, as far as it tells one person from another."""
         return build_local_key(self.email.partition("@")[0]) if self.email and not self.is_role else ""
 
-    def keys(self, secret: bytes) -> list[int]:
-        """Two records that may be one person's share one of these: the phone, the company and both initials, the
-        beginning of its name and the letters of the surname, the part before the @, or its beginning and the name.
+    def keys(self, secret: bytes) -> MatchKeys:
+        """Two records that may be one person's share one of these: the phone, the part before the @, or, where their
+        names are alike, the company and both initials, the beginning of its name and the letters of the surname, or
+        the beginning of what is before the @ and the name.
 
         Keyed hashes, because they are kept: ``secret`` is the installation's key. Two texts with the same hash would
         cost a comparison, and nothing else.
         """
-        found = [f"phone {self.phone}"] if self.phone else []
+        texts = [f"phone {self.phone}"] if self.phone else []
         if self.local:
-            found.append(f"local {self.local}")
-        if self.name is not None:
-            letters = _build_skeleton(self.name.last)
-            for initials in self.name.initials:
-                found += [f"{initials} {employer}" for employer in self.employers]
-                if self.company:  # a domain is seldom misspelt
-                    found.append(f"{initials} {letters} {_build_block(self.company.replace(' ', ''))}")
-                if self.local and not self.domain:
-                    found.append(f"{initials} {letters} {self.local[:3]}@")
-        return [compute_keyed_hash(secret, "match", text) for text in found]
+            texts.append(f"local {self.local}")
+        if self.name is None:
+            return build_keys(secret, texts, (), "", "")
+        letters, blocks = _build_skeleton(self.name.last), []
+        for initials in self.name.initials:
+            blocks += [f"{initials} {employer}" for employer in self.employers]
+            if self.company:  # a domain is seldom misspelt
+                blocks.append(f"{initials} {letters} {_build_block(self.company.replace(' ', ''))}")
+            if self.local and not self.domain:
+                blocks.append(f"{initials} {letters} {self.local[:3]}@")
+        return build_keys(secret, texts, blocks, self.name.first, self.name.last)
 
     def build_address_key(self, secret: bytes) -> int | None:
         """By what the person of this name is found among those who share the e-mail address; None without a name."""

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from leadgate.limits import shorten_key
 from leadgate.matching import BY_A_PERSON, CONFLICT, LIKELY
+from leadgate.matching.match_keys import MatchKeys, get_block, is_near
 from leadgate.matching.persons import (
     ADDRESS_AND_NAME,
     EMAIL,
@@ -55,7 +56,7 @@ class Arrival(NamedTuple):
 
     journey_id: int
     person: Person
-    keys: Sequence[int] = ()
+    keys: MatchKeys = MatchKeys()
     claims: tuple[Claim, ...] = ()
     known: bool = False
     secret: bytes = b""
@@ -97,13 +98,29 @@ class Resolution(NamedTuple):
 class Ground:
     """What is known about the arrivals: whose identities they carry, what people said, who shares a key.
 
-    ``by_key`` are ids of leads; ``persons`` has these leads, and those that own the e-mail addresses.
+    ``by_key`` are ids of leads, by exact keys. ``blocks`` has the keys of names of each block, with their leads.
+    ``persons`` has these leads, and those that own the e-mail addresses.
     """
 
     owners: dict[Claim, int] = field(default_factory=dict)
     verdicts: Mapping[tuple[int, int], Verdict] = field(default_factory=dict)
     by_key: dict[int, list[int]] = field(default_factory=dict)
+    blocks: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     persons: dict[int, Known] = field(default_factory=dict)
+
+    def add_keys(self, lead_id: int, keys: MatchKeys) -> None:
+        """The lead is found by these keys from now on."""
+        for key in keys.exact:
+            self.by_key.setdefault(key, []).append(lead_id)
+        for key in keys.names:
+            self.blocks.setdefault(get_block(key), []).append((key, lead_id))
+
+    def find_leads(self, keys: MatchKeys) -> set[int]:
+        """The leads that share an exact key, or have a key near one of a name."""
+        found = {lead for key in keys.exact for lead in self.by_key.get(key, ())}
+        for key in keys.names:
+            found.update(lead for other, lead in self.blocks.get(get_block(key), ()) if is_near(key, keys.swap, other))
+        return found
 
     def find_verdict(self, one: int, other: int) -> Verdict | None:
         return self.verdicts.get(make_pair(one, other)) if self.verdicts else None
@@ -159,8 +176,8 @@ def resolve(arrivals: Sequence[Arrival], ground: Ground, rules: Matching) -> lis
             ground.owners.setdefault(claim, resolution.lead_id)
         if resolution.lead_id == arrival.person.lead_id:
             ground.persons.setdefault(resolution.lead_id, Known(arrival.person))
-            for key in list_kept_keys(arrival, resolution, ground.owners) if asked else ():
-                ground.by_key.setdefault(key, []).append(resolution.lead_id)
+            if asked:
+                ground.add_keys(resolution.lead_id, choose_kept_keys(arrival, resolution, ground.owners))
     return found
 
 
@@ -176,18 +193,17 @@ def list_doubtful(arrivals: Iterable[Arrival], ground: Ground, rules: Matching) 
     ]
 
 
-def list_kept_keys(arrival: Arrival, resolution: Resolution, owners: Mapping[Claim, int]) -> list[int]:
+def choose_kept_keys(arrival: Arrival, resolution: Resolution, owners: Mapping[Claim, int]) -> MatchKeys:
     """The keys by which the arrival's lead is found from now on.
 
     One is for the name beside an e-mail address that is another lead's, or that a person said is this lead's.
     """
-    keys = list(arrival.keys)
     is_needed = BY_A_PERSON in resolution.because or any(
         kind == EMAIL and owners.get((kind, value)) != resolution.lead_id for kind, value in arrival.claims
     )
     if is_needed and (address_key := arrival.address_key) is not None:
-        keys.append(address_key)
-    return keys
+        return arrival.keys._replace(exact=[*arrival.keys.exact, address_key])
+    return arrival.keys
 
 
 def _resolve(arrival: Arrival, ground: Ground, rules: Matching, asked: bool) -> Resolution:
@@ -250,11 +266,9 @@ def _resolve_conflict(own: int, owned: Mapping[int, Sequence[str]], ground: Grou
     return Resolution(own, hold=CONFLICT, matches=tuple(matches))
 
 
-def _compare(
-    person: Person, keys: Sequence[int], ground: Ground, rules: Matching, also: Sequence[int] = ()
-) -> Resolution:
+def _compare(person: Person, keys: MatchKeys, ground: Ground, rules: Matching, also: Sequence[int] = ()) -> Resolution:
     """The leads that share a key with ``person``, and ``also`` these, compared with it."""
-    found = {lead for key in keys for lead in ground.by_key.get(key, ()) if not ground.is_apart(person.lead_id, lead)}
+    found = {lead for lead in ground.find_leads(keys) if not ground.is_apart(person.lead_id, lead)}
     others = {*found, *also} - {person.lead_id}
     known = {lead: ground.persons[lead] for lead in others if lead in ground.persons}  # a key outlives its lead
     if not known:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from zlib import crc32
 
@@ -18,7 +19,8 @@ from sqlalchemy import text
 
 from leadgate import playbook as playbooks
 from leadgate.hashing import compute_fingerprint, compute_keyed_hash
-from leadgate.ledger import Ledger, LedgerError, keys, open_ledger
+from leadgate.ledger import Ledger, LedgerError, keys, match_keys, open_ledger
+from leadgate.matching.match_keys import build_keys, get_block, is_near
 from leadgate.settings import Settings, SettingsError
 
 LONG = "thirty-two bytes, or a few more than that"
@@ -175,6 +177,29 @@ def test_keys_without_a_fingerprint_are_computed_again_and_still_find_the_same_p
         harness.capture(make_lead(1, Email="private@company1.example"))
         harness.run(kinds=["intake"])
         assert harness.rows("SELECT lead_id, because FROM lead_join") == [(1, ["number_and_name"])]
+
+
+def test_the_ledger_finds_the_names_that_are_near_and_no_others(ledger: Ledger) -> None:
+    given = ["jane", "jill", "jo", "lena", "l"]
+    surnames = ["lind", "lindt", "lindqvist", "lopez", "lee", "jansson", "jo", "jane", "lund"]
+    names = list(product(given, surnames))
+    blocks = ["jl acme", "jl other"]
+    kept = [build_keys(ledger.key, [], blocks, *name) for name in names]
+    rows = [(key, lead) for lead, keys in enumerate(kept) for key in keys.names]
+    expected = {
+        (key, other) for each in kept for key in each.names for other, _ in rows
+        if get_block(key) == get_block(other) and is_near(key, each.swap, other)
+    }  # fmt: skip
+    with ledger.transaction(plan_by_index=True) as connection:
+        match_keys.insert(connection, rows, [])
+        found = {
+            (key, other)
+            for each in kept
+            for key in each.names
+            for other, _ in match_keys.find_near(connection, {key: each.swap})
+        }
+    assert found == expected
+    assert len(names) * len(blocks) < len(expected) < len(rows) ** 2 / 4
 
 
 def test_keys_made_in_an_earlier_way_are_made_again_when_the_ledger_is_opened(settings: Settings) -> None:

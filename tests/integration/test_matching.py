@@ -30,6 +30,18 @@ def harness(ledger: Ledger, tmp_path: Path) -> Harness:
     return Harness(ledger, playbooks.parse(RULES, path=Path("tests.yaml")))
 
 
+def test_a_colleague_whose_name_is_alike_is_found_in_another_batch(harness: Harness) -> None:
+    names = ["Robert Lindqvist", "Rita Lopez", "Bob Lindqvist", "Lindqvist Robert", "Robert Lindkvist"]
+    colleagues = [
+        ANN | {"First name": name.split()[0], "Last name": name.split()[1], "Email": f"{number}@web.de", "Phone": ""}
+        for number, name in enumerate(names)
+    ]
+    after(harness, *colleagues[:2])
+    for each in colleagues[2:]:
+        after(harness, each)
+    assert harness.rows("SELECT journey_id, lead_id FROM lookalike ORDER BY 1, 2") == [(3, 1), (4, 1), (5, 1)]
+
+
 # --- certain ------------------------------------------------------------------------------------------------
 
 

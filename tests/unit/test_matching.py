@@ -19,6 +19,7 @@ from benchmarks.matching import measure, read
 from leadgate import playbook as playbooks
 from leadgate.matching import CONFLICT, LIKELY
 from leadgate.matching.companies import build_company_key, compare_keys, compare_letters, spell_key
+from leadgate.matching.match_keys import MatchKeys
 from leadgate.matching.names import INITIAL, SAME, build_name, compare_names
 from leadgate.matching.persons import Person, compare, decide_certainty, describe_levels, find_proof, may_be_same
 from leadgate.matching.ranking import Candidate, rank_candidates
@@ -92,6 +93,18 @@ def test_names_are_as_alike_one_way_as_the_other(a: str, b: str, c: str, d: str)
     assert compare_names(one, one) == SAME
 
 
+def finds(one: Person, other: Person) -> bool:
+    """Whether the keys of ``one`` lead to ``other``, when those of ``other`` are kept."""
+    return bool(keep(Ground(), other.keys(SECRET), 2).find_leads(one.keys(SECRET)))
+
+
+def keep(ground: Ground, keys: MatchKeys, *leads: int) -> Ground:
+    """``ground`` where all these leads have these keys."""
+    for lead in leads:
+        ground.add_keys(lead, keys)
+    return ground
+
+
 # --- two records --------------------------------------------------------------------------------------------
 
 people = st.builds(
@@ -118,7 +131,8 @@ def test_what_agrees_is_the_same_from_either_side(one: Person, other: Person, sh
     by_phone = forth.phone == "same"
     by_name = forth.likeness >= INITIAL and forth.company == "same"
     if by_phone or by_name:
-        assert set(one.keys(SECRET)) & set(other.keys(SECRET))
+        assert finds(one, other)
+        assert finds(other, one)
 
 
 @pytest.mark.parametrize(
@@ -185,9 +199,9 @@ def test_evidence_that_is_certain_together(changes: dict[str, Any], expected: st
 def test_joint_evidence_for_one_of_two_leads_that_are_alike_is_a_question() -> None:
     new = arrival(9, email_canonical="x@web.de", phone=None)
     persons = {1: Known(human(1)), 2: Known(human(2, email_canonical="ann.lee2@acme.example", phone="+492"))}
-    ground = Ground(by_key={key: [1] for key in new.keys}, persons=persons)
+    ground = keep(Ground(persons=persons), new.keys, 1)
     assert resolve([new], ground, JOINT) == [Resolution(1, ("name_and_company",))]
-    ground.by_key = {key: [1, 2] for key in new.keys}
+    ground = keep(Ground(persons=persons), new.keys, 1, 2)
     assert resolve([new], ground, JOINT)[0].hold == LIKELY
 
 
@@ -207,7 +221,7 @@ def test_a_nickname_is_found_by_a_key(one: str, other: str) -> None:
         human(1, first_name=one, phone=None),
         human(2, first_name=other, phone=None, email_canonical="x@web.de"),
     )
-    assert set(first.keys(SECRET)) & set(second.keys(SECRET))
+    assert finds(first, second)
     assert decide_certainty(first, second, compare(first, second), JOINT, phone_shared=False) == "likely"
 
 
@@ -259,13 +273,10 @@ def test_the_order_in_which_candidates_are_found_changes_nothing(
     asking = Arrival(100, new._replace(lead_id=100), new.keys(SECRET))
 
     def found(persons: list[Person]) -> Resolution:
-        by_key: dict[int, list[int]] = {}
+        ground = Ground(persons={each.lead_id: Known(each) for each in persons})
         for each in persons:
-            for key in each.keys(SECRET):
-                by_key.setdefault(key, []).append(each.lead_id)
-        return resolve([asking], Ground(by_key=by_key, persons={each.lead_id: Known(each) for each in persons}), RULES)[
-            0
-        ]
+            ground.add_keys(each.lead_id, each.keys(SECRET))
+        return resolve([asking], ground, RULES)[0]
 
     shuffled = known.copy()
     chance.shuffle(shuffled)
@@ -291,7 +302,7 @@ def test_who_was_parted_is_not_joined_by_the_same_evidence() -> None:
     verdicts = {(1, 9): Verdict(False)}
     alone = arrival(9, mail("a"))
     assert resolve([alone], Ground({mail("a"): 1}, verdicts), RULES) == [Resolution(9)]
-    ground = Ground(verdicts=verdicts, by_key={key: [1] for key in alone.keys}, persons={1: Known(human(1))})
+    ground = keep(Ground(verdicts=verdicts, persons={1: Known(human(1))}), alone.keys, 1)
     assert resolve([alone._replace(claims=())], ground, RULES) == [Resolution(9)]
 
 
@@ -299,7 +310,7 @@ def test_a_number_that_many_leads_have_proves_nothing() -> None:
     new = arrival(9, email_canonical="x@web.de", first_name=None, last_name=None, company=None)
     tenants = {n: Known(human(n, email_canonical=f"t@tenant{n}.example", company=f"Tenant {n}")) for n in range(1, 6)}
     for count, hold in ((RULES.shared_phone, LIKELY), (RULES.shared_phone + 1, None)):
-        ground = Ground(by_key={new.keys[0]: [*tenants][:count]}, persons=tenants)
+        ground = keep(Ground(persons=tenants), MatchKeys(new.keys.exact), *[*tenants][:count])
         assert resolve([new], ground, RULES)[0].hold == hold
 
 
