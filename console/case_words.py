@@ -5,6 +5,7 @@ Belongs here: words, JSON and JUnit's XML. Does not belong here: trying cases (`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ from leadgate.counting import format_count
 from tasks.playbook_cases import TriedCase, describe_failed
 
 _LONGEST: Final = 2_000  # characters of what is said of a case
+#: What XML cannot hold, not even escaped (XML 1.0, 2.2).
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def show_cases(tried: Sequence[TriedCase]) -> None:
@@ -64,13 +67,17 @@ def write_junit(tried: Sequence[TriedCase], file: Path) -> None:
     failed = str(sum(each.failed for each in tried))
     suite = Element("testsuite", name="playbook", tests=str(len(tried)), failures=failed, errors="0")
     for each in tried:
-        test = SubElement(suite, "testcase", name=sanitise(each.name), classname="playbook")
-        test.set("file", sanitise(each.file))
+        test = SubElement(suite, "testcase", name=_write_xml(each.name), classname="playbook")
+        test.set("file", _write_xml(each.file))
         test.set("line", str(each.line))
         if each.failed:
-            said = sanitise(describe_mismatches(each), _LONGEST)
+            said = _write_xml(describe_mismatches(each))
             SubElement(test, "failure", message=said).text = said
     root = Element("testsuites")
     root.append(suite)
     indent(root)
     ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+
+
+def _write_xml(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", sanitise(text, _LONGEST))

@@ -18,6 +18,7 @@ import pandas as pd
 
 from expectations import list_promise_names
 from leadgate.counting import format_count
+from leadgate.plain_text import format_line
 from leadgate.playbook import LoadedPlaybook, Playbook, PlaybookError, Problem
 from leadgate.playbook.cases import Case, Points, Value, format_value, read_cases
 from leadgate.playbook.check.cases import check_cases
@@ -28,6 +29,7 @@ from tasks.trial import Circumstances, Trial, build_frame, try_alone
 
 #: Found, where a stage was not reached or a field has no value.
 NOTHING: Final = "nothing"
+_LONGEST: Final = 200  # characters of a value in words
 
 
 @dataclass(frozen=True)
@@ -241,17 +243,19 @@ def _is_same(expected: Value, found: Any) -> bool:
         return expected is found
     if isinstance(expected, int | float) and isinstance(found, int | float):
         return expected == found
-    return _write_value(expected) == _write_value(found)
+    return _format(expected) == _format(found)
 
 
-def _write_value(value: Any) -> str:
-    if value is None:
-        return "no value"
+def _format(value: Any) -> str:
     if isinstance(value, pd.Timestamp):
         value = value.to_pydatetime()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return format_value(value)
+
+
+def _write_value(value: Any) -> str:
+    return "no value" if value is None else format_line(_format(value), _LONGEST)
 
 
 def _write_moment(moment: datetime | None) -> str:

@@ -30,6 +30,7 @@ MAX_DEPTH: Final = 30
 MAX_OPEN: Final = 100
 #: Values in the document, those repeated through aliases included: what a "billion laughs" runs into.
 MAX_VALUES: Final = 50_000
+_LONGEST_KEY: Final = 80  # characters of a key in a message
 
 Path = tuple[str | int, ...]
 
@@ -102,9 +103,13 @@ def rename_keys(document: Document, new_names: Mapping[str, str]) -> Document:
 
 
 def format_path(path: Path) -> str:
-    """A path as it is written in messages: ``pools[0].members[1].rep``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    """A path as it is written in messages: ``pools[0].members[1].rep``. A key that is too long for one is cut."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_cut(part)}" for part in path)
     return text.removeprefix(".")
+
+
+def _cut(key: str) -> str:
+    return key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…"
 
 
 def read(text: str, file: str) -> Document:

@@ -20,7 +20,7 @@ cases:
   - name: A chief is sales-qualified
     lead: {email: kim@acme.example, company: Acme, job_title: Chief}
     expect: {verdict: sales_qualified, score: 55}
-  - name: A company is enough
+  - name: "A company \\uFFFE is <enough> & \\u202e more"
     lead: {email: kim@acme.example, company: Acme}
     expect: {verdict: marketing_qualified}
 """
@@ -61,6 +61,8 @@ def test_cases_that_fail_are_told_in_a_line_each_and_by_the_exit_code(
     assert {each["key"]: each["line"] for each in told["results"][0]["mismatches"]} == {"verdict": 5, "score": 5}
     suite = parse_xml(junit).getroot()[0]
     assert (suite.get("tests"), suite.get("failures"), len(suite.findall("testcase/failure"))) == ("2", "1", 1)
+    assert suite[1].get("name", "").startswith("A company")
+    assert "<enough> & " in suite[1].get("name", "")
     assert not (tmp_path / "home").exists()
 
 

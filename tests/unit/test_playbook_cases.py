@@ -75,6 +75,7 @@ gates:
         broken: The city is long
 """
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GOOD = "lead: {email: kim@acme.example, company: Acme, job_title: Chief, city: Kiel}"
 
 
@@ -155,6 +156,15 @@ def test_no_case_hangs_on_another(try_text: Callable[[str], list[TriedCase]]) ->
     assert not any(each.failed for each in try_text(f"received: 2027-03-03T10:00Z\ncases:\n{cases}"))
 
 
+def test_a_long_value_is_compared_whole_and_told_in_short(try_text: Callable[[str], list[TriedCase]]) -> None:
+    long = "x" * 8_000
+    lead = f"lead: {{email: a@b.example, message: {long}}}"
+    (same,) = try_text(write_case(lead, f"{{values: {{message: {long}}}}}"))
+    (other,) = try_text(write_case(lead, f"{{values: {{message: {long}y}}}}"))
+    assert not same.failed
+    assert len(str(other.mismatches[0])) < 600
+
+
 def test_cases_of_a_file_and_of_a_folder_are_all_tried(loaded: LoadedPlaybook) -> None:
     folder = loaded.folder / "cases"
     folder.mkdir()
@@ -186,6 +196,12 @@ def test_the_cases_of_the_bundled_playbook_show_each_kind_of_expectation() -> No
     for kind in ("verdict:", "score:", "grade:", "points:", "route:", "pool:", "owner:", "reason:", "held_by:",
                  "warned_by:", "values:", "due:", "stages:", "away:", "earlier_owner:", "enriched:", "did:"):  # fmt: skip
         assert kind in text
+
+
+def test_the_cases_of_the_examples_are_as_expected() -> None:
+    tried = try_cases(playbook.load(EXAMPLES / "crm" / "playbook.yaml"))
+    assert len(tried) == 4
+    assert [str(found) for each in tried for found in each.mismatches] == []
 
 
 @pytest.mark.parametrize(
@@ -224,6 +240,9 @@ def test_the_cases_of_the_bundled_playbook_show_each_kind_of_expectation() -> No
         (f"cases: [{{name: {'n' * 8000}, expect: {{score: 1}}}}]", "the most"),
         (f"cases: [{{name: a, lead: {{email: {'n' * 8000}}}, expect: {{score: 1}}}}]", "8,000 characters, at most 320"),
         (f"cases: [{{name: a, lead: {{? {'n' * 8000} : x}}, expect: {{score: 1}}}}]", "no field of a lead"),
+        (f"cases: [{{name: a, ? {'n' * 8000} : x, expect: {{score: 1}}}}]", "unknown key"),
+        (f"cases: [{{name: a, expect: {{owner: {'n' * 8000}}}}}]", "no rep"),
+        (f"cases: [{{name: a, expect: {{held_by: [{'n' * 8000}]}}}}]", "no promise"),
         (f"cases: [{{name: a, expect: {{values: {{? {'n' * 8000} : x}}}}}}]", "no field of a lead"),
         ("cases:\n" + "".join(f"- {{name: c{i}, expect: {{score: 1}}}}\n" for i in range(MOST_CASES + 1)), "1,000"),
         ("cases:\n" + "".join(

@@ -7,7 +7,6 @@ what a lead gets (``tasks.playbook_cases``).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from leadgate import fields
@@ -16,7 +15,7 @@ from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook
 from leadgate.playbook.cases import Case, Expected, ReadCases, format_value
 from leadgate.playbook.check.checker import Checker, Found
-from leadgate.playbook.yaml_text import Path, Problem, format_path
+from leadgate.playbook.yaml_text import Path, Problem
 from leadgate.scoring.verdict import list_counted_activities
 from leadgate.vocabulary import GateName
 
@@ -111,5 +110,4 @@ class _CaseChecker(Checker):
         if name is None or name in known:
             return
         shown = name[:_LONGEST]
-        problem = self.at(at, f"there is no {what} {shown!r}; {propose(shown, known)}")
-        yield problem if len(name) <= _LONGEST else replace(problem, key=format_path(at[:-1]))
+        yield self.at(at, f"there is no {what} {shown!r}; {propose(shown, known)}")
