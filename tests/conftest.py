@@ -13,6 +13,7 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,9 @@ class _Imported:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # what a shell starts in the background ignores ctrl-C, and so would the commands that tests start and interrupt
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(_Imported())
     atexit.register(gc.unfreeze)
     gc.disable()  # until all test modules are imported
