@@ -1215,6 +1215,20 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
     assert playbook.load(path).playbook.name == "Small"
 
 
+def test_of_one_text_in_two_files_each_problem_and_note_names_its_own(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    noted = SMALL + "handovers: {}\n"
+    for folder in folders:
+        loaded = parsed(noted, folder)
+        (note,) = loaded.document.notes
+        assert (note.file, loaded.document.file) == (str(loaded.path),) * 2
+        assert loaded.folder == folder
+        with pytest.raises(PlaybookError) as refused:
+            parsed(SMALL.replace("fields:", "feilds:", 1), folder)
+        assert {problem.file for problem in refused.value.problems} == {str(folder / "playbook.yaml")}
+    assert parsed(noted, folders[0]).hash == parsed(noted, folders[1]).hash
+
+
 def test_no_expectation_takes_a_condition_or_a_query() -> None:
     assert EXPECTATIONS
     arguments = {name for allowed in EXPECTATIONS.values() for name in allowed}
