@@ -130,25 +130,32 @@ def _render(
         console.print()
     console.print(build_heading("What waits"))
     rows = build_table("", " ")
+    one, several = ("lead or record", "leads and records") if waits.has_records else ("lead", "leads")
     rows.add_row(
-        format_count(waits.journeys, "lead waits", "leads wait") + " for a run",
+        format_count(waits.journeys, f"{one} waits", f"{several} wait") + " for a run",
         "" if oldest is None else f"the oldest for {format_span(oldest)}",
     )
     batches = format_count(waits.open_batches, "batch", "batches")
     rows.add_row(
-        f"{format_count(waits.in_batches, 'lead is', 'leads are')} in {batches}",
+        f"{format_count(waits.in_batches, f'{one} is', f'{several} are')} in {batches}",
         f"{waits.stuck_batches} held by nobody" if waits.stuck_batches else "",
     )
     if waits.later:
-        rows.add_row(format_count(waits.later, "lead waits", "leads wait") + " until somebody is available", "")
+        later = format_count(waits.later, f"{one} waits", f"{several} wait")
+        rows.add_row(f"{later} until somebody is available", "")
     rows.add_row(
-        format_count(waits.held, "lead is held", "leads are held"),
+        format_count(waits.held, f"{one} is held", f"{several} are held"),
         f"{format_count(waits.work_items, 'work item', 'work items')}, {waits.overdue_items} overdue",
     )
     rows.add_row(
         format_count(waits.owned, "lead is owned", "leads are owned"),
         f"{waits.overdue_leads} past the first touch's time",
     )
+    if waits.has_records:
+        rows.add_row(
+            format_count(waits.owned_records, "record is owned", "records are owned"),
+            f"{waits.overdue_records} past the first touch's time",
+        )
     rows.add_row(format_count(waits.messages, "message waits", "messages wait") + " to be sent", "")
     console.print(rows)
 

@@ -74,8 +74,12 @@ def _collect_ledger(figures: Figures) -> Iterator[Metric]:
         ["source"], figures.crm_changes_waiting.items(),
     )  # fmt: skip
     yield _build_family(
-        GaugeMetricFamily, "leadgate_journeys", "Journeys by where they are now.", ["status", "stage"],
+        GaugeMetricFamily, "leadgate_journeys", "Journeys of leads by where they are now.", ["status", "stage"],
         figures.journeys.items(),
+    )  # fmt: skip
+    yield _build_family(
+        GaugeMetricFamily, "leadgate_record_journeys", "Journeys of records by where they are now.",
+        ["kind", "status", "stage"], figures.record_journeys.items(),
     )  # fmt: skip
     yield _build_family(
         CounterMetricFamily, "leadgate_request_ids_reused", "Requests whose id had named another body before.",

@@ -1,4 +1,4 @@
-"""The tables ``assignment`` and ``missed``: who has a lead, from when to when and why, and which due times were missed.
+"""The tables ``assignment`` and ``missed``: who has what, from when to when and why, and which due times were missed.
 
 Belongs here: every statement that writes the tables, and what stages ask about owners. Does not belong here: who gets a
 lead (``leadgate.assignment``), when something is due (``leadgate.sla``), or the pools' turns (``pools``).
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.owner_messages import build_sql_key
-from leadgate.vocabulary import BY_A_PERSON, EndReason, MessageKind
+from leadgate.vocabulary import BY_A_PERSON, EndReason, JourneyKind, MessageKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,18 +27,19 @@ ENDED_OR_NOT: Final = "(ended_at IS NULL OR ended_at IS NOT NULL)"
 
 
 _ASSIGNMENT_COLUMNS = [
-    "journey_id", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "inputs", "pointer", "sla",
-    "priority", "playbook_hash", "assigned_at", "due_at", "due_soon_at", "next_check_at", "clock_from", "ladder_step",
-    "acceptance_step", "stage_step", "method",
+    "journey_id", "kind", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "inputs", "pointer",
+    "sla", "priority", "playbook_hash", "assigned_at", "due_at", "due_soon_at", "next_check_at", "clock_from",
+    "ladder_step", "acceptance_step", "stage_step", "method",
 ]  # fmt: skip
 
 
 def count_open_leads(connection: Connection, reps: Collection[str]) -> dict[str, int]:
-    """How many open assignments each of ``reps`` has."""
+    """How many leads each of ``reps`` has now. Records are no part of anybody's cap."""
     rows = connection.execute(
         text(
             """
-            SELECT r.rep, (SELECT count(*) FROM assignment a WHERE a.owner = r.rep AND a.ended_at IS NULL) AS open
+            SELECT r.rep, (SELECT count(*) FROM assignment a WHERE a.owner = r.rep AND a.ended_at IS NULL
+                AND a.kind = 'lead') AS open
             FROM unnest(CAST(:reps AS text[])) AS r(rep)"""
         ),
         {"reps": sorted(reps)},
@@ -47,9 +48,12 @@ def count_open_leads(connection: Connection, reps: Collection[str]) -> dict[str,
 
 
 def list_open_of(connection: Connection, owner: str) -> list[int]:
-    """The journeys that ``owner`` has now."""
+    """The journeys of leads that ``owner`` has now."""
     rows = connection.execute(
-        text("SELECT journey_id FROM assignment WHERE owner = :owner AND ended_at IS NULL ORDER BY journey_id"),
+        text(
+            "SELECT journey_id FROM assignment WHERE owner = :owner AND ended_at IS NULL AND kind = 'lead' "
+            "ORDER BY journey_id"
+        ),
         {"owner": owner},
     )
     return [row.journey_id for row in rows]
@@ -58,7 +62,7 @@ def list_open_of(connection: Connection, owner: str) -> list[int]:
 def count_recent_leads(
     connection: Connection, midnights: Mapping[str, datetime], mondays: Mapping[str, datetime]
 ) -> dict[str, tuple[int, int]]:
-    """For each rep of ``midnights``: assignments since the rep's last midnight, and since the Monday before, in UTC."""
+    """For each rep of ``midnights``: leads got since the rep's last midnight, and since the Monday before, in UTC."""
     rows = connection.execute(
         text(
             """
@@ -67,7 +71,8 @@ def count_recent_leads(
                 AS m(rep, midnight, monday)
             CROSS JOIN LATERAL (
                 SELECT count(*) FILTER (WHERE a.assigned_at >= m.midnight) AS today, count(*) AS week
-                FROM assignment a WHERE a.owner = m.rep AND a.assigned_at >= m.monday) AS since"""
+                FROM assignment a
+                WHERE a.owner = m.rep AND a.assigned_at >= m.monday AND a.kind = 'lead') AS since"""
         ),
         {
             "reps": list(midnights),
@@ -125,10 +130,21 @@ def find_earlier_owners(connection: Connection, batch_id: int) -> dict[int, str]
 
 
 def insert_assignments(connection: Connection, frame: pd.DataFrame) -> None:
-    """One open assignment a journey."""
+    """One open assignment a journey, of its kind."""
     failpoint("apply.assignments.before")
-    bulk.copy(connection, "assignment", _ASSIGNMENT_COLUMNS, frame)
+    journeys = bulk.list_values(frame["journey_id"])
+    kinds = _read_other_kinds(connection, journeys)
+    of_kinds = frame.assign(kind=[kinds.get(journey, JourneyKind.LEAD.value) for journey in journeys])
+    bulk.copy(connection, "assignment", _ASSIGNMENT_COLUMNS, of_kinds)
     failpoint("apply.assignments.after")
+
+
+def _read_other_kinds(connection: Connection, journey_ids: Sequence[int]) -> dict[int, str]:
+    """The kinds of those of these journeys that are not about leads."""
+    rows = connection.execute(
+        text("SELECT id, kind FROM journey WHERE id = ANY(:ids) AND kind <> 'lead'"), {"ids": list(journey_ids)}
+    )
+    return {row.id: row.kind for row in rows}
 
 
 _OWNED = f"""

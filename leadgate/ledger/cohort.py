@@ -1,4 +1,4 @@
-"""The journeys that a figure of a report is about, and how its queries are put together.
+"""The journeys of leads that a figure of a report is about, and how its queries are put together.
 
 Belongs here: what the queries of several sections share. Does not belong here: any figure.
 """
@@ -15,9 +15,13 @@ class Query(NamedTuple):
     select: str
 
 
-#: A row ``c`` of ``journey`` is one that was captured in the period.
-CAPTURED: Final = """c.captured_at >= :since AND c.captured_at < :until
+#: A row ``c`` of ``journey`` is one of a lead that was captured in the period.
+CAPTURED: Final = """c.captured_at >= :since AND c.captured_at < :until AND c.kind = 'lead'
         AND (CAST(:source AS text) IS NULL OR c.source = :source)"""
+
+#: How many signals of leads there are: all of them, without the few that updates of records came with.
+SIGNALS: Final = """((SELECT count(*) FROM signal)
+        - (SELECT count(*) FROM journey r WHERE r.kind <> 'lead' AND r.signal_id IS NOT NULL))"""
 
 #: Those journeys. PostgreSQL may read them in several processes, unlike the rows of a query that it keeps.
 COHORT: Final = f"""cohort AS NOT MATERIALIZED (

@@ -53,12 +53,15 @@ class Waiting:
     work_items: int
     overdue_items: int
     messages: int
-    owned: int
+    owned: int  # leads; those of records follow
     overdue_leads: int
+    owned_records: int = 0
+    overdue_records: int = 0
+    has_records: bool = False  # there are journeys of other kinds
 
 
 def read_waiting(ledger: Ledger, now: datetime) -> Waiting:
-    """Count what waits."""
+    """Count what waits: of every kind, but for what is named after leads or records."""
     statement = """
         SELECT
             count(*) FILTER (WHERE status = 'ready' AND batch_id IS NULL AND run_after <= :now) AS journeys,
@@ -71,9 +74,13 @@ def read_waiting(ledger: Ledger, now: datetime) -> Waiting:
             (SELECT count(*) FROM work_item WHERE closed_at IS NULL) AS work_items,
             (SELECT count(*) FROM work_item WHERE closed_at IS NULL AND due_at < :now) AS overdue_items,
             (SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND given_up_at IS NULL) AS messages,
-            count(*) FILTER (WHERE status = 'owned') AS owned,
-            (SELECT count(*) FROM assignment WHERE ended_at IS NULL AND touched_at IS NULL AND due_at < :now)
-                AS overdue_leads
+            count(*) FILTER (WHERE status = 'owned' AND kind = 'lead') AS owned,
+            (SELECT count(*) FROM assignment
+                WHERE ended_at IS NULL AND kind = 'lead' AND touched_at IS NULL AND due_at < :now) AS overdue_leads,
+            count(*) FILTER (WHERE status = 'owned' AND kind <> 'lead') AS owned_records,
+            (SELECT count(*) FROM assignment
+                WHERE ended_at IS NULL AND kind <> 'lead' AND touched_at IS NULL AND due_at < :now) AS overdue_records,
+            EXISTS (SELECT FROM journey WHERE kind <> 'lead') AS has_records
         FROM journey WHERE status IN ('ready', 'held', 'owned')"""
     with ledger.transaction() as connection:
         row = connection.execute(text(statement), {"now": now}).one()

@@ -1,4 +1,4 @@
-"""The journeys that a number of the report's funnel counts, one by one.
+"""The journeys of leads that a number of the report's funnel counts, one by one.
 
 Belongs here: the list, in pages, the newest first. Does not belong here: the counts (``figures``), to which a test
 compares it.
@@ -51,7 +51,7 @@ _MOST_CHUNKS: Final = 4  # for one page: what is counted may be rare
 _JOURNEYS: Final = f"""
     WITH chunk AS MATERIALIZED (
         SELECT j.id, j.lead_id, j.source, j.captured_at, j.stage, j.status FROM journey j
-        WHERE j.trigger = 'signal' AND j.captured_at >= :since AND j.captured_at < :until
+        WHERE j.trigger = 'signal' AND j.kind = 'lead' AND j.captured_at >= :since AND j.captured_at < :until
             AND j.id < :before
             AND (CAST(:source AS text) IS NULL OR j.source = :source)
             AND (CAST(:status AS text) IS NULL OR j.status = :status)

@@ -1,10 +1,10 @@
 """The ledger in figures for managers and reps: the queries behind ``leadgate report``.
 
-Belongs here: one query for each thing that is counted, over all journeys at once. Does not belong here: shares,
-intervals and bands (``leadgate.figures``), and any words. No query reads a personal value.
+Belongs here: one query for each thing that is counted, over all journeys of leads at once. Does not belong here:
+shares, intervals and bands (``leadgate.figures``), and any words. No query reads a personal value.
 
-Most of them ask about a **cohort**: the journeys captured in a period, and what became of them up to now. What
-a pool gave out is counted by when it was assigned, and what is open or overdue as of now.
+Most of them ask about a **cohort**: the journeys of leads captured in a period, and what became of them up to now.
+What a pool gave out is counted by when it was assigned, and what is open or overdue as of now.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from leadgate.figures import FIRST_TOUCHES
 from leadgate.ledger import assignments
-from leadgate.ledger.cohort import COHORT, Query
+from leadgate.ledger.cohort import COHORT, SIGNALS, Query
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.figure_rows import FigureRows
@@ -200,7 +200,7 @@ _GIVEN: Final = f"""given AS MATERIALIZED (
     SELECT a.pool, a.owner, count(*) FILTER (WHERE {_OPEN}) AS open, count(*) FILTER (WHERE {_OVERDUE}) AS overdue,
         count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until) AS n,
         count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until AND a.turn) AS turns
-    FROM assignment a GROUP BY a.pool, a.owner)"""
+    FROM assignment a WHERE a.kind = 'lead' GROUP BY a.pool, a.owner)"""
 
 _TURNS: Final = Query(_GIVEN, "SELECT pool, owner, n, turns FROM given WHERE n > 0 ORDER BY pool, owner")
 
@@ -215,7 +215,7 @@ _LATE: Final = Query(
     "",
     f"""
     SELECT a.journey_id, j.lead_id, a.assigned_at, a.due_at, a.sla, a.pool, a.rule AS route, a.ladder_step
-    FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE a.owner = :rep AND {_OVERDUE}
+    FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE a.owner = :rep AND a.kind = 'lead' AND {_OVERDUE}
     ORDER BY a.due_at, a.journey_id LIMIT {MOST_LATE}""",
 )
 
@@ -254,7 +254,7 @@ QUERIES: Final[Mapping[str, Mapping[str, Query]]] = {
 }
 
 
-_CAPTURED: Final = {"captured": Query("", "SELECT count(*) AS n FROM signal")}
+_CAPTURED: Final = {"captured": Query("", f"SELECT {SIGNALS} AS n")}
 #: The queries that take longest, the longest first.
 _LONGEST: Final = ("stages", "journeys", "conversion", "to_owner")
 
@@ -357,12 +357,16 @@ def _execute(connection: Connection, statement: str, asked: Asked) -> Sequence[R
 
 
 def list_sources(ledger: Ledger) -> list[str]:
-    """Every source that a journey is of: what a misspelt one is compared with."""
+    """Every source that a journey of a lead is of: what a misspelt one is compared with."""
     with ledger.transaction() as connection:
-        return list(connection.execute(text("SELECT DISTINCT source FROM journey ORDER BY 1")).scalars())
+        return list(
+            connection.execute(text("SELECT DISTINCT source FROM journey WHERE kind = 'lead' ORDER BY 1")).scalars()
+        )
 
 
 def list_owners(ledger: Ledger) -> list[str]:
     """Everybody who has ever had a lead."""
     with ledger.transaction() as connection:
-        return list(connection.execute(text("SELECT DISTINCT owner FROM assignment ORDER BY 1")).scalars())
+        return list(
+            connection.execute(text("SELECT DISTINCT owner FROM assignment WHERE kind = 'lead' ORDER BY 1")).scalars()
+        )

@@ -1,4 +1,4 @@
-"""What gates found lately, batch by batch: how many rows were checked and failed, and by which playbook.
+"""What gates found lately in batches of leads: how many rows were checked and failed, and by which playbook.
 
 Belongs here: reading the table ``gate_result``. Does not belong here: writing it (``gates``), or counting by source and
 week (``quality_figures``). No row has a value of a lead.
@@ -42,13 +42,13 @@ def list_latest_evidence(connection: Connection, gates: Sequence[GateName], most
     Those that are not among the latest 100,000 results of all gates are left out.
     """
     statement = """
-        SELECT r.id, r.batch_id, r.gate, r.rows, r.held, r.warned, r.evidence, r.at, b.playbook_hash
+        SELECT r.id, r.batch_id, r.gate, r.rows, r.held, r.warned, r.evidence, r.at, r.playbook_hash
         FROM unnest(CAST(:gates AS text[])) WITH ORDINALITY AS wanted(gate, place)
         CROSS JOIN LATERAL (
-            SELECT * FROM gate_result WHERE gate = wanted.gate AND rows > 0
-                AND id > (SELECT max(id) FROM gate_result) - :looked_at
-            ORDER BY id DESC LIMIT :most) r
-        JOIN batch b ON b.id = r.batch_id
+            SELECT g.*, b.playbook_hash FROM gate_result g JOIN batch b ON b.id = g.batch_id
+            WHERE g.gate = wanted.gate AND g.rows > 0 AND b.journey_kind = 'lead'
+                AND g.id > (SELECT max(id) FROM gate_result) - :looked_at
+            ORDER BY g.id DESC LIMIT :most) r
         ORDER BY wanted.place, r.id DESC"""
     names = [gate.value for gate in gates]
     return read_rows(connection, GateEvidence, statement, gates=names, most=most, looked_at=_LOOKED_AT)

@@ -117,9 +117,11 @@ _LISTED: Final = """j.lead_id, j.id AS journey_id, j.status, j.source,
     ORDER BY c.place"""
 #: Whose leads are listed; of everybody who has one, found by the index from owner to owner.
 OWNERS: Final = """RECURSIVE everybody AS (
-        (SELECT owner FROM assignment WHERE ended_at IS NULL AND CAST(:owners AS text[]) IS NULL ORDER BY owner LIMIT 1)
-        UNION ALL SELECT (SELECT a.owner FROM assignment a WHERE a.ended_at IS NULL AND a.owner > e.owner
-            ORDER BY a.owner LIMIT 1) FROM everybody e WHERE e.owner IS NOT NULL),
+        (SELECT owner FROM assignment
+            WHERE ended_at IS NULL AND kind = 'lead' AND CAST(:owners AS text[]) IS NULL ORDER BY owner LIMIT 1)
+        UNION ALL SELECT (SELECT a.owner FROM assignment a
+            WHERE a.ended_at IS NULL AND a.kind = 'lead' AND a.owner > e.owner ORDER BY a.owner LIMIT 1)
+            FROM everybody e WHERE e.owner IS NOT NULL),
     owners AS (SELECT owner FROM everybody WHERE owner IS NOT NULL UNION SELECT unnest(CAST(:owners AS text[])))"""
 _NOT_WAITED_FOR: Final = "NOT EXISTS (SELECT FROM pause p WHERE p.journey_id = a.journey_id AND p.ended_at IS NULL)"
 #: Of a search that many leads match: whichever do among those that are looked at.
@@ -130,20 +132,21 @@ _AMONG_OWNED: Final = f"""
     WITH {OWNERS}, parts AS (
         SELECT due.* FROM owners o CROSS JOIN LATERAL (
             SELECT 0 AS part, coalesce(a.due_at, 'infinity') AS at, a.id, a.journey_id FROM assignment a
-            WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.touched_at IS NULL AND :part = 0
+            WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.kind = 'lead' AND a.touched_at IS NULL AND :part = 0
                 AND (coalesce(a.due_at, 'infinity'), a.id) > (CAST(:after AS timestamptz), CAST(:number AS bigint))
                 AND (CAST(:due AS text) IS NULL OR a.due_at <= :now OR (:due = 'due' AND a.due_soon_at <= :now))
                 AND {_NOT_WAITED_FOR} AND {_SEARCHED}
             ORDER BY coalesce(a.due_at, 'infinity'), a.id LIMIT :most) due
         UNION ALL SELECT waited.* FROM owners o CROSS JOIN LATERAL (
             SELECT 1 AS part, p.until AS at, a.id, a.journey_id FROM pause p JOIN assignment a
-                ON a.journey_id = p.journey_id AND a.ended_at IS NULL AND a.touched_at IS NULL
+                ON a.journey_id = p.journey_id AND a.ended_at IS NULL AND a.kind = 'lead' AND a.touched_at IS NULL
             WHERE p.ended_at IS NULL AND a.owner = o.owner AND CAST(:due AS text) IS NULL
                 AND (1, p.until, a.id) > (:part, CAST(:after AS timestamptz), CAST(:number AS bigint)) AND {_SEARCHED}
             ORDER BY p.until, a.id LIMIT :most) waited
         UNION ALL SELECT touched.* FROM owners o CROSS JOIN LATERAL (
             SELECT 2 AS part, a.assigned_at AS at, a.id, a.journey_id FROM assignment a
-            WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.touched_at IS NOT NULL AND CAST(:due AS text) IS NULL
+            WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.kind = 'lead' AND a.touched_at IS NOT NULL
+                AND CAST(:due AS text) IS NULL
                 AND (2, a.assigned_at, a.id) > (:part, CAST(:after AS timestamptz), CAST(:number AS bigint))
                 AND {_SEARCHED}
             ORDER BY a.assigned_at, a.id LIMIT :most) touched),
@@ -246,12 +249,13 @@ MOST_COUNTED: Final = 1_000
 _COUNTS: Final = f"""
     WITH {OWNERS}
     SELECT sum(x."all") AS "all", sum(x.due) AS due, sum(x.overdue) AS overdue FROM owners o CROSS JOIN LATERAL (
-        SELECT (SELECT count(*) FROM (SELECT FROM assignment a WHERE a.owner = o.owner AND a.ended_at IS NULL
-                LIMIT :most) y) AS "all",
+        SELECT (SELECT count(*) FROM (SELECT FROM assignment a
+                WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.kind = 'lead' LIMIT :most) y) AS "all",
             count(*) FILTER (WHERE z.due_at <= :now OR z.due_soon_at <= :now) AS due,
             count(*) FILTER (WHERE z.due_at <= :now) AS overdue
         FROM (SELECT a.due_at, a.due_soon_at FROM assignment a
-            WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.touched_at IS NULL AND {_NOT_WAITED_FOR}
+            WHERE a.owner = o.owner AND a.ended_at IS NULL AND a.kind = 'lead' AND a.touched_at IS NULL
+                AND {_NOT_WAITED_FOR}
             ORDER BY coalesce(a.due_at, 'infinity'), a.id LIMIT :most) z) x"""
 
 

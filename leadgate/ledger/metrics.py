@@ -31,13 +31,15 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Figures:
-    """One moment of the ledger."""
+    """One moment of the ledger. What waits (work items, the outbox, the longest wait) is of journeys of every kind;
+    journeys, and how long things took, are of leads, unless they name records."""
 
     signals: dict[str, int]  # by source
     activities: dict[str, int]  # by source
     crm_changes_waiting: dict[str, int]  # by source: records of a CRM that no sync has followed
     reused: dict[str, int]  # by source: requests that were refused because their id had named another body
-    journeys: dict[tuple[str, str], int]  # by status and stage
+    journeys: dict[tuple[str, str], int]  # of leads, by status and stage
+    record_journeys: dict[tuple[str, str, str], int]  # of records, by kind, status and stage
     held: dict[str, int]  # open work items by reason
     oldest_waiting: float  # seconds since the longest-waiting journey could have been taken on; 0: none waits
     outbox_waiting: int
@@ -53,7 +55,15 @@ def read_metrics(ledger: Ledger, now: datetime) -> Figures:
     with ledger.transaction() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         connection.execute(text("SET LOCAL statement_timeout = '20s'"))
-        journeys = connection.execute(text("SELECT status, stage, count(*) FROM journey GROUP BY 1, 2 ORDER BY 1, 2"))
+        journeys = connection.execute(
+            text("SELECT status, stage, count(*) FROM journey WHERE kind = 'lead' GROUP BY 1, 2 ORDER BY 1, 2")
+        )
+        of_records = connection.execute(
+            text(
+                "SELECT kind, status, stage, count(*) FROM journey WHERE kind <> 'lead' GROUP BY 1, 2, 3 "
+                "ORDER BY 1, 2, 3"
+            )
+        )
         oldest = connection.execute(
             text(
                 "SELECT extract(epoch FROM CAST(:now AS timestamptz) - min(run_after)) FROM journey "
@@ -77,6 +87,7 @@ def read_metrics(ledger: Ledger, now: datetime) -> Figures:
             ),
             reused=_read_counts(connection, "SELECT source, sum(times) FROM reused_request GROUP BY 1 ORDER BY 1"),
             journeys={(status, stage): count for status, stage, count in journeys},
+            record_journeys={(kind, status, stage): count for kind, status, stage, count in of_records},
             held=_read_counts(
                 connection, "SELECT reason, count(*) FROM work_item WHERE closed_at IS NULL GROUP BY 1 ORDER BY 1"
             ),

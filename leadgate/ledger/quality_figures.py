@@ -1,4 +1,4 @@
-"""How good the data is, by source and week: rows at each gate, broken promises, and fields that are filled.
+"""How good the data of leads is, by source and week: rows at each gate, broken promises, and fields that are filled.
 
 Belongs here: these queries over the last weeks. Does not belong here: what a promise is (``expectations``), shares and
 words (``console.quality``). No query gives a personal value.
@@ -23,7 +23,7 @@ FIELDS: Final = tuple(STANDARD)
 
 @dataclass(frozen=True, slots=True)
 class RowCount:
-    """Journeys of a source that a gate judged in a week; ``week`` counts back from now, 0 is the last seven days."""
+    """Leads of a source that a gate judged in a week; ``week`` counts back from now, 0 is the last seven days."""
 
     stage: str
     source: str
@@ -68,18 +68,19 @@ def _write_week(moment: str) -> str:
 _ROWS: Final = f"""
     SELECT h.stage, j.source, {_write_week("h.at")} AS week, count(*) AS rows
     FROM handoff h JOIN journey j ON j.id = h.journey_id
-    WHERE h.at > :since AND h.at <= :now GROUP BY 1, 2, 3"""
+    WHERE j.kind = 'lead' AND h.at > :since AND h.at <= :now GROUP BY 1, 2, 3"""
 
 #: A gate is named by its stage: its warnings are told by the gate's name, in the order of the stages.
 _BROKEN: Final = f"""
     SELECT stage, promise, source, {_write_week("opened_at")} AS week, true AS held, reason, count(*) AS rows,
         count(*) FILTER (WHERE closed_at IS NULL) AS open
-    FROM work_item WHERE kind = 'exception' AND promise IS NOT NULL AND source IS NOT NULL
-        AND journey_id IS NOT NULL AND opened_at > :since AND opened_at <= :now GROUP BY 1, 2, 3, 4, 6
+    FROM work_item w WHERE kind = 'exception' AND promise IS NOT NULL AND source IS NOT NULL
+        AND journey_id IS NOT NULL AND opened_at > :since AND opened_at <= :now
+        AND NOT EXISTS (SELECT FROM journey r WHERE r.id = w.journey_id AND r.kind <> 'lead') GROUP BY 1, 2, 3, 4, 6
     UNION ALL
     SELECT w.gate, w.promise, j.source, {_write_week("j.captured_at")}, false, w.reason, count(*), 0
     FROM warned w JOIN journey j ON j.id = w.journey_id
-    WHERE j.captured_at > :since AND j.captured_at <= :now GROUP BY 1, 2, 3, 4, 6"""
+    WHERE j.kind = 'lead' AND j.captured_at > :since AND j.captured_at <= :now GROUP BY 1, 2, 3, 4, 6"""
 
 #: A field that enrichment may fill is counted where no provider gave its value.
 _COUNTS: Final = ", ".join(

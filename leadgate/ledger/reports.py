@@ -1,4 +1,4 @@
-"""The ledger read for people: the summary of everything, and the queue of open work items.
+"""The ledger read for people: the summary of all leads, and the queue of open work items, of journeys of every kind.
 
 Belongs here: queries that count or list. Does not belong here: one lead's story (``lead_history``), words and
 masking (the console), or any change.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
+from leadgate.ledger.cohort import SIGNALS
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.outbox import ESCALATED_TO
@@ -88,7 +89,8 @@ class Examples:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of everything that was captured, as of one moment of the ledger."""
+    """What became of every lead that was captured, as of one moment of the ledger. ``queue`` is of journeys of every
+    kind, and all else of leads alone."""
 
     signals: int
     leads: int
@@ -274,7 +276,7 @@ def list_known_values(ledger: Ledger, column: str) -> list[str]:
 
 
 def read_summary(ledger: Ledger, now: datetime) -> Summary:
-    """The whole ledger in counts. ``now`` decides what is overdue."""
+    """All leads in counts. ``now`` decides what is overdue."""
     to_owner, to_first_touch = (
         Read(Speed, _build_percentiles(TO_OWNER)),
         Read(Speed, _build_percentiles(TO_FIRST_TOUCH)),
@@ -303,17 +305,19 @@ def read_summary(ledger: Ledger, now: datetime) -> Summary:
     )
 
 
-_JOURNEYS = "SELECT trigger, stage, status, count(*) AS n FROM journey GROUP BY trigger, stage, status"
+_JOURNEYS = (
+    "SELECT trigger, stage, status, count(*) AS n FROM journey WHERE kind = 'lead' GROUP BY trigger, stage, status"
+)
 _HELD = """
     SELECT w.stage, w.reason, count(*) AS n FROM journey j
-    JOIN work_item w ON w.id = j.work_item_id AND j.status = 'held'
+    JOIN work_item w ON w.id = j.work_item_id AND j.status = 'held' WHERE j.kind = 'lead'
     GROUP BY w.stage, w.reason ORDER BY n DESC, w.reason"""
-_COUNTS = "SELECT (SELECT count(*) FROM signal) AS signals, (SELECT count(*) FROM lead) AS leads"
+_COUNTS = f"SELECT {SIGNALS} AS signals, (SELECT count(*) FROM lead) AS leads"
 _OWNERS = """
     SELECT owner, count(*) FILTER (WHERE ended_at IS NULL) AS open,
         count(*) FILTER (WHERE ended_at IS NULL AND touched_at IS NULL AND due_at <= :now) AS overdue,
         count(*) AS total
-    FROM assignment GROUP BY owner ORDER BY open DESC, total DESC, owner"""
+    FROM assignment WHERE kind = 'lead' GROUP BY owner ORDER BY open DESC, total DESC, owner"""
 _QUEUE = """
     SELECT w.reason, w.stage, w.route, count(DISTINCT w.id) AS items, count(j.id) AS journeys,
         min(w.due_at) AS due_at
@@ -322,13 +326,14 @@ _QUEUE = """
 #: Speed to lead, a row of ``seconds`` for each: capture to the first owner, and owner to first touch.
 TO_OWNER = """
     SELECT date_part('epoch', min(a.assigned_at) - j.captured_at) AS seconds
-    FROM assignment a JOIN journey j ON j.id = a.journey_id WHERE j.trigger = 'signal' GROUP BY j.id"""
+    FROM assignment a JOIN journey j ON j.id = a.journey_id
+    WHERE j.trigger = 'signal' AND j.kind = 'lead' GROUP BY j.id"""
 TO_FIRST_TOUCH = """
     SELECT date_part('epoch', touched_at - assigned_at) AS seconds FROM assignment
-    WHERE touched_at IS NOT NULL"""
+    WHERE touched_at IS NOT NULL AND kind = 'lead'"""
 _EXAMPLES = f"""
     SELECT
-        (SELECT lead_id FROM journey WHERE status = 'owned' ORDER BY id LIMIT 1) AS owned_lead,
+        (SELECT lead_id FROM journey WHERE status = 'owned' AND lead_id IS NOT NULL ORDER BY id LIMIT 1) AS owned_lead,
         (SELECT lead_id FROM journey WHERE status IN ({list_in_sql(OPEN)}, 'done', 'nurture')
             AND lead_id IS NOT NULL ORDER BY id LIMIT 1) AS any_lead,
         (SELECT id FROM work_item WHERE closed_at IS NULL AND blocking AND proposal IS NOT NULL

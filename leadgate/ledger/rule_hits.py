@@ -1,4 +1,4 @@
-"""How often the rules of playbooks were hit: the queries behind the playbook's page.
+"""How often the rules of playbooks were hit by leads: the queries behind the playbook's page.
 
 Belongs here: a statement for each kind of rule, over the whole ledger. Does not belong here: which rules there are
 (``leadgate.playbook``), or any words. No query reads a personal value.
@@ -61,29 +61,32 @@ class Hits:
     by_rule: dict[tuple[str, str], RuleHits]
 
 
-_OF_SCORES: Final = """
+#: A qualification ``q`` is one of a lead: those of records are by other rules.
+_OF_LEADS: Final = "NOT EXISTS (SELECT FROM journey r WHERE r.id = q.journey_id AND r.kind <> 'lead')"
+_OF_SCORES: Final = f"""
     SELECT 'contribution' AS kind, c.name, count(*) FILTER (WHERE q.at > :since) AS recent, max(q.at) AS latest
     FROM qualification q CROSS JOIN LATERAL jsonb_object_keys(q.contributions) AS c (name)
-    WHERE q.at <= :now GROUP BY c.name"""
-_OF_REASONS: Final = """
+    WHERE q.at <= :now AND {_OF_LEADS} GROUP BY c.name"""
+_OF_REASONS: Final = f"""
     SELECT 'disqualified' AS kind, r.name, count(*) FILTER (WHERE q.at > :since) AS recent, max(q.at) AS latest
     FROM qualification q CROSS JOIN LATERAL jsonb_array_elements_text(q.reasons) AS r (name)
-    WHERE q.at <= :now AND q.outcome = 'disqualified' GROUP BY r.name"""
-_OF_VERDICTS: Final = """
+    WHERE q.at <= :now AND q.outcome = 'disqualified' AND {_OF_LEADS} GROUP BY r.name"""
+_OF_VERDICTS: Final = f"""
     SELECT 'verdict' AS kind, coalesce(q.qualified_as, q.outcome) AS name, count(*) FILTER (WHERE q.at > :since)
         AS recent, max(q.at) AS latest
-    FROM qualification q WHERE q.at <= :now GROUP BY 2"""
+    FROM qualification q WHERE q.at <= :now AND {_OF_LEADS} GROUP BY 2"""
 _OF_ASSIGNMENTS: Final = """
     SELECT CASE WHEN GROUPING(a.rule) = 0 THEN 'route' WHEN GROUPING(a.pool) = 0 THEN 'pool'
             WHEN GROUPING(a.priority) = 0 THEN 'priority' ELSE 'sla' END AS kind,
         coalesce(a.rule, a.pool, a.priority, a.sla) AS name,
         count(*) FILTER (WHERE a.assigned_at > :since) AS recent, max(a.assigned_at) AS latest
-    FROM assignment a WHERE a.assigned_at <= :now
+    FROM assignment a WHERE a.assigned_at <= :now AND a.kind = 'lead'
     GROUP BY GROUPING SETS ((a.rule), (a.pool), (a.priority), (a.sla))
     HAVING coalesce(a.rule, a.pool, a.priority, a.sla) IS NOT NULL"""
-_COUNTED: Final = """
-    SELECT (SELECT count(*) FROM qualification q WHERE q.at > :since AND q.at <= :now) AS scored,
-        (SELECT count(*) FROM assignment a WHERE a.assigned_at > :since AND a.assigned_at <= :now) AS assigned"""
+_COUNTED: Final = f"""
+    SELECT (SELECT count(*) FROM qualification q WHERE q.at > :since AND q.at <= :now AND {_OF_LEADS}) AS scored,
+        (SELECT count(*) FROM assignment a WHERE a.assigned_at > :since AND a.assigned_at <= :now
+            AND a.kind = 'lead') AS assigned"""
 
 
 def read_hits(ledger: Ledger, now: datetime) -> Hits:

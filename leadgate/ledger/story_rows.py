@@ -200,6 +200,7 @@ class AssignmentRow:
 
     id: int
     journey_id: int
+    kind: str
     generation: int
     owner: str
     pool: str | None

@@ -1,4 +1,4 @@
-"""How each rep stands and how fast they follow up: the queries behind the team's pages.
+"""How each rep stands with leads, and how fast they follow them up: the queries behind the team's pages.
 
 Belongs here: one query for what reps have now, and one for their speed by week. Does not belong here: a period's report
 (``figures``), caps and absences (``assignment.availability``), or any words. No query reads a personal value.
@@ -61,7 +61,7 @@ _STANDINGS: Final = """
             AS soon,
         count(p.id) AS waiting, min(a.due_at) FILTER (WHERE a.touched_at IS NULL AND p.id IS NULL) AS next_due
     FROM assignment a LEFT JOIN pause p ON p.journey_id = a.journey_id AND p.ended_at IS NULL
-    WHERE a.ended_at IS NULL GROUP BY a.owner ORDER BY a.owner"""
+    WHERE a.ended_at IS NULL AND a.kind = 'lead' GROUP BY a.owner ORDER BY a.owner"""
 
 _SPEEDS: Final = f"""
     SELECT owner, week < {RECENT_WEEKS} AS recent, week, count(*) AS assigned, count(seconds) AS touched,
@@ -72,7 +72,7 @@ _SPEEDS: Final = f"""
         SELECT a.owner, CAST(floor(date_part('epoch', :now - a.assigned_at) / {WEEK.total_seconds():.0f}) AS int)
                 AS week,
             date_part('epoch', a.touched_at - a.assigned_at) AS seconds, {FIRST_TOUCH} AS first_touch
-        FROM assignment a WHERE a.assigned_at > :since AND a.assigned_at <= :now) each
+        FROM assignment a WHERE a.assigned_at > :since AND a.assigned_at <= :now AND a.kind = 'lead') each
     GROUP BY GROUPING SETS ((owner, week < {RECENT_WEEKS}), (owner, week < {RECENT_WEEKS}, week))
     ORDER BY owner, week"""
 

@@ -24,36 +24,45 @@ from leadgate.models.columns import (
     declare_unchecked_id,
     list_allowed,
 )
-from leadgate.vocabulary import AssignmentMethod
+from leadgate.vocabulary import AssignmentMethod, JourneyKind
 
 
 class Assignment(SQLModel, table=True):
-    """Who has the lead, from when to when, and why. At most one is open per journey."""
+    """Who has the lead or the record, from when to when, and why. At most one is open per journey."""
 
     __tablename__ = "assignment"
     __table_args__ = (
         CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)"),
         CheckConstraint(list_allowed("method", AssignmentMethod)),
         Index("one_open_assignment", "journey_id", unique=True, postgresql_where=text("ended_at IS NULL")),
-        Index("assignment_owner", "owner", "assigned_at"),
+        # these are of leads alone: what counts and lists the leads of a rep reads no record
+        Index("assignment_owner", "owner", "assigned_at", postgresql_where=text("kind = 'lead'")),
         # what is counted of everybody's leads: enough of each that its row, which is wide, is not read
         Index(
             "assignment_open", "owner", "due_at",
-            postgresql_include=["due_soon_at", "touched_at", "journey_id"], postgresql_where=text("ended_at IS NULL"),
+            postgresql_include=["due_soon_at", "touched_at", "journey_id"],
+            postgresql_where=text("kind = 'lead' AND ended_at IS NULL"),
         ),
         # the list of leads is read in these orders
         Index(
             "assignment_waiting", "owner", text("coalesce(due_at, 'infinity')"), "id",
-            postgresql_where=text("ended_at IS NULL AND touched_at IS NULL"),
+            postgresql_where=text("kind = 'lead' AND ended_at IS NULL AND touched_at IS NULL"),
         ),
         Index(
             "assignment_touched", "owner", "assigned_at", "id",
-            postgresql_where=text("ended_at IS NULL AND touched_at IS NOT NULL"),
+            postgresql_where=text("kind = 'lead' AND ended_at IS NULL AND touched_at IS NOT NULL"),
+        ),
+        Index(
+            "assignment_of_records", "owner", "due_at",
+            postgresql_where=text("kind <> 'lead' AND ended_at IS NULL"),
         ),
         Index("assignment_ended", "journey_id", postgresql_where=text("ended_at IS NOT NULL")),
     )  # fmt: skip
     id: int | None = declare_id()
     journey_id: int = declare_foreign_key("journey.id")
+    kind: str = Field(  # the journey's
+        default=JourneyKind.LEAD.value, sa_column_kwargs={"server_default": JourneyKind.LEAD.value}
+    )
     generation: int
     owner: str = declare_staff()
     pool: str | None = None

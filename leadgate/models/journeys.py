@@ -45,6 +45,8 @@ class Journey(SQLModel, table=True):
             "one_owned_journey_per_record", "record_id", unique=True, postgresql_where=text("status = 'owned'")
         ),
         Index("journey_record", "record_id", "id", postgresql_where=text("record_id IS NOT NULL")),
+        # what is left out where leads are counted
+        Index("journey_of_records", "id", postgresql_where=text("kind <> 'lead'")),
         # journeys are claimed in the order of ``id``; the expression is the one in the query of ``journeys.claiming``
         Index(
             "journey_waiting", text("(id + 0)"), postgresql_where=text("status = 'ready' AND batch_id IS NULL")

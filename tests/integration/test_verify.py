@@ -13,6 +13,7 @@ from typing import Any
 import databases
 import pytest
 from harness import NOW, Harness, make_actor, make_lead
+from made_records import insert_opportunities
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
@@ -25,6 +26,7 @@ from tasks import reassignments
 from tasks.batches import run_waiting
 
 A_LEAD = "(SELECT min(lead_id) FROM journey WHERE status = 'owned')"
+A_LEADS = "(SELECT min(id) FROM journey WHERE status = 'owned' AND kind = 'lead')"
 OWNED = "(SELECT min(id) FROM journey WHERE status = 'owned')"
 HELD = "(SELECT min(work_item_id) FROM journey WHERE status = 'held')"
 A_WORK_ITEM = (
@@ -376,6 +378,57 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
     "a CRM about which two work items ask the same": ([TOLD_TO_A_CRM[-1]], {"crm_asks_once"}),
     "a CRM that was read to no position": (["UPDATE crm_position SET position = NULL"], {"crm_position_adds_up"}),
     "a CRM that could not be read for no reason": (["UPDATE crm_position SET failures = 1"], {"crm_position_adds_up"}),
+    "a record that says something else than its last version": (
+        ["UPDATE record SET version_id = NULL WHERE version_id = (SELECT min(version_id) FROM record)"],
+        {"record_is_its_last_version"},
+    ),
+    "a version that is not counted": (
+        ["UPDATE record SET version = 2 WHERE id = (SELECT min(id) FROM record)"],
+        {"versions_gapless"},
+    ),
+    "a version with a gap before it": (
+        [
+            "UPDATE record_version SET number = 2 WHERE id = (SELECT min(id) FROM record_version)",
+            "UPDATE record SET version = 2 WHERE version_id = (SELECT min(id) FROM record_version)",
+        ],
+        {"versions_gapless"},
+    ),
+    "a version of another record": (
+        [
+            "UPDATE record_version v SET journey_id = (SELECT max(journey_id) FROM record_version), number = 9 "
+            "WHERE id = (SELECT min(id) FROM record_version)",
+            "UPDATE record SET version = 9 WHERE version_id = (SELECT min(id) FROM record_version)",
+        ],
+        {"version_of_its_journey", "versions_gapless"},
+    ),
+    "an update that nobody judged": (
+        ["DELETE FROM record_judgement WHERE outcome = 'continue'"],
+        {"records_judged"},
+    ),
+    "a judgement about another record": (
+        ["UPDATE record_judgement SET record_id = (SELECT max(id) FROM record) WHERE outcome = 'hold'"],
+        {"records_judged"},
+    ),
+    "a closed record that somebody follows up": (
+        ["UPDATE record SET is_open = false WHERE is_open"],
+        {"closed_records_not_owned"},
+    ),
+    "a slip of no close date": (
+        ["UPDATE record_slip SET close_date = close_date + 1"],
+        {"slips_were_close_dates"},
+    ),
+    "an assignment of a record that is counted as a lead": (
+        ["UPDATE assignment SET kind = 'lead' WHERE kind <> 'lead'"],
+        {"kinds_apart"},
+    ),
+    "an assignment of a lead that is counted as a record": (
+        [f"UPDATE assignment SET kind = 'renewal' WHERE journey_id = {A_LEADS}"],
+        {"kinds_apart"},
+    ),
+    "a journey of a record without one": (
+        ["UPDATE journey SET record_id = NULL WHERE kind <> 'lead' AND status = 'held'"],
+        {"kinds_apart", "version_of_its_journey", "records_judged"},
+    ),
 }
 
 
@@ -451,6 +504,7 @@ def sound(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.Tem
             with ledger.transaction() as connection:
                 for statement in TOLD_TO_A_CRM:
                     connection.execute(text(statement))
+                insert_opportunities(connection, 4, ["ana", "bob"], NOW)
             yield ledger
 
 

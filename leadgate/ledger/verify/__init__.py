@@ -15,7 +15,18 @@ from sqlalchemy import Connection
 
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.verify import clocks, crm, decisions, follow_up, journeys, paths, personal_values, persons, records
+from leadgate.ledger.verify import (
+    clocks,
+    crm,
+    decisions,
+    follow_up,
+    journeys,
+    paths,
+    personal_values,
+    persons,
+    records,
+    versions,
+)
 from leadgate.ledger.verify.invariant import Counted, Finding, Invariant, Tally
 from leadgate.ledger.verify.projection import read_projection
 
@@ -30,6 +41,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     *clocks.INVARIANTS,
     *crm.INVARIANTS,
     *records.INVARIANTS,
+    *versions.INVARIANTS,
     *personal_values.INVARIANTS,
 )
 

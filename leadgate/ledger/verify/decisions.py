@@ -69,7 +69,8 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         (
             count_handoffs("h.playbook_hash NOT IN (SELECT hash FROM playbook_version)"),
             "SELECT count(*) FROM (SELECT DISTINCT playbook_hash FROM qualification "
-            "UNION SELECT DISTINCT playbook_hash FROM assignment UNION SELECT playbook_hash FROM batch) named "
+            "UNION SELECT DISTINCT playbook_hash FROM assignment UNION SELECT playbook_hash FROM record_judgement "
+            "UNION SELECT playbook_hash FROM batch) named "
             "WHERE playbook_hash NOT IN (SELECT hash FROM playbook_version)",
         ),
     ),

@@ -18,10 +18,12 @@ _REASSIGNED_KEY: Final = build_sql_key(MessageKind.LEAD_HANDED_OVER, "a.journey_
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
         "owner_told_once",
-        "Every assignment put exactly one message to its owner into the outbox",
+        "Every assignment put exactly one message to its owner into the outbox, unless they had the record before",
         "SELECT count(*) FROM assignment",
         "SELECT count(*) FROM assignment a WHERE NOT EXISTS (SELECT 1 FROM outbox o "
-        f"WHERE o.key = {_ASSIGNED_KEY} AND o.target = a.owner)",
+        f"WHERE o.key = {_ASSIGNED_KEY} AND o.target = a.owner) AND (a.kind = 'lead' OR NOT EXISTS (SELECT 1 "
+        "FROM journey j JOIN journey e ON e.record_id = j.record_id JOIN assignment b ON b.journey_id = e.id "
+        "WHERE j.id = a.journey_id AND b.owner = a.owner AND b.id < a.id))",
     ),
     Invariant(
         "old_owner_told",

@@ -27,10 +27,10 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         "journeys_add_up",
-        "Journeys by status add up to the signals, and rescores to their leads",
+        "Journeys by status add up to the signals, and those of no signal to their leads and records",
         "SELECT count(*) FROM journey",
         "SELECT abs((SELECT count(*) FROM journey WHERE trigger = 'signal') - (SELECT count(*) FROM signal)) "
-        "+ (SELECT count(*) FROM journey WHERE trigger <> 'signal' AND lead_id IS NULL)",
+        "+ (SELECT count(*) FROM journey WHERE trigger <> 'signal' AND lead_id IS NULL AND record_id IS NULL)",
     ),
     Invariant(
         "one_open_journey",

@@ -44,6 +44,10 @@ _REST: Final = (
     "SELECT 'open work', kind, concat_ws('/', reason, stage, source, count(*)) FROM work_item WHERE closed_at IS NULL "
     "GROUP BY kind, reason, stage, source",
     "SELECT 'leads', '', count(*)::text FROM lead",
+    "SELECT 'record', r.source, concat_ws('/', r.kind, r.key, v.number, v.late, v.values, v.changes, v.is_open) "
+    "FROM record r JOIN record_version v ON v.record_id = r.id",
+    "SELECT 'slip', r.source, concat_ws('/', r.kind, r.key, s.close_date) FROM record r "
+    "JOIN record_slip s ON s.record_id = r.id",
 )
 
 

@@ -1,6 +1,6 @@
-"""Records that name a journey or a batch without a foreign key: what they name exists.
+"""Rows that name a journey, a batch or a record without a foreign key: what they name exists.
 
-Belongs here: orphans. Does not belong here: what a record says.
+Belongs here: orphans. Does not belong here: what a row says.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 from leadgate.ledger.verify.handoffs import count_handoffs
 from leadgate.ledger.verify.invariant import Invariant
 
-#: Records that name a journey or a batch without a foreign key, for speed; and handoffs, which are read in one pass.
+#: Rows that name another without a foreign key, for speed; and handoffs, which are read in one pass.
 _RECORDS: Final = (
     ("gate_result", "batch_id"),
     ("warned", "journey_id"),
@@ -21,6 +21,11 @@ _RECORDS: Final = (
     ("lead_verdict", "journey_id"),
     ("pause", "journey_id"),
     ("recorded_outcome", "journey_id"),
+    ("record_version", "journey_id"),
+    ("record_version", "record_id"),
+    ("record_judgement", "journey_id"),
+    ("record_judgement", "record_id"),
+    ("record_slip", "journey_id"),
     ("journey", "batch_id"),
     ("work_item", "batch_id"),
     ("batch", "part_of"),
@@ -35,7 +40,7 @@ def _find_table(column: str) -> str:
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
         "nothing_orphaned",
-        "Every record is about a journey and a batch that exist",
+        "Every row is about a journey, a batch and a record that exist",
         " + ".join(f"(SELECT count(*) FROM {table})" for table, _ in (("handoff", ""), *_RECORDS)).join(
             ("SELECT ", "")
         ),
