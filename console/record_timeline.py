@@ -20,6 +20,7 @@ from leadgate.vocabulary import ForecastCategory, Outcome
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _CHANGED: Final = ("field", "from", "to")
+_KNOWN: Final = ("field", "value")
 #: What is behind each version anyway: when and by whom it was changed.
 _BESIDE: Final = frozenset({"occurred_at", "changed_by", "external_id"})
 _JUDGED: Final[dict[str, tuple[str, Tone]]] = {
@@ -82,7 +83,7 @@ def _tell_version(version: VersionRow, names: DisplayNames, *, is_first: bool) -
         names.name_rep(version.changed_by) if version.changed_by else None,
         "warn" if version.late else "info",
         details,
-        Grid(_CHANGED, rows) if rows else None,
+        (Grid(_KNOWN, [(field, to) for field, _, to in rows]) if is_first else Grid(_CHANGED, rows)) if rows else None,
     )
 
 

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     UNMASK_VALUES = "unmask values"  # on record
     CAPTURE_LEADS = "capture leads"
     READ_TEAM = "read how reps follow up"
+    READ_FORECAST = "read the forecast"
     READ_REPORTS = "read reports"
     READ_QUALITY = "read the quality of data"
     READ_PLAYBOOK = "read the playbook"
@@ -64,6 +65,7 @@ _TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = {
     Permission.UNMASK_VALUES:   (_OWN, _ALL,   _ALL,    _ALL,    _ALL,           __),
     Permission.CAPTURE_LEADS:   (__,   __,     __,      _ALL,    __,             __),
     Permission.READ_TEAM:       (__,   _TEAM,  __,      _ALL,    __,             _ALL),
+    Permission.READ_FORECAST:   (_OWN, _TEAM,  __,      _ALL,    __,             __),
     Permission.READ_REPORTS:    (__,   _ALL,   _ALL,    _ALL,    __,             _ALL),
     Permission.READ_QUALITY:    (__,   _ALL,   _ALL,    _ALL,    __,             _ALL),
     Permission.READ_PLAYBOOK:   (__,   _ALL,   _ALL,    _ALL,    _ALL,           _ALL),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ import orjson
 from leadgate.ledger import Ledger
 from leadgate.ledger.bulk import copy_rows, make_ids
 
+MONDAY_AT_0 = datetime(2026, 3, 1, 23, 0, tzinfo=UTC)  # in Berlin, of the week of the tests' moment
 FIGURES = ("owner", "sales_stage", "amount", "close_date", "category", "is_open", "outcome")
 
 
@@ -56,6 +57,27 @@ def tell(ledger: Ledger, *told: Told) -> dict[str, int]:
         ]
         copy_rows(connection, "record_version", _VERSION, versions)
     return ids
+
+
+def at(day: int, hour: int = 9) -> datetime:
+    """A day of March 2026, or of February where it is negative: -1 is the 28th."""
+    return datetime(2026, 3, 1, hour, tzinfo=UTC) + timedelta(days=day - (1 if day > 0 else 0))
+
+
+def tell_a_week(ledger: Ledger) -> dict[str, int]:
+    """One of everything that can move a forecast, between Monday's beginning and Wednesday."""
+    return tell(
+        ledger,
+        Told("won", at(-3), amount=10_000), Told("won", at(3), amount=10_000, category="closed", is_open=False, outcome="won", sales_stage="closed_won"),
+        Told("lost", at(-3), amount=5_000), Told("lost", at(2), amount=5_000, category="omitted", is_open=False, outcome="lost", sales_stage="closed_lost"),
+        Told("pushed out", at(-3), amount=7_000), Told("pushed out", at(2), amount=7_000, close_date=date(2026, 4, 15)),
+        Told("grew", at(-3), amount=20_000.50), Told("grew", at(3), amount=25_000, category="commit", sales_stage="negotiation"),
+        Told("handed over", at(-3), amount=3_000), Told("handed over", at(3), amount=3_000, owner="bob", changed_by="mia"),
+        Told("slips", at(-3), amount=1_000, close_date=date(2026, 3, 3)),
+        Told("new", at(3), amount=None, owner="cyn"),
+        Told("as it was", at(-3), amount=9_000, category="pipeline", owner=None),
+        Told("overdue", at(-3), amount=2_000, close_date=date(2025, 12, 30)),
+    )  # fmt: skip
 
 
 _RECORD = (

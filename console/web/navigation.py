@@ -29,6 +29,7 @@ PAGES: Final = (
     Page("Leads", "/leads", Permission.SEE_LEADS),
     Page("Queue", "/queue", Permission.DECIDE_ITEMS),
     Page("Team", "/team", Permission.READ_TEAM),
+    Page("Forecast", "/forecast", Permission.READ_FORECAST),
     Page("Reports", "/reports", Permission.READ_REPORTS),
     Page("Playbook", "/playbook", Permission.READ_PLAYBOOK),
     Page("Operations", "/operations", Permission.READ_OPERATIONS),

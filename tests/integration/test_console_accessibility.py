@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from console_site import ConsoleSite
 from harness import Harness
+from opportunities import tell_a_week
 
 from console.web.navigation import PAGES
 from console.web.visitors import COOKIE
@@ -22,6 +23,7 @@ _MORE: Final = (
     "/account",
     "/team/ana",
     "/reports?section=load",
+    "/forecast/R1",
     "/leads/1",
     "/queue/1",
     "/nothing/here",
@@ -39,6 +41,7 @@ def worked(harness: Harness, console: ConsoleSite) -> ConsoleSite:
         {"Email": "lead2@company2.example", "Company": "Company 2", "Title": "Clerk", "Last name": "Two"},
         {"Email": "no address", "Last name": "Three", "Phone": "none"},
     )
+    tell_a_week(harness.ledger)
     return console
 
 

@@ -23,6 +23,7 @@ ADDRESSES: Final = {
     "Leads": "/leads",
     "Queue": "/queue",
     "Team": "/team",
+    "Forecast": "/forecast",
     "Reports": "/reports",
     "Playbook": "/playbook",
     "Operations": "/operations",
@@ -31,10 +32,10 @@ ADDRESSES: Final = {
 }
 #: By somebody of each role: the pages that they are offered, the one that they begin on first.
 OFFERED: Final = {
-    "ana": ("My leads", "Leads", "Queue"),
-    "mia": ("Team", "Leads", "Queue", "Reports", "Playbook", "Operations", "Quality"),
+    "ana": ("My leads", "Leads", "Queue", "Forecast"),
+    "mia": ("Team", "Leads", "Queue", "Forecast", "Reports", "Playbook", "Operations", "Quality"),
     "rita": ("Queue", "Leads", "Reports", "Playbook", "Quality"),
-    "otto": ("Operations", "Leads", "Queue", "Team", "Reports", "Playbook", "Quality"),
+    "otto": ("Operations", "Leads", "Queue", "Team", "Forecast", "Reports", "Playbook", "Quality"),
     "petra": ("Leads", "Playbook"),
     "ada": ("Accounts", "Team", "Reports", "Playbook", "Operations", "Quality"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from commands import Cli, join_lines, read_json
 from harness import NOW, Harness
-from opportunities import Told, tell
+from opportunities import MONDAY_AT_0, Told, at, tell, tell_a_week
 from sqlalchemy import text
 
 from leadgate.ledger import Ledger, forecasts
@@ -16,12 +16,6 @@ from leadgate.vocabulary import ForecastCategory
 
 ZONE = "Europe/Berlin"
 SUNDAY, WEDNESDAY = date(2026, 3, 1), date(2026, 3, 4)  # of the tests' week; NOW is Wednesday at 11:00 in Berlin
-MONDAY_AT_0 = datetime(2026, 3, 1, 23, 0, tzinfo=UTC)  # in Berlin
-
-
-def at(day: int, hour: int = 9) -> datetime:
-    """A day of March 2026, or of February where it is negative: -1 is the 28th."""
-    return datetime(2026, 3, 1, hour, tzinfo=UTC) + timedelta(days=day - (1 if day > 0 else 0))
 
 
 def read(ledger: Ledger, moment: datetime) -> dict[int, Any]:
@@ -32,22 +26,6 @@ def read(ledger: Ledger, moment: datetime) -> dict[int, Any]:
 def compute(ledger: Ledger, moment: datetime) -> dict[int, Any]:
     with ledger.snapshot() as connection:
         return forecasts.compute_states(connection, moment)
-
-
-def tell_a_week(ledger: Ledger) -> dict[str, int]:
-    """One of everything that can move a forecast, between Monday's beginning and Wednesday."""
-    return tell(
-        ledger,
-        Told("won", at(-3), amount=10_000), Told("won", at(3), amount=10_000, category="closed", is_open=False, outcome="won", sales_stage="closed_won"),
-        Told("lost", at(-3), amount=5_000), Told("lost", at(2), amount=5_000, category="omitted", is_open=False, outcome="lost", sales_stage="closed_lost"),
-        Told("pushed out", at(-3), amount=7_000), Told("pushed out", at(2), amount=7_000, close_date=date(2026, 4, 15)),
-        Told("grew", at(-3), amount=20_000.50), Told("grew", at(3), amount=25_000, category="commit", sales_stage="negotiation"),
-        Told("handed over", at(-3), amount=3_000), Told("handed over", at(3), amount=3_000, owner="bob", changed_by="mia"),
-        Told("slips", at(-3), amount=1_000, close_date=date(2026, 3, 3)),
-        Told("new", at(3), amount=None, owner="cyn"),
-        Told("as it was", at(-3), amount=9_000, category="pipeline", owner=None),
-        Told("overdue", at(-3), amount=2_000, close_date=date(2025, 12, 30)),
-    )  # fmt: skip
 
 
 def test_a_state_is_what_was_known_then(ledger: Ledger) -> None:
@@ -260,7 +238,7 @@ def test_explain_tells_each_update_from_to_when_by_whom_and_each_slip(ledger: Le
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("explain", "R99"), "there is no record R99"), (("touch", "R1", "--kind", "call"), "is a record")],
+    [(("explain", "R99"), "there is no record R99"), (("note", "R1", "--words", "asks for a call"), "is a record")],
 )
 def test_a_record_that_is_not_there_or_is_no_lead_is_told(
     ledger: Ledger, cli: Cli, arguments: tuple[str, ...], words: str
