@@ -33,9 +33,9 @@ _STATEMENTS = (
             CASE status WHEN 'owned' THEN 'follow_up' ELSE 'qualification' END,
             CASE status WHEN 'held' THEN 'ready' ELSE status END, 1, 0, 'capture',
             array_fill(at + interval '1 s', ARRAY[CASE status WHEN 'owned' THEN 5 ELSE 4 END]), at FROM made""",
-    """INSERT INTO record_version (id, record_id, number, journey_id, changed_at, changed_by, received_at, values,
+    """INSERT INTO record_version (id, record_id, number, journey_id, changed_at, changed_by, received_at, stored_at, values,
             changes, late, owner, sales_stage, amount, close_date, category, is_open)
-        SELECT version, record, 1, journey, at - interval '1 h', rep, at, jsonb_build_object('name', 'Deal ' || i),
+        SELECT version, record, 1, journey, at - interval '1 h', rep, at, at, jsonb_build_object('name', 'Deal ' || i),
             jsonb_build_object('amount', jsonb_build_array(NULL, 1000 + i)), false, rep, 'Proposal', 1000 + i,
             date '2026-03-31', 'commit', status <> 'done' FROM made""",
     """INSERT INTO work_item (id, kind, blocking, reason, stage, source, journey_id, generation, message, route, due_at,
