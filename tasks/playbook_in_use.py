@@ -25,6 +25,7 @@ from leadgate.ledger.playbook_activations import Activation, ActivePlaybook
 from leadgate.ledger.playbook_versions import KeptPlaybook
 from leadgate.permissions import Permission
 from leadgate.playbook import LoadedPlaybook, PlaybookError, load, parse
+from leadgate.playbook.cases import has_cases
 from leadgate.process_user import find_login
 from leadgate.vocabulary import ActivationMethod
 from tasks.delivery import list_subscriptions
@@ -169,7 +170,7 @@ def require_sound(loaded: LoadedPlaybook) -> None:
 
 def _require_cases(loaded: LoadedPlaybook) -> None:
     """Raises ``PlaybookError`` with the cases that fail. Those of the bundled playbook are tried before a release."""
-    if not loaded.is_bundled:
+    if not loaded.is_bundled and has_cases(loaded):
         from tasks.playbook_cases import require_cases  # slow to import, and needed for a change only
 
         require_cases(loaded)

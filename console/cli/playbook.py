@@ -23,6 +23,8 @@ from console.screen import build_console, find_program, print_json, say
 from leadgate import playbook
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
+from leadgate.playbook import LoadedPlaybook
+from leadgate.playbook.cases import has_cases
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 if TYPE_CHECKING:
@@ -41,11 +43,9 @@ def check(
 
 def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool:
     """The command. Whether the playbook can be run by; notes do not count."""
-    from console.case_words import describe_result
     from expectations import list_promise_names
     from leadgate.playbook.check import check as find_problems  # slow to import, and ``show`` checks nothing
     from leadgate.playbook.check.secrets import check_values
-    from tasks.playbook_cases import list_problems, try_cases
 
     if file is not None:
         context = CommandContext(replace(context.settings, playbook=file))
@@ -58,12 +58,9 @@ def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool
     else:
         digest = loaded.hash
         problems = [*find_problems(loaded, promises=list_promise_names()), *check_values(loaded, os.environ)]
-        if all(problem.note for problem in problems):
-            try:
-                tried = try_cases(loaded)
-                problems += list_problems(tried)
-            except PlaybookError as error:
-                problems += error.problems
+        if all(problem.note for problem in problems) and has_cases(loaded):
+            tried, failed = _try_cases(loaded)
+            problems += failed
         problems.sort()
     wrong = [problem for problem in problems if not problem.note]
     if as_json:
@@ -86,11 +83,28 @@ def _check(context: CommandContext, file: Path | None, *, as_json: bool) -> bool
         count = format_count(len(wrong), "problem", "problems")
         say(f"{count}; until it is sound, nothing runs by this playbook.")
     else:
-        cases_said = f" {describe_result(tried)}" if tried else ""
+        cases_said = f" {_describe_cases(tried)}" if tried else ""
         build_console().print(
             f"{sanitise(str(loaded.path))} is sound. Its hash is {loaded.hash[:12]}.{cases_said}", soft_wrap=True
         )
     return not wrong
+
+
+def _try_cases(loaded: LoadedPlaybook) -> tuple[list[TriedCase], list[Problem]]:
+    """The cases, and what is wrong with them; nothing is tried where their files cannot be used."""
+    from tasks.playbook_cases import list_problems, try_cases  # slow to import, and many playbooks have none
+
+    try:
+        tried = try_cases(loaded)
+    except PlaybookError as error:
+        return [], list(error.problems)
+    return tried, list_problems(tried)
+
+
+def _describe_cases(tried: list[TriedCase]) -> str:
+    from console.case_words import describe_result
+
+    return describe_result(tried)
 
 
 def show(

@@ -173,6 +173,14 @@ class ReadCases:
     document: Document
 
 
+def has_cases(loaded: LoadedPlaybook) -> bool:
+    """Whether there is a file of cases beside a playbook, or something in its place."""
+    try:
+        return bool(_list_files(loaded))
+    except PlaybookError:
+        return True
+
+
 def read_cases(loaded: LoadedPlaybook) -> list[ReadCases]:
     """The cases beside a playbook, by file: ``cases.yaml``, then those of the folder ``cases`` by name; an empty list
     where there are none. Raises ``PlaybookError`` with every problem of their schema."""
