@@ -80,10 +80,10 @@ def insert_new(
 
 
 #: What lists and figures read of a version, beside its values.
-_FIGURES: Final = ("owner", "sales_stage", "amount", "close_date", "category", "is_open", "outcome")
+FIGURES: Final = ("owner", "sales_stage", "amount", "close_date", "category", "is_open", "outcome")
 _VERSION_COLUMNS: Final = [
     "id", "record_id", "number", "journey_id", "changed_at", "changed_by", "received_at", "stored_at", "values",
-    "changes", "late", *_FIGURES,
+    "changes", "late", *FIGURES,
 ]  # fmt: skip
 _CURRENT_TYPES: Final = {
     "record_id": "bigint PRIMARY KEY",

@@ -17,7 +17,7 @@ from made_records import insert_opportunities
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, joins, open_ledger, ownership, undo
+from leadgate.ledger import Ledger, forecasts, joins, open_ledger, ownership, undo
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.verify import INVARIANTS, count, verify
 from leadgate.playbook import LoadedPlaybook, Reassignments
@@ -417,6 +417,14 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         ["UPDATE record_slip SET close_date = close_date + 1"],
         {"slips_were_close_dates"},
     ),
+    "a snapshot that says something else than was known": (
+        ["UPDATE forecast_snapshot SET owner = 'cyn' WHERE record_id = (SELECT min(record_id) FROM forecast_snapshot)"],
+        {"snapshot_as_known"},
+    ),
+    "a snapshot without an opportunity that was known": (
+        ["DELETE FROM forecast_snapshot WHERE record_id = (SELECT min(record_id) FROM forecast_snapshot)"],
+        {"snapshot_as_known"},
+    ),
     "an assignment of a record that is counted as a lead": (
         ["UPDATE assignment SET kind = 'lead' WHERE kind <> 'lead'"],
         {"kinds_apart"},
@@ -505,6 +513,7 @@ def sound(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.Tem
                 for statement in TOLD_TO_A_CRM:
                     connection.execute(text(statement))
                 insert_opportunities(connection, 4, ["ana", "bob"], NOW)
+            forecasts.take_snapshots(ledger, "UTC", NOW + timedelta(days=2))
             yield ledger
 
 

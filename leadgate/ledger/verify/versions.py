@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from leadgate.ledger.records import FIGURES
 from leadgate.ledger.verify.invariant import Invariant
 
+_LAST_DAY: Final = "(SELECT max(day) FROM forecast_day)"
 _OF_RECORDS: Final = "SELECT count(*) FROM journey WHERE kind <> 'lead'"
+
+
+def _list_figures(table: str) -> str:
+    """What a snapshot and a version both have."""
+    return ", ".join(f"{table}.{name}" for name in FIGURES)
+
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     Invariant(
@@ -75,5 +83,15 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "SELECT count(*) FROM record_slip",
         "SELECT count(*) FROM record_slip s WHERE NOT EXISTS (SELECT 1 FROM record_version v "
         "WHERE v.record_id = s.record_id AND v.close_date = s.close_date)",
+    ),
+    Invariant(
+        "snapshot_as_known",
+        "The last snapshot of the forecast says what the versions say that were known at the end of its day",
+        f"SELECT count(*) FROM forecast_snapshot WHERE day = {_LAST_DAY}",
+        f"SELECT count(*) FROM (SELECT * FROM forecast_snapshot WHERE day = {_LAST_DAY}) s "
+        "FULL JOIN (SELECT v.* FROM forecast_day d JOIN record r ON r.kind = 'opportunity' CROSS JOIN LATERAL ("
+        "SELECT * FROM record_version o WHERE o.record_id = r.id AND NOT o.late AND o.stored_at <= d.as_of "
+        f"ORDER BY o.number DESC LIMIT 1) v WHERE d.day = {_LAST_DAY}) v ON v.record_id = s.record_id "
+        f"WHERE ROW({_list_figures('s')}) IS DISTINCT FROM ROW({_list_figures('v')})",
     ),
 )
