@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +13,10 @@ from harness import NOW, Harness
 from opportunities import MONDAY_AT_0, Told, at, tell, tell_a_week
 from sqlalchemy import text
 
+from console.forecast.reading import read_forecast
+from console.forecast.request import ForecastOptions, ask_forecast
 from leadgate.ledger import Ledger, forecasts
+from leadgate.records.forecast import COUNTED
 from leadgate.vocabulary import ForecastCategory
 
 ZONE = "Europe/Berlin"
@@ -245,3 +250,31 @@ def test_a_record_that_is_not_there_or_is_no_lead_is_told(
 ) -> None:
     tell_a_week(ledger)
     assert words in cli(*arguments, code=2).stderr
+
+
+def test_between_any_two_days_the_movements_come_from_the_one_forecast_to_the_other(ledger: Ledger) -> None:
+    """To the cent, for each owner and column; with snapshots of some of the days, and updates that came late."""
+    chance = random.Random(7)
+    told = [
+        Told(
+            f"deal {number}", at(day), owner=chance.choice(("ana", "bob", None)), amount=chance.randrange(10**7) / 100,
+            close_date=date(2026, 3, 1) + timedelta(days=chance.randrange(60)), late=place > 0 and chance.random() < 0.1,
+            category=chance.choice(list(ForecastCategory)), is_open=chance.random() < 0.8,
+        )
+        for number in range(25)
+        for place, day in enumerate(sorted(chance.sample(range(1, 11), 4)))
+    ]  # fmt: skip
+    tell(ledger, *told)
+    for day in (3, 4, 8):
+        forecasts.take_snapshots(ledger, "UTC", at(day, 1))
+    moments = [at(day, 0) for day in range(1, 12)]
+    for since, until in itertools.combinations(moments, 2):
+        options = ForecastOptions(since.date().isoformat(), (until - timedelta(days=1)).date().isoformat())
+        found = read_forecast(ledger, ask_forecast(options, at(11), "UTC", None))
+        assert (found.asked.since, found.asked.until) == (since, until)
+        for category in ForecastCategory:
+            moved = sum(line.cents[category] for line in found.moved)
+            assert found.start[category] + moved == found.end[category].cents
+        for line in found.owners:
+            parts = [part for each in found.records for part in each.movement.parts if part.owner == line.owner]
+            assert line.change == sum(part.cents for part in parts if part.category in COUNTED)
