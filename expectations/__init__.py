@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from expectations import assigned, captured, enriched, followed_up, qualified, validated
+from expectations import assigned, captured, enriched, followed_up, qualified, records, validated
 from expectations.promises import Promise
-from leadgate.vocabulary import GateName
+from leadgate.vocabulary import GateName, JourneyKind
 
-__all__ = ["PROMISES", "Promise", "list_promise_names"]
+__all__ = ["PROMISES", "PROMISES_OF", "Promise", "list_promise_names"]
 
 PROMISES: Final[dict[GateName, tuple[Promise, ...]]] = {
     GateName.CAPTURED: captured.PROMISES,
@@ -21,6 +21,13 @@ PROMISES: Final[dict[GateName, tuple[Promise, ...]]] = {
     GateName.QUALIFIED: qualified.PROMISES,
     GateName.ASSIGNED: assigned.PROMISES,
     GateName.FOLLOWED_UP: followed_up.PROMISES,
+}
+
+
+#: The suites of each kind of journey. Each kind of record may get one of its own for a gate; so far they share them.
+PROMISES_OF: Final[dict[JourneyKind, dict[GateName, tuple[Promise, ...]]]] = {
+    JourneyKind.LEAD: PROMISES,
+    **dict.fromkeys((kind for kind in JourneyKind if kind is not JourneyKind.LEAD), records.PROMISES),
 }
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from expectations import PROMISES, matching
+from expectations import PROMISES, PROMISES_OF, matching
 from expectations.findings import (
     CHECK_FAILED,
     SHOWN,
@@ -35,7 +35,7 @@ from expectations.view import build_view, find_batch_problem
 from leadgate.deadlines import CHECK_TIMED_OUT, compute_seconds
 from leadgate.playbook import GateRules, Playbook
 from leadgate.playbook.check.added_expectations import check_expectation
-from leadgate.vocabulary import GateName
+from leadgate.vocabulary import GateName, JourneyKind
 
 if TYPE_CHECKING:
     from expectations.prepared import PreparedSuite
@@ -139,7 +139,8 @@ def list_promises(name: GateName, playbook: Playbook | None) -> tuple[Promise, .
     unchecked playbook must not reach Great Expectations either (a ``row_condition`` can run any code).
     """
     rules = playbook.gates.get(name, GateRules()) if playbook else GateRules()
-    promises = [*PROMISES[name], *(build_promise(expect) for expect in rules.expect)]
+    suites = PROMISES_OF[playbook.kind if playbook else JourneyKind.LEAD]
+    promises = [*suites[name], *(build_promise(expect) for expect in rules.expect)]
     names = [promise.name for promise in promises]
     duplicates = {duplicate for duplicate in names if names.count(duplicate) > 1}
     if duplicates:

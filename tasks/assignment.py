@@ -6,7 +6,7 @@ the owner (``leadgate.assignment.routing``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -116,8 +116,22 @@ def decide(gathered: Gathered[Capacity], work: Work) -> Decided[TurnChanges]:
     return Decided(frame, TurnChanges(before, changed))
 
 
-def store(connection: Connection, work: Work, decided: Decided[TurnChanges]) -> pd.DataFrame:
-    """Take the turns and write the assignments. The turn of a lead that the gate held is given back."""
+def _tell_all(owned: pd.DataFrame) -> list[bool]:
+    return [True] * len(owned)
+
+
+def store(
+    connection: Connection,
+    work: Work,
+    decided: Decided[TurnChanges],
+    *,
+    told_as: MessageKind = MessageKind.LEAD_ASSIGNED,
+    told: Callable[[pd.DataFrame], list[bool]] = _tell_all,
+) -> pd.DataFrame:
+    """Take the turns and write the assignments. The turn of a lead that the gate held is given back.
+
+    ``told_as``: the message to each owner; ``told``: which of the rows are news to their owners.
+    """
     frame = decided.frame
     owned = frame[frame["outcome"] == Outcome.OWNED]
     stage_moves.record_waiting_reasons(connection, frame[frame["outcome"] == Outcome.WAIT])
@@ -142,8 +156,9 @@ def store(connection: Connection, work: Work, decided: Decided[TurnChanges]) -> 
                 method=AssignmentMethod.ROUTE,
             ),
         )
+        news = owned[told(owned)]
         messages = owner_messages.build(
-            MessageKind.LEAD_ASSIGNED, zip(owned["journey_id"], owned["generation"], owned["owner"], strict=True)
+            told_as, zip(news["journey_id"], news["generation"], news["owner"], strict=True)
         )
         outbox.send(connection, messages, work.now)
     return frame

@@ -27,11 +27,13 @@ from leadgate.ledger.journeys.claiming import RowsRefused
 from leadgate.ledger.leases import lease, release, take_over
 from leadgate.ledger.row_filter import RowFilter
 from leadgate.playbook import LoadedPlaybook, Playbook, parse
+from leadgate.records.fields import STANDARD as RECORD_KINDS
 from leadgate.vocabulary import BatchKind, JourneyKind, StageName
 from tasks import assignment, capture, enrichment, follow_up, playbook_in_use, qualification, validation
 from tasks.bisecting import run_stage
 from tasks.claiming import SkippedRows, claim_waiting, start_due_work
 from tasks.failed_batches import FAILED, MAX_FAILURES, hold_batch
+from tasks.records import stages as records
 from tasks.stage import AnyStage, StageReport, Work
 
 #: The six stages of each kind of journey, in order.
@@ -44,6 +46,7 @@ STAGES: Final[dict[JourneyKind, tuple[AnyStage, ...]]] = {
         assignment.STAGE,
         follow_up.STAGE,
     ),
+    **dict.fromkeys(RECORD_KINDS, records.STAGES),
 }
 #: The first stage of each kind of batch. A follow-up batch holds owned journeys only.
 _FIRST: Final = {BatchKind.INTAKE: StageName.CAPTURE, BatchKind.FOLLOW_UP: StageName.FOLLOW_UP}

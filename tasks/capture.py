@@ -30,7 +30,7 @@ from leadgate.mapping.webhooks import read_values
 from leadgate.plain_text import NUL_SHOWN, make_storable
 from leadgate.playbook import Playbook, Source
 from leadgate.values.json_types import JsonObject, JsonValue
-from leadgate.vocabulary import Outcome, StageName
+from leadgate.vocabulary import JourneyKind, Outcome, StageName
 from tasks.stage import Decided, Gathered, Stage, Work
 
 _SHOWN: Final = 200  # characters of a value that a person has to mend
@@ -48,7 +48,7 @@ class Keys:
     """
 
     def __init__(self, source: Source) -> None:
-        self._id_column = source.key
+        self._id_column = source.signal_key
         self._volatile = frozenset(source.volatile)
         self._seen: list[npt.NDArray[np.uint64]] = []  # sorted, each less than half of the one before
         self._again: dict[bytes, int] = {}
@@ -95,7 +95,7 @@ def compute_key(payload: JsonObject, source: Source, given: str | None = None) -
     nothing. The same content once more is the same signal: a sender that got no answer sends again, and nothing tells
     that from somebody who means the same thing twice.
     """
-    own = _find_own_id(payload, source.key) or given
+    own = _find_own_id(payload, source.signal_key) or given
     return own if own is not None else f"row:{_hash_row(Row(1, dict(payload)), frozenset(source.volatile)).hex()}:1"
 
 
@@ -176,9 +176,15 @@ def chunk_rows(rows: Iterable[Row], size: int = 5_000) -> Iterator[list[Row]]:
 
 
 def build_signal_rows(
-    rows: Sequence[Row], source: str, origin: str, keys: Keys, recognised: str | None = None
+    rows: Sequence[Row],
+    source: str,
+    origin: str,
+    keys: Keys,
+    recognised: str | None = None,
+    kind: JourneyKind = JourneyKind.LEAD,
 ) -> list[NewSignal]:
-    """``recognised``: which columns of the file are known by their values, as JSON."""
+    """``recognised``: which columns of the file are known by their values, as JSON. ``kind``: what the rows are
+    about."""
     origin = make_storable(origin)  # a file's name is bytes, of any encoding or none
     return [
         NewSignal(
@@ -189,6 +195,7 @@ def build_signal_rows(
             None if row.problem is None else make_storable(row.problem),
             f"{origin}:{row.line}",
             recognised,
+            kind.value,
         )
         for number, (row, key) in enumerate(zip(rows, keys.of(rows), strict=True))
     ]

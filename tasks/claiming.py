@@ -37,7 +37,13 @@ SKIP_SECONDS: Final = 600.0  # then a row is tried again
 _EVERY_ROW: Final = 0  # in place of a row's id: the step fails for all rows and is skipped as a whole
 
 _Step = Literal[
-    "match_activities", "start_rescores", "start_recycles", "start_enrichments", "claim_intake", "claim_follow_up"
+    "match_activities",
+    "start_rescores",
+    "start_recycles",
+    "start_enrichments",
+    "start_due_records",
+    "claim_intake",
+    "claim_follow_up",
 ]
 
 
@@ -118,6 +124,7 @@ _STEPS: Final[tuple[tuple[_Step, Callable[[Connection, datetime], list[int]], Ca
     ("start_rescores", starting.list_due_rescores, starting.start_rescores),
     ("start_recycles", starting.list_due_recycles, starting.start_recycles),
     ("start_enrichments", starting.list_due_enrichments, starting.start_enrichments),
+    ("start_due_records", starting.list_due_records, starting.start_due_records),
 )
 
 
@@ -127,6 +134,7 @@ _STEP_MESSAGES: Final[dict[_Step, tuple[str, StageName]]] = {
     "start_rescores": ("Lead {id} cannot be scored again", StageName.QUALIFICATION),
     "start_recycles": ("Lead {id} cannot come back from nurture", StageName.QUALIFICATION),
     "start_enrichments": ("Lead {id} cannot be looked up again", StageName.ENRICHMENT),
+    "start_due_records": ("Record R{id} cannot be looked at again", StageName.ENRICHMENT),
     "claim_intake": ("Journey J{id} cannot be taken on", StageName.CAPTURE),
     "claim_follow_up": ("Journey J{id} cannot be checked", StageName.FOLLOW_UP),
 }

@@ -8,6 +8,7 @@ taken back (``assignment``), or messages about missed targets (``escalation``).
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -161,8 +162,24 @@ def _set_outcomes(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> Non
     frame["quiet"] = ~(happened.astype(bool) | ended | stale)
 
 
-def store(connection: Connection, work: Work, decided: Decided[FollowUpChanges]) -> pd.DataFrame:
-    """Take each step once: the step number, its message and its work item are written in one transaction."""
+def _leave_leads(connection: Connection, work: Work, left: pd.DataFrame) -> None:
+    """What becomes of leads that are done, or go back to nurture."""
+    leads.drop_pending_rescores(connection, [int(lead) for lead in left["lead_id"]])
+    recycled = left.loc[left["outcome"] == Outcome.NURTURE, "lead_id"]
+    leads.recycle(connection, [int(lead) for lead in recycled], work.now + work.rules.follow_up.recycle_after)
+
+
+def store(
+    connection: Connection,
+    work: Work,
+    decided: Decided[FollowUpChanges],
+    *,
+    leave: Callable[[Connection, Work, pd.DataFrame], None] = _leave_leads,
+) -> pd.DataFrame:
+    """Take each step once: the step number, its message and its work item are written in one transaction.
+
+    ``leave``: what becomes of the rows that are done, or go back to nurture.
+    """
     frame = decided.frame
     broken = frame["broken"].astype(bool)
     sound = frame[~broken]
@@ -181,10 +198,7 @@ def store(connection: Connection, work: Work, decided: Decided[FollowUpChanges])
     ended = frame[frame["outcome"] != Outcome.STAY]
     for journey in ended.loc[ended["pauses"].map(len) > 0, "journey_id"]:
         pauses.end_open(connection, int(journey), "leadgate", work.now)
-    left = ended.loc[ended["outcome"].isin((Outcome.DONE, Outcome.NURTURE)), "lead_id"]
-    leads.drop_pending_rescores(connection, [int(lead) for lead in left])
-    recycled = ended.loc[ended["outcome"] == Outcome.NURTURE, "lead_id"]
-    leads.recycle(connection, [int(lead) for lead in recycled], work.now + work.rules.follow_up.recycle_after)
+    leave(connection, work, ended[ended["outcome"].isin((Outcome.DONE, Outcome.NURTURE))])
     return frame
 
 

@@ -21,7 +21,9 @@ from leadgate.ledger.signals import NewSignal
 from leadgate.mapping.webhooks.reading import Change
 from leadgate.plain_text import make_storable
 from leadgate.playbook import Playbook
+from leadgate.playbook.kinds import SOURCE_KINDS
 from leadgate.values.json_types import JsonObject
+from leadgate.vocabulary import JourneyKind
 from tasks.activities import Reader
 from tasks.capture import Keys, build_signal_rows, encode
 from tasks.recognition import FileColumns
@@ -71,7 +73,9 @@ class SourceReader:
         self._keys = Keys(self.source)
         of_activities = self.source.kind == "activities"
         self._activities = Reader(name, origin, playbook, now, unit=unit) if of_activities else None
-        self.columns = None if of_activities else FileColumns(name, playbook)  # of rows; payloads are known one by one
+        self._kind = SOURCE_KINDS.get(self.source.kind, JourneyKind.LEAD)
+        # of rows of leads; payloads are known one by one, and records by the names of their columns alone
+        self.columns = FileColumns(name, playbook) if self.source.kind == "leads" else None
 
     def read_rows(self, rows: Sequence[Row]) -> Arrivals:
         """A page of one file; the pages come in their order, for a key may count equal rows."""
@@ -92,6 +96,7 @@ class SourceReader:
                     at, self._name, each.key, each.text if each.problem is None else _keep_raw(each.text),
                     None if each.problem is None else make_storable(each.problem),
                     f"{self._origin}:{at + 1}" if listed else self._origin,
+                    journey_kind=self._kind.value,
                 )
                 for at, each in enumerate(payloads)
                 if each.change is None
@@ -113,7 +118,7 @@ class SourceReader:
             self.columns.look(rows)
             fields = self.columns.fields
         recognised = encode(fields).decode() if fields else None
-        return build_signal_rows(rows, self._name, self._origin, self._keys, recognised)
+        return build_signal_rows(rows, self._name, self._origin, self._keys, recognised, self._kind)
 
     def _list_changes(self, payloads: Sequence[Payload]) -> Iterator[NewCrmChange]:
         for each in payloads:

@@ -37,7 +37,8 @@ class Work:
 
     @property
     def rules(self) -> Playbook:
-        return self.playbook.playbook
+        """The playbook as it is for the batch's kind of journeys."""
+        return self.playbook.playbook.for_kind(self.batch.journey_kind)
 
 
 #: What a stage reads beside its frame, and what it decides beside its frame; None for a stage that has no such thing.

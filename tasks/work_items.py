@@ -58,7 +58,7 @@ def open_work_items(
                 "reason": reasons,
                 "stage": stage.name,
                 "batch_id": work.batch.id,
-                "route": reasons.map({reason: route.to for reason, route in routes.items()}),
+                "route": _choose_deciders(rows, reasons.map({reason: route.to for reason, route in routes.items()})),
                 "due_at": reasons.map({reason: work.now + route.within for reason, route in routes.items()}),
                 "opened_at": work.now,
                 "message": rows["item_message"],  # of the frame's own, because a lead has a message, too
@@ -73,6 +73,13 @@ def open_work_items(
         ids = work_items.open_work_items(connection, items)
         frame.loc[held, "work_item_id"] = pd.Series(ids, index=rows.index, dtype=object)
     return frame
+
+
+def _choose_deciders(rows: pd.DataFrame, routed: pd.Series) -> pd.Series:
+    """Who decides about each row: whom the stage names (``item_route``), else whom the playbook's exceptions do."""
+    if "item_route" not in rows:
+        return routed
+    return rows["item_route"].where(rows["item_route"].notna(), routed)
 
 
 def open_recovery_tasks(

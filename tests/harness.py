@@ -21,8 +21,9 @@ from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, activities, open_ledger, signals
 from leadgate.ledger.verify import verify
 from leadgate.playbook import LoadedPlaybook
+from leadgate.playbook.kinds import SOURCE_KINDS
 from leadgate.settings import Settings
-from leadgate.vocabulary import BatchKind
+from leadgate.vocabulary import BatchKind, JourneyKind
 from tasks import capture
 from tasks.batches import BatchReport, Worker, run_waiting
 
@@ -163,7 +164,9 @@ class Harness:
             for line, row in enumerate(rows, start=2)
         ]
         with self.ledger.transaction() as connection:
-            return signals.store_signals(connection, capture.build_signal_rows(read, source, "leads.csv", keys), now)
+            kind = SOURCE_KINDS.get(self.loaded.playbook.sources[source].kind, JourneyKind.LEAD)
+            rows_of_kind = capture.build_signal_rows(read, source, "leads.csv", keys, kind=kind)
+            return signals.store_signals(connection, rows_of_kind, now)
 
     def activity(
         self,

@@ -70,6 +70,13 @@ def insert_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
     failpoint("apply.qualifications.after")
 
 
+def insert_record_qualifications(connection: Connection, frame: pd.DataFrame) -> None:
+    """The same of records, which time alone does not score again."""
+    failpoint("apply.qualifications.before")
+    bulk.copy(connection, "qualification", _QUALIFICATION_COLUMNS, frame)
+    failpoint("apply.qualifications.after")
+
+
 def format_json_list(values: Sequence[str]) -> str:
     """A list of words as JSON text."""
     return orjson.dumps(list(values)).decode()

@@ -19,9 +19,10 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.faults import Conflict
+from leadgate.ledger.owner_messages import build_sql_key
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.values.json_types import JsonObject
-from leadgate.vocabulary import OPEN, JourneyKind, StageName, list_in_sql
+from leadgate.vocabulary import JourneyKind, MessageKind, StageName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,10 +46,8 @@ _CURRENT: Final = """
     FROM record r JOIN record_version v ON v.id = r.version_id"""
 
 
-def read_by_key(
-    connection: Connection, kind: JourneyKind, sources: Sequence[str], keys: Sequence[str]
-) -> list[CurrentRecord]:
-    """The records of a kind that have these keys at their sources, locked in the order of ids; the others are new."""
+def read_by_key(connection: Connection, kind: JourneyKind, keys: Sequence[tuple[str, str]]) -> list[CurrentRecord]:
+    """The records of a kind that have one of these sources and keys, locked in the order of ids; the others are new."""
     return read_rows(
         connection,
         CurrentRecord,
@@ -56,15 +55,16 @@ def read_by_key(
             ON r.kind = :kind AND r.source = x.source AND r.key = x.key
         ORDER BY r.id FOR NO KEY UPDATE OF r""",
         kind=kind,
-        sources=list(sources),
-        keys=list(keys),
+        sources=[source for source, _ in keys],
+        keys=[key for _, key in keys],
     )
 
 
 def insert_new(
-    connection: Connection, kind: JourneyKind, sources: Sequence[str], keys: Sequence[str], now: datetime
+    connection: Connection, kind: JourneyKind, keys: Sequence[tuple[str, str]], now: datetime
 ) -> dict[tuple[str, str], int]:
-    """Records without a version yet, sorted by key; returns their ids. Raises ``Conflict`` when one is known."""
+    """Records of these sources and keys, without a version yet; returns their ids. Raises ``Conflict`` when one is
+    known."""
     rows = connection.execute(
         text(
             "INSERT INTO record (kind, source, key, version, is_open, created_at, updated_at) "
@@ -72,7 +72,7 @@ def insert_new(
             "CAST(:now AS timestamptz) FROM unnest(CAST(:sources AS text[]), CAST(:keys AS text[])) AS x (source, key) "
             "ORDER BY x.source, x.key ON CONFLICT (kind, source, key) DO NOTHING RETURNING id, source, key"
         ),
-        {"kind": kind, "sources": list(sources), "keys": list(keys), "now": now},
+        {"kind": kind, "sources": [each for each, _ in keys], "keys": [key for _, key in keys], "now": now},
     ).fetchall()
     if len(rows) != len(keys):
         raise Conflict("another run was the first to hear of a record")
@@ -151,8 +151,9 @@ CLEAR_DUE: Final = "UPDATE record r SET again_at = NULL FROM due WHERE r.id = du
 #: the values of the version before.
 _AT_STAGE: Final = """
     SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.record_id, j.source, j.captured_at, j.waived,
+        j.trigger = 'due' AS due, r.slipped_on,
         v.number, v.values, v.changes, v.changed_at, v.changed_by, v.owner AS rep, v.category, v.is_open,
-        v.outcome AS record_outcome, v.close_date AS closes_on, r.version > v.number AS superseded,
+        v.outcome AS record_outcome, v.close_date AS closes_on, r.enriched, r.version > v.number AS superseded,
         (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
             ORDER BY p.number DESC LIMIT 1) AS before
     FROM journey j JOIN record r ON r.id = j.record_id
@@ -171,49 +172,118 @@ def read_at_stage(connection: Connection, batch_id: int, stage: StageName, statu
     return bulk.select(connection, _AT_STAGE, batch=batch_id, stage=stage, status=status)
 
 
-def count_open_at_accounts(
-    connection: Connection, kind: JourneyKind, accounts: Sequence[str], without: Sequence[int]
-) -> dict[str, int]:
+def keep_enriched(connection: Connection, record_ids: Sequence[int], enriched: Sequence[str]) -> None:
+    """What enrichment added to each record, as JSON text."""
+    connection.execute(
+        text(
+            "UPDATE record r SET enriched = CAST(x.enriched AS jsonb) FROM unnest(CAST(:ids AS bigint[]), "
+            "CAST(:enriched AS text[])) AS x (id, enriched) WHERE r.id = x.id"
+        ),
+        {"ids": list(record_ids), "enriched": list(enriched)},
+    )
+
+
+def read_activities(connection: Connection, batch_id: int, stage: StageName) -> pd.DataFrame:
+    """What happened about the records of a batch at ``stage``: ``journey_id``, ``kind``, ``occurred_at``."""
+    return bulk.select(
+        connection,
+        """SELECT j.id AS journey_id, a.kind, a.occurred_at FROM journey j JOIN activity a ON a.record_id = j.record_id
+        WHERE j.batch_id = :batch AND j.stage = :stage AND a.withdrawn_at IS NULL""",
+        batch=batch_id,
+        stage=stage,
+    )
+
+
+def read_follow_up_activities(connection: Connection, batch_id: int, outcomes: Sequence[str]) -> pd.DataFrame:
+    """As ``activities.read_follow_up_activities``, of a batch's owned records."""
+    return bulk.select(
+        connection,
+        """
+        SELECT j.id AS journey_id, t.kind, t.actor, t.rep, t.occurred_at, t.seconds, t.automatic FROM journey j
+        JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+        JOIN activity t ON t.record_id = j.record_id AND t.occurred_at >= a.assigned_at
+            AND (t.actor = 'rep' OR t.kind = ANY(:outcomes)) AND t.withdrawn_at IS NULL
+        WHERE j.batch_id = :batch AND j.status = 'owned' ORDER BY j.id, t.occurred_at, t.id""",
+        batch=batch_id,
+        outcomes=list(outcomes),
+    )
+
+
+def find_last_owners(connection: Connection, batch_id: int) -> dict[int, str]:
+    """Who had the record of each journey of a batch before, by journey; records that nobody had are left out."""
+    rows = connection.execute(
+        text(
+            """SELECT j.id, a.owner FROM journey j JOIN LATERAL (
+                SELECT o.owner FROM journey e JOIN assignment o ON o.journey_id = e.id
+                WHERE e.record_id = j.record_id AND e.id <> j.id ORDER BY o.id DESC LIMIT 1) a ON true
+            WHERE j.batch_id = :batch"""
+        ),
+        {"batch": batch_id},
+    )
+    return {row.id: row.owner for row in rows}
+
+
+def list_told_before(connection: Connection, batch_id: int) -> list[int]:
+    """The owned journeys of a batch whose owner had the record before, and was told then."""
+    rows = connection.execute(
+        text(
+            f"""SELECT j.id FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+            WHERE j.batch_id = :batch AND j.status = 'owned' AND EXISTS (
+                SELECT 1 FROM journey e JOIN assignment o ON o.journey_id = e.id AND o.owner = a.owner
+                JOIN outbox b ON b.key = {build_sql_key(MessageKind.RECORD_ASSIGNED, "e.id", "o.generation")}
+                WHERE e.record_id = j.record_id AND e.id <> j.id)"""
+        ),
+        {"batch": batch_id},
+    )
+    return [row.id for row in rows]
+
+
+def count_open_at_accounts(connection: Connection, kind: JourneyKind, accounts: Sequence[str]) -> dict[str, int]:
     """How many open records of ``kind`` there are at each of these accounts (in the form in which accounts are
-    compared), without those in ``without``."""
+    compared)."""
     rows = connection.execute(
         text(
             "SELECT account_key, count(*) AS open FROM record WHERE kind = :kind AND account_key = ANY(:accounts) "
-            "AND is_open AND NOT id = ANY(:without) GROUP BY account_key"
+            "AND is_open GROUP BY account_key"
         ),
-        {"kind": kind, "accounts": sorted(set(accounts)), "without": list(without)},
+        {"kind": kind, "accounts": sorted(set(accounts))},
     )
     return {row.account_key: row.open for row in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class Slip:
-    """A record that is open although its close date has passed. ``journey_id`` and ``owner``: of who follows it up."""
-
-    record_id: int
-    close_date: date
-    journey_id: int | None
-    owner: str | None
-
-
-_SLIPS: Final = f"""
-    WITH slipping AS (
-        SELECT r.id, r.close_date, r.owner FROM record r
-        WHERE r.is_open AND r.close_date < :today AND r.slipped_on IS DISTINCT FROM r.close_date
-        ORDER BY r.id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED),
-    marked AS (UPDATE record r SET slipped_on = s.close_date FROM slipping s WHERE r.id = s.id),
-    noticed AS (
-        INSERT INTO record_slip (record_id, close_date, journey_id, noticed_at)
-        SELECT s.id, s.close_date, (SELECT j.id FROM journey j WHERE j.record_id = s.id
-            AND j.status IN ({list_in_sql(OPEN)}) ORDER BY (j.status = 'owned') DESC, j.id DESC LIMIT 1), :now
-        FROM slipping s ORDER BY s.id ON CONFLICT (record_id, close_date) DO NOTHING
-        RETURNING record_id, close_date, journey_id)
-    SELECT n.record_id, n.close_date, n.journey_id,
-        coalesce((SELECT a.owner FROM assignment a WHERE a.journey_id = n.journey_id AND a.ended_at IS NULL),
-            s.owner) AS owner
-    FROM noticed n JOIN slipping s ON s.id = n.record_id ORDER BY n.record_id"""
+def list_open_ids(connection: Connection, kind: JourneyKind, record_ids: Sequence[int]) -> set[int]:
+    """Those of these records that are of ``kind``, and open."""
+    rows = connection.execute(
+        text("SELECT id FROM record WHERE id = ANY(:ids) AND kind = :kind AND is_open"),
+        {"ids": sorted(set(record_ids)), "kind": kind},
+    )
+    return {row.id for row in rows}
 
 
-def note_slips(connection: Connection, today: date, now: datetime, limit: int) -> list[Slip]:
-    """Note up to ``limit`` records that slipped, each once for its close date. Returns those that are news."""
-    return read_rows(connection, Slip, _SLIPS, today=today, now=now, limit=limit)
+def close_records(connection: Connection, record_ids: Sequence[int]) -> None:
+    """Records that nobody works on any more, though no update says that they ended."""
+    connection.execute(text("UPDATE record SET is_open = false WHERE id = ANY(:ids)"), {"ids": list(record_ids)})
+
+
+def note_slips(
+    connection: Connection,
+    record_ids: Sequence[int],
+    close_dates: Sequence[date],
+    journeys: Sequence[int],
+    now: datetime,
+) -> set[int]:
+    """Note that these records are open although their close dates have passed, each once for its close date. Returns
+    those of which it is news."""
+    rows = connection.execute(
+        text(
+            """WITH slipped AS (
+                SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:dates AS date[]), CAST(:journeys AS bigint[]))
+                    AS x (id, close_date, journey_id)),
+            marked AS (UPDATE record r SET slipped_on = s.close_date FROM slipped s WHERE r.id = s.id)
+            INSERT INTO record_slip (record_id, close_date, journey_id, noticed_at)
+            SELECT id, close_date, journey_id, CAST(:now AS timestamptz) FROM slipped ORDER BY id
+            ON CONFLICT (record_id, close_date) DO NOTHING RETURNING record_id"""
+        ),
+        {"ids": list(record_ids), "dates": list(close_dates), "journeys": list(journeys), "now": now},
+    )
+    return {row.record_id for row in rows}

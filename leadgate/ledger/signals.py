@@ -6,9 +6,9 @@ files (``connectors.files``), computing keys (``tasks.capture``), or activities 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, text
@@ -24,7 +24,7 @@ from leadgate.ledger.captured_rows import (
 )
 from leadgate.ledger.journeys import starting
 from leadgate.ledger.requests import Sender
-from leadgate.vocabulary import JourneyKind
+from leadgate.vocabulary import JourneyKind, StageName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,7 @@ class NewSignal(NamedTuple):
     """A signal to store: its position ``n`` among the others, and its payload as JSON text.
 
     ``recognised``: which columns of its file are known by their values, as JSON text; the capture stage maps by it.
+    ``journey_kind``: what its journey is about; all signals of one source are about the same.
     """
 
     n: int
@@ -43,19 +44,15 @@ class NewSignal(NamedTuple):
     unreadable: str | None
     origin: str
     recognised: str | None = None
+    journey_kind: str = JourneyKind.LEAD.value
 
-
-_ALL_LEADS: Final[Mapping[str, JourneyKind]] = {}
 
 #: The columns of the temporary table ``incoming``, with their types.
-_INCOMING = dict(zip(NewSignal._fields, ("int", *["text"] * 6), strict=True))
+_INCOMING = dict(zip(NewSignal._fields, ("int", *["text"] * 7), strict=True))
 
 
-def store_signals(
-    connection: Connection, rows: Sequence[NewSignal], now: datetime, kinds: Mapping[str, JourneyKind] = _ALL_LEADS
-) -> int:
-    """Store signals with their journeys. Returns how many are new. ``kinds``: what the journeys of a source are about,
-    if not leads.
+def store_signals(connection: Connection, rows: Sequence[NewSignal], now: datetime) -> int:
+    """Store signals with their journeys. Returns how many are new.
 
     A row whose ``(source, key)`` is stored already is skipped: capturing a file again changes nothing.
     """
@@ -73,7 +70,7 @@ def store_signals(
                 ON CONFLICT (source, key) DO NOTHING RETURNING id, source)
             {starting.INSERT_SIGNAL_JOURNEYS}"""
         ),
-        {"now": now, "kinds": _format_kinds(kinds)},
+        {"now": now, "kinds": _format_kinds(rows)},
     ).rowcount
     notify_consumers(connection)
     failpoint("capture.signals.after")
@@ -85,7 +82,6 @@ def store_each_signal(
     rows: Sequence[NewSignal],
     senders: Sequence[Sender],
     now: datetime,
-    kinds: Mapping[str, JourneyKind] = _ALL_LEADS,
 ) -> list[StoredRow]:
     """Store signals of any sources; returns the stored row of each, in the order of ``rows``.
 
@@ -101,9 +97,10 @@ def store_each_signal(
             WITH incoming AS (
                 SELECT * FROM unnest(CAST(:source AS text[]), CAST(:key AS text[]), CAST(:payload AS text[]),
                     CAST(:unreadable AS text[]), CAST(:origin AS text[]), CAST(:recognised AS text[]),
+                    CAST(:journey_kind AS text[]),
                     CAST(:client_address AS text[]), CAST(:request_id AS text[]), CAST(:request_hash AS text[]))
-                    WITH ORDINALITY AS each (source, key, payload, unreadable, origin, recognised, client_address,
-                    request_id, request_hash, n)),
+                    WITH ORDINALITY AS each (source, key, payload, unreadable, origin, recognised, journey_kind,
+                    client_address, request_id, request_hash, n)),
             stored AS (
                 INSERT INTO signal (source, key, payload, unreadable, origin, recognised, received_at, client_address,
                     request_id, request_hash)
@@ -119,14 +116,16 @@ def store_each_signal(
         ),
         {name: [row[at] for row in rows] for at, name in enumerate(_INCOMING) if at}
         | build_sender_parameters(senders)
-        | {"now": now, "kinds": _format_kinds(kinds)},
+        | {"now": now, "kinds": _format_kinds(rows)},
     )
     notify_consumers(connection)
     return match_rows_to_keys([(row.source, row.key) for row in rows], found)
 
 
-def _format_kinds(kinds: Mapping[str, JourneyKind]) -> str:
-    return orjson.dumps({source: kind.value for source, kind in kinds.items()}).decode()
+def _format_kinds(rows: Sequence[NewSignal]) -> str:
+    """What the journeys of each source are about, as JSON; sources of leads are left out."""
+    kinds = {row.source: row.journey_kind for row in rows if row.journey_kind != JourneyKind.LEAD}
+    return orjson.dumps(kinds).decode()
 
 
 def find_known(connection: Connection, source: str, keys: Collection[str]) -> set[str]:
@@ -138,15 +137,16 @@ def find_known(connection: Connection, source: str, keys: Collection[str]) -> se
     return {row.key for row in rows}
 
 
-def read_captured(connection: Connection, batch_id: int) -> pd.DataFrame:
-    """The signals of a batch that are ready for the stage capture, with their journeys. ``posted``: over HTTP."""
+def read_captured(connection: Connection, batch_id: int, stage: StageName = StageName.CAPTURE) -> pd.DataFrame:
+    """The signals of a batch that are ready for ``stage``, with their journeys. ``posted``: over HTTP."""
     return bulk.select(
         connection,
         """
-        SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at,
+        SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.source, j.captured_at, j.waived,
             s.key, s.payload, s.unreadable, s.recognised,
             s.client_address IS NOT NULL AS posted
         FROM journey j JOIN signal s ON s.id = j.signal_id
-        WHERE j.batch_id = :batch AND j.stage = 'capture' AND j.status = 'ready' ORDER BY j.id""",
+        WHERE j.batch_id = :batch AND j.stage = :stage AND j.status = 'ready' ORDER BY j.id""",
         batch=batch_id,
+        stage=stage,
     )

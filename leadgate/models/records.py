@@ -63,6 +63,7 @@ class Record(SQLModel, table=True):
     category: str | None = None
     is_open: bool = True
     outcome: str | None = None  # of a closed one: won, lost or churned
+    enriched: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)  # what enrichment added
     slipped_on: date | None = None  # the close date that passed, of one that is open
     again_at: datetime | None = declare_moment(nullable=True)  # a run looks at the record again, then
     created_at: datetime = declare_moment()

@@ -79,12 +79,18 @@ class Source(Part):
     kind: SourceKind = "leads"
     label: str = ""
     mapping: dict[str, str] = {}
-    key: str | None = None  # the column that holds the source's own id
+    key: str | None = None  # the column that holds the source's own id; of records, the record's
     volatile: tuple[str, ...] = ()  # columns that change from export to export: not part of the key
     default_country: str | None = None  # ISO 3166 alpha-2, for phones and leads without a country
     consent: Literal["asked", "given", "required"] = "asked"
     http: HttpCapture | None = None  # none: files only
     expects: ExpectedSignals | None = None  # none: it may be quiet
+
+    @property
+    def signal_key(self) -> str | None:
+        """The column by which two payloads are the same signal. The id of a record is no such column: each update of
+        the record has it."""
+        return self.key if self.kind in ("leads", "activities") else None
 
 
 class Validation(Part):

@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection, text
 
-from leadgate.ledger import leads
-from leadgate.ledger.journeys.transitions import CAPTURE, ENRICH, RECYCLE, RESCORE, Transition
+from leadgate.ledger import leads, records
+from leadgate.ledger.journeys.transitions import CAPTURE, DUE, ENRICH, RECYCLE, RESCORE, Transition
 from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.vocabulary import OPEN, JourneyKind, Trigger, list_in_sql
 
@@ -113,6 +113,32 @@ def start_recycles(connection: Connection, now: datetime, only: RowFilter = ALL)
                 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
             cleared AS ({leads.clear_due("recycle_at")})
             {insert(RECYCLE, "lead_id", _IN_NURTURE)} ON CONFLICT DO NOTHING"""
+        ),
+        {"now": now} | only.parameters,
+    ).rowcount
+
+
+def list_due_records(connection: Connection, now: datetime) -> list[int]:
+    """The records that ``start_due_records`` would look at."""
+    rows = connection.execute(text("SELECT id FROM record WHERE again_at <= :now ORDER BY id"), {"now": now})
+    return [row.id for row in rows]
+
+
+def start_due_records(connection: Connection, now: datetime, only: RowFilter = ALL) -> int:
+    """A journey for each record whose time has come: a renewal's window opens, a close date has passed.
+
+    One that somebody owns may have a journey beside, as after an update. A record of which a journey is under way or
+    held is looked at when that has gone on. Returns how many were started.
+    """
+    return connection.execute(
+        text(
+            f"""
+            WITH due AS (
+                SELECT r.id, r.source, r.kind FROM record r WHERE r.again_at <= :now AND {only.build_sql("r.id")}
+                AND NOT EXISTS (SELECT 1 FROM journey WHERE record_id = r.id AND status IN ('ready', 'held'))
+                ORDER BY r.id FOR NO KEY UPDATE SKIP LOCKED),
+            cleared AS ({records.CLEAR_DUE})
+            {insert(DUE, "record_id", "SELECT id, source, kind FROM due", "d.kind")}"""
         ),
         {"now": now} | only.parameters,
     ).rowcount

@@ -44,10 +44,13 @@ _REST: Final = (
     "SELECT 'open work', kind, concat_ws('/', reason, stage, source, count(*)) FROM work_item WHERE closed_at IS NULL "
     "GROUP BY kind, reason, stage, source",
     "SELECT 'leads', '', count(*)::text FROM lead",
-    "SELECT 'record', r.source, concat_ws('/', r.kind, r.key, v.number, v.late, v.values, v.changes, v.is_open) "
-    "FROM record r JOIN record_version v ON v.record_id = r.id",
-    "SELECT 'slip', r.source, concat_ws('/', r.kind, r.key, s.close_date) FROM record r "
-    "JOIN record_slip s ON s.record_id = r.id",
+    "SELECT 'record', kind || source, concat_ws('/', key, version, values, is_open, category, slipped_on, enriched) "
+    "FROM record",
+    "SELECT 'version', r.key, concat_ws('/', v.number, v.values, v.changes, v.late) FROM record_version v "
+    "JOIN record r ON r.id = v.record_id",
+    "SELECT 'judgement', r.key, concat_ws('/', x.generation, x.outcome, x.reason, x.facts) FROM record_judgement x "
+    "JOIN record r ON r.id = x.record_id",
+    "SELECT 'slip', r.key, x.close_date::text FROM record_slip x JOIN record r ON r.id = x.record_id",
 )
 
 

@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("account", sa.String(), nullable=True),
         sa.Column("account_key", sa.String(), nullable=True),
         *_figures(),
+        sa.Column("enriched", postgresql.JSONB(), nullable=True),
         sa.Column("slipped_on", sa.Date(), nullable=True),
         _moment("again_at", nullable=True),
         _moment("created_at"),

@@ -1,0 +1,49 @@
+"""Journeys of a record that a later update takes the place of: they end, and what waits because of them is closed.
+
+Belongs here: what such a journey leaves behind, in every table. Does not belong here: when a journey takes another's
+place (``tasks.records``), or the transitions (``journeys.record_moves``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from leadgate.ledger import assignments, handoffs, pauses, work_items
+from leadgate.ledger.journeys import record_moves
+from leadgate.vocabulary import EndReason, HandoffOutcome, JourneyStatus, StageName
+
+
+def supersede(
+    connection: Connection,
+    record_ids: Sequence[int],
+    journey_ids: Sequence[int],
+    statuses: Sequence[JourneyStatus],
+    now: datetime,
+) -> None:
+    """End the journeys of these records that have one of ``statuses`` (held, owned), without ``journey_ids``."""
+    if not record_ids:
+        return
+    found = [each for each in record_moves.lock_earlier(connection, record_ids, journey_ids) if each.status in statuses]
+    owned = [each for each in found if each.status == JourneyStatus.OWNED]
+    held = [each for each in found if each.status == JourneyStatus.HELD]
+    if owned:
+        ids = [each.id for each in owned]
+        handoffs.record(
+            connection,
+            [(each.id, each.generation, each.playbook_hash or "") for each in owned],
+            stage=StageName.FOLLOW_UP,
+            outcome=HandoffOutcome.DONE,
+            reason=EndReason.SUPERSEDED,
+            now=now,
+        )
+        for each in owned:
+            pauses.end_open(connection, each.id, "leadgate", now)
+        assignments.end(connection, ids, EndReason.SUPERSEDED, now)
+        work_items.close_escalations(connection, ids, now)
+        record_moves.supersede_owned(connection, ids, now)
+    if held:
+        record_moves.supersede_held(connection, [each.id for each in held])
+        work_items.close_empty(connection, sorted({each.work_item_id for each in held if each.work_item_id}), now)

@@ -1,0 +1,72 @@
+"""Assignment of records: an owner by the routes of the kind, as for leads.
+
+Belongs here: what this stage loads that is different from leads, and ending the journey before. Does not belong here:
+choosing the owner, turns, due times (``tasks.assignment``).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from leadgate.ledger import absences, bulk, pools, qualifications, records, superseding
+from leadgate.vocabulary import JourneyStatus, MessageKind, Outcome, StageName
+from tasks import assignment
+from tasks.assignment import Capacity, TurnChanges
+from tasks.records.frames import add_values
+from tasks.stage import Decided, Gathered, Stage, Work
+
+#: The reason of an update that has a later one.
+LATER_UPDATE: Final = "later_update"
+
+
+def gather(connection: Connection, work: Work) -> Gathered[Capacity]:
+    """``record_owner`` is the rep whom the update names, else who had the record before."""
+    frame = add_values(records.read_at_stage(connection, work.batch.id, StageName.ASSIGNMENT), work.rules)
+    frame = qualifications.add_scores(frame, connection, work.batch.id)
+    before = records.find_last_owners(connection, work.batch.id)
+    had = pd.Series([before.get(journey) for journey in frame["journey_id"]], index=frame.index, dtype=object)
+    frame["had_by"] = had
+    frame["record_owner"] = frame["rep"].where(frame["rep"].notna(), had)
+    frame["earlier_owner"] = had
+    frame["excluded"] = pd.Series([()] * len(frame), index=frame.index, dtype=object)
+    capacity = Capacity(
+        pools.read_stored_turns(connection),
+        assignment.read_loads(connection, work.rules, work.now),
+        absences.read_absences(connection, work.now),
+    )
+    return Gathered(frame, capacity)
+
+
+def decide(gathered: Gathered[Capacity], work: Work) -> Decided[TurnChanges]:
+    """As for leads. What has a later update ends, and takes nobody's turn."""
+    superseded = gathered.frame["superseded"].astype(bool)
+    decided = assignment.decide(Gathered(gathered.frame[~superseded], gathered.context), work)
+    ended = gathered.frame[superseded].assign(outcome=Outcome.SUPERSEDED, reason=LATER_UPDATE)
+    frame = pd.concat([decided.frame, ended]) if len(ended) else decided.frame
+    return Decided(frame.sort_values("journey_id", ignore_index=True), decided.context)
+
+
+def store(connection: Connection, work: Work, decided: Decided[TurnChanges]) -> pd.DataFrame:
+    """End the journey before of each record that has an owner, then as for leads. An owner who had the record already
+    is told nothing new."""
+    frame = decided.frame
+    owned = frame[frame["outcome"] == Outcome.OWNED]
+    superseding.supersede(
+        connection,
+        [int(each) for each in owned["record_id"]],
+        [int(each) for each in frame["journey_id"]],
+        (JourneyStatus.HELD, JourneyStatus.OWNED),
+        work.now,
+    )
+    return assignment.store(connection, work, decided, told_as=MessageKind.RECORD_ASSIGNED, told=_is_news)
+
+
+def _is_news(owned: pd.DataFrame) -> list[bool]:
+    had = bulk.list_values(owned["had_by"])
+    return [owner != before for owner, before in zip(bulk.list_values(owned["owner"]), had, strict=True)]
+
+
+STAGE: Final = Stage(name=StageName.ASSIGNMENT, gather=gather, decide=decide, store=store, breaks=False)

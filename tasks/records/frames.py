@@ -1,0 +1,25 @@
+"""The frame of a stage of records: a column for each field of the kind, by type.
+
+Belongs here: this shape, which the later stages share. Does not belong here: reading it (``ledger.records``).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from leadgate.ledger import bulk
+from leadgate.playbook import Playbook
+from leadgate.records.fields import ENRICHED
+from leadgate.records.reading import list_field_types, parse_stored
+
+
+def add_values(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
+    """``frame`` with a column for each field of the kind of which ``playbook`` is a view, and for what enrichment added
+    to the record. A day is a ``date``, a moment a ``datetime``, and what is not known None."""
+    rows = [values or {} for values in bulk.list_values(frame["values"])]
+    added = [values or {} for values in bulk.list_values(frame["enriched"])]
+    columns = {
+        name: pd.Series([parse_stored(row.get(name), type_) for row in rows], index=frame.index, dtype=object)
+        for name, type_ in list_field_types(playbook).items()
+    } | {name: pd.Series([row.get(name) for row in added], index=frame.index, dtype=object) for name in ENRICHED}
+    return pd.concat([frame.drop(columns=[name for name in columns if name in frame]), pd.DataFrame(columns)], axis=1)
