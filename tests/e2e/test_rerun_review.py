@@ -197,33 +197,35 @@ def test_a_run_copied_from_one_whose_values_are_masked_changes_nothing(held: Har
     assert held.count_statuses() == {"held": 2}
 
 
-@pytest.mark.parametrize(
-    ("parameters", "hint"),
-    [
-        ({}, "nothing says which leads"),
-        ({"source": " ", "work_items": []}, "nothing says which leads"),
-        ({"reason": "spam", "other_reason": "mine"}, "exclude one another"),
-        ({"source": "websit"}, "did you mean 'website'"),
-        ({"reason": "email_malformed", "stage": "capture"}, "no open work item fits"),
-        ({"reason": "score_in_review_band", "mode": "as_proposed"}, "proposes a correction"),
-        ({"source": "website", "mode": "corrected"}, "needs corrections"),
-        ({"source": "website", "corrections": {"company": "Acme"}}, "would not use them"),
-        ({"source": "website", "mode": "discard", "words": " "}, "needs words"),
-        ({"source": "website", "limit": 0}, "limit is 0"),
-        ({"source": "website", "by": "x" * 8_000}, "8,000 characters, and a name has at most 80"),
-        ({"source": "website", "by": "rita\nApproved by mia"}, "line breaks or signs that nobody sees"),
-        ({"source": "website", "by": "rita\x1b[2J\u202e"}, "line breaks or signs that nobody sees"),
-    ],
-)
-def test_a_form_that_is_not_clear_changes_nothing(held: Harness, parameters: dict[str, Any], hint: str) -> None:
-    with pytest.raises(ActionError, match=hint):
-        rerun(**parameters)
-    run = last_run("rerun-handoff")
-    assert run.state.is_failed()
-    assert "ActionError" in run.state.message
-    assert len(run.parameters["by"]) <= 80
-    assert held.count_statuses() == {"held": 2}
-    assert held.one("SELECT count(*) FROM action") == 0
+#: Fields of the form, and what is said about them.
+UNCLEAR_RERUNS: list[tuple[dict[str, Any], str]] = [
+    ({}, "nothing says which leads"),
+    ({"source": " ", "work_items": []}, "nothing says which leads"),
+    ({"reason": "spam", "other_reason": "mine"}, "exclude one another"),
+    ({"source": "websit"}, "did you mean 'website'"),
+    ({"reason": "email_malformed", "stage": "capture"}, "no open work item fits"),
+    ({"reason": "score_in_review_band", "mode": "as_proposed"}, "proposes a correction"),
+    ({"source": "website", "mode": "corrected"}, "needs corrections"),
+    ({"source": "website", "corrections": {"company": "Acme"}}, "would not use them"),
+    ({"source": "website", "mode": "discard", "words": " "}, "needs words"),
+    ({"source": "website", "limit": 0}, "limit is 0"),
+    ({"source": "website", "by": "x" * 8_000}, "8,000 characters, and a name has at most 80"),
+    ({"source": "website", "by": "rita\nApproved by mia"}, "line breaks or signs that nobody sees"),
+    ({"source": "website", "by": "rita\x1b[2J\u202e"}, "line breaks or signs that nobody sees"),
+]
+
+
+def test_a_form_that_is_not_clear_changes_nothing(held: Harness) -> None:
+    """All on one ledger, because none changes it."""
+    for parameters, hint in UNCLEAR_RERUNS:
+        with pytest.raises(ActionError, match=hint):
+            rerun(**parameters)
+        run = last_run("rerun-handoff")
+        assert run.state.is_failed(), parameters
+        assert "ActionError" in run.state.message, parameters
+        assert len(run.parameters["by"]) <= 80, parameters
+        assert held.count_statuses() == {"held": 2}, parameters
+        assert held.one("SELECT count(*) FROM action") == 0, parameters
 
 
 def test_a_name_in_a_form_is_shown_as_it_was_typed_and_never_as_markdown(held: Harness) -> None:
@@ -396,26 +398,29 @@ def test_items_are_taken_by_somebody_and_taken_over_with_a_word(held: Harness) -
     assert held.count_statuses() == {"held": 2}
 
 
-@pytest.mark.parametrize(
-    ("parameters", "hint"),
-    [
-        ({"work_items": [], "decision": "approve"}, "nothing says which"),
-        ({"work_items": [999], "decision": "approve"}, "no open work item W999"),
-        ({"decision": "reject"}, "needs a reason"),
-        ({"decision": "correct"}, "needs corrections"),
-        ({"decision": "approve", "corrections": {"company": "Acme"}}, "would not use them"),
-        ({"decision": "take"}, "needs by"),
-        ({"decision": "same"}, "same needs lead"),
-        ({"decision": "approve", "lead": 1}, "would not use it"),
-        ({"decision": "different"}, "does not ask who somebody is"),
-        ({"decision": "correct", "corrections": {"compny": "Acme"}}, "did you mean 'company'"),
-    ],
-)
-def test_a_decision_that_is_not_clear_changes_nothing(held: Harness, parameters: dict[str, Any], hint: str) -> None:
-    with pytest.raises(ActionError, match=hint):
-        review(**{"work_items": [item(held, 1)]} | parameters)
-    assert held.one("SELECT count(*) FROM action") == 0
-    assert held.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND assignee IS NULL") == 2
+#: Fields of the form, and what is said about them.
+UNCLEAR_DECISIONS: list[tuple[dict[str, Any], str]] = [
+    ({"work_items": [], "decision": "approve"}, "nothing says which"),
+    ({"work_items": [999], "decision": "approve"}, "no open work item W999"),
+    ({"decision": "reject"}, "needs a reason"),
+    ({"decision": "correct"}, "needs corrections"),
+    ({"decision": "approve", "corrections": {"company": "Acme"}}, "would not use them"),
+    ({"decision": "take"}, "needs by"),
+    ({"decision": "same"}, "same needs lead"),
+    ({"decision": "approve", "lead": 1}, "would not use it"),
+    ({"decision": "different"}, "does not ask who somebody is"),
+    ({"decision": "correct", "corrections": {"compny": "Acme"}}, "did you mean 'company'"),
+]
+
+
+def test_a_decision_that_is_not_clear_changes_nothing(held: Harness) -> None:
+    """All on one ledger, because none changes it."""
+    reviewed = {"work_items": [item(held, 1)]}
+    for parameters, hint in UNCLEAR_DECISIONS:
+        with pytest.raises(ActionError, match=hint):
+            review(**reviewed | parameters)
+        assert held.one("SELECT count(*) FROM action") == 0, parameters
+        assert held.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL AND assignee IS NULL") == 2, parameters
 
 
 # --- what nobody takes ------------------------------------------------------------------------------------
