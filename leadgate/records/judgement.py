@@ -28,7 +28,7 @@ _ABOUT_THE_UPDATE: Final = frozenset({"external_id", "occurred_at", "changed_by"
 #: Reasons of what qualification decides, and of an update that changed nothing.
 UNCHANGED: Final = "unchanged"
 NOT_YET: Final = "not_yet"
-_OF_QUALIFICATION: Final[Mapping[str, str]] = {
+OF_QUALIFICATION: Final[Mapping[str, str]] = {
     Outcome.DISQUALIFIED: "disqualified",
     Outcome.NURTURE: "score_too_low",
     Outcome.REVIEW: "score_in_review_band",
@@ -158,7 +158,7 @@ class Judgement:
 
     def follow_qualification(self, name: str, update: Update) -> bool:
         """Take over what qualification decided, unless the record goes on; whether it did."""
-        reason = _OF_QUALIFICATION.get(update.qualified or "")
+        reason = OF_QUALIFICATION.get(update.qualified or "")
         if reason is None:
             return False
         self.end(Outcome(str(update.qualified)), reason, update.reasons or None)
