@@ -87,7 +87,6 @@ _VERSION_COLUMNS: Final = [
 ]  # fmt: skip
 _CURRENT_TYPES: Final = {
     "record_id": "bigint PRIMARY KEY",
-    "number": "int",
     "version_id": "bigint",
     "values": "jsonb",
     "name": "text",
@@ -107,23 +106,32 @@ def insert_versions(connection: Connection, versions: pd.DataFrame, current: pd.
     """Store versions, a row each, and what their records are from now on, a row a record.
 
     ``versions`` has the columns of the table but ``id`` and ``stored_at``; ``current`` those of ``_CURRENT_TYPES`` but
-    ``version_id``. The last version of a record has its ``number``.
+    ``version_id``, for each record that has a version which is not late. ``versions`` come in the order of their
+    numbers.
     """
     if versions.empty:
         return
     failpoint("apply.versions.before")
     versions = versions.assign(id=bulk.make_ids(connection, "record_version", len(versions)), stored_at=now)
     bulk.copy(connection, "record_version", _VERSION_COLUMNS, versions)
+    last = versions.drop_duplicates("record_id", keep="last")
+    connection.execute(
+        text(
+            "UPDATE record r SET version = x.number FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS int[])) "
+            "AS x (id, number) WHERE r.id = x.id"
+        ),
+        {"ids": bulk.list_values(last["record_id"]), "numbers": bulk.list_values(last["number"])},
+    )
     if not current.empty:
-        last = versions[~versions["late"].astype(bool)].drop_duplicates("record_id", keep="last")
-        ids = last.set_index("record_id")["id"]
+        newest = versions[~versions["late"].astype(bool)].drop_duplicates("record_id", keep="last")
+        ids = newest.set_index("record_id")["id"]
         bulk.fill_temporary(
             connection, "current", _CURRENT_TYPES, current.assign(version_id=current["record_id"].map(ids))
         )
-        sets = ", ".join(f"{name} = c.{name}" for name in _CURRENT_TYPES if name not in ("record_id", "number"))
+        sets = ", ".join(f"{name} = c.{name}" for name in _CURRENT_TYPES if name != "record_id")
         connection.execute(
             text(
-                f"UPDATE record r SET version = c.number, {sets}, again_at = NULL, updated_at = :now, "
+                f"UPDATE record r SET {sets}, again_at = NULL, updated_at = :now, "
                 "slipped_on = CASE WHEN r.close_date IS NOT DISTINCT FROM c.close_date AND c.is_open "
                 "THEN r.slipped_on END FROM current c WHERE r.id = c.record_id"
             ),
@@ -153,7 +161,7 @@ _AT_STAGE: Final = """
     SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.record_id, j.source, j.captured_at, j.waived,
         j.trigger = 'due' AS due, r.slipped_on,
         v.number, v.values, v.changes, v.changed_at, v.changed_by, v.owner AS rep, v.category, v.is_open,
-        v.outcome AS record_outcome, v.close_date AS closes_on, r.enriched, r.version > v.number AS superseded,
+        v.outcome AS record_outcome, v.close_date AS closes_on, r.enriched, r.version_id <> v.id AS superseded,
         (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
             ORDER BY p.number DESC LIMIT 1) AS before
     FROM journey j JOIN record r ON r.id = j.record_id

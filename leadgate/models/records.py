@@ -34,8 +34,8 @@ def _declare_amount() -> Decimal | None:
 class Record(SQLModel, table=True):
     """An opportunity, a contract that comes to renewal, or an expansion, as its last version says.
 
-    ``version`` is the number of that version; who changes a record compares it. ``values`` has a value for each field
-    that is known; the columns beside it are those that figures and lists read.
+    ``version`` is the highest number of its versions; who changes a record has locked it. ``values`` has a value for
+    each field that is known; the columns beside it are those that figures and lists read.
     """
 
     __tablename__ = "record"

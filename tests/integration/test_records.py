@@ -124,6 +124,12 @@ def test_an_update_that_was_changed_earlier_and_told_later_is_kept_and_changes_n
     assert desk.rows("SELECT number, late FROM record_version ORDER BY number") == [(1, False), (2, True)]
     assert desk.one("SELECT amount::int FROM record") == 8000
     assert journeys(desk) == [("owned", "follow_up"), ("done", "validation")]
+    desk.capture(deal(Amount="9000") | changed(2), source="deals", now=at(2))
+    desk.run(at(2))
+    assert desk.one("SELECT string_agg(number || ' ' || late, ', ' ORDER BY number) FROM record_version") == (
+        "1 false, 2 true, 3 false"
+    )
+    assert desk.rows("SELECT changes FROM record_version WHERE number = 3") == [({"amount": [8000.0, 9000.0]},)]
     assert desk.find_broken() == []
 
 
