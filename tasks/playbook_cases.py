@@ -9,7 +9,7 @@ is the case's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,6 +17,7 @@ from typing import Any, Final
 import pandas as pd
 
 from expectations import list_promise_names
+from leadgate.connectors.files import Row
 from leadgate.counting import format_count
 from leadgate.plain_text import format_line
 from leadgate.playbook import LoadedPlaybook, Playbook, PlaybookError, Problem
@@ -26,6 +27,7 @@ from leadgate.playbook.yaml_text import Document
 from leadgate.vocabulary import Outcome, Severity
 from tasks.qualification import IN_REVIEW_BAND
 from tasks.trial import Circumstances, Trial, build_frame, try_alone
+from tasks.trial_rows import map_signals, read_signals
 
 #: Found, where a stage was not reached or a field has no value.
 NOTHING: Final = "nothing"
@@ -68,13 +70,14 @@ def try_cases(loaded: LoadedPlaybook) -> list[TriedCase]:
     if problems := check_cases(loaded, files, list_promise_names()):
         raise PlaybookError(problems)
     cases = [(case, each, position) for each in files for position, case in enumerate(each.file.cases)]
-    trials = _try(loaded, [(case, case.received or each.file.received) for case, each, _ in cases])
+    trials, unread = _try(loaded, [(case, case.received or each.file.received) for case, each, _ in cases])
     return [
         TriedCase(
             case.name, each.document.file, each.document.line(("cases", position)),
-            tuple(_compare(case, trial, loaded.playbook, each.document, position)),
+            tuple(_compare(case, trial, loaded.playbook, each.document, position)) if number not in unread else
+            (_tell_unread(unread[number], each.document, position),),
         )
-        for (case, each, position), trial in zip(cases, trials, strict=True)
+        for number, ((case, each, position), trial) in enumerate(zip(cases, trials, strict=True))
     ]  # fmt: skip
 
 
@@ -100,9 +103,10 @@ def describe_failed(tried: Sequence[TriedCase]) -> str:
     return f"{failed} of {format_count(len(tried), 'case', 'cases')} {'fails' if failed == 1 else 'fail'}"
 
 
-def _try(loaded: LoadedPlaybook, cases: Sequence[tuple[Case, datetime]]) -> list[Trial]:
+def _try(loaded: LoadedPlaybook, cases: Sequence[tuple[Case, datetime]]) -> tuple[list[Trial], dict[int, str]]:
+    """What each lead would get; and by the places of the cases why capture would hold a row."""
     if not cases:
-        return []
+        return [], {}
     playbook = loaded.playbook
     usual = next(name for name, source in playbook.sources.items() if source.kind == "leads")
     now = cases[0][1]
@@ -120,7 +124,37 @@ def _try(loaded: LoadedPlaybook, cases: Sequence[tuple[Case, datetime]]) -> list
     circumstances = [
         Circumstances(at, frozenset(case.away), case.earlier_owner, case.enriched) for case, at in cases
     ]  # fmt: skip
-    return try_alone(loaded, build_frame(leads, playbook, now), activities, circumstances, now)
+    rows = {
+        number: (leads[number][0], {name: format_value(value) for name, value in case.row.items()})
+        for number, (case, _) in enumerate(cases)
+        if case.row
+    }
+    frame, unread = _map_rows(loaded, build_frame(leads, playbook, now), rows, now)
+    return try_alone(loaded, frame, activities, circumstances, now), unread
+
+
+def _map_rows(
+    loaded: LoadedPlaybook, frame: pd.DataFrame, rows: Mapping[int, tuple[str, dict[str, str]]], now: datetime
+) -> tuple[pd.DataFrame, dict[int, str]]:
+    """``frame`` with the leads of ``rows``, each a source and a row, at their places: each as a file of its own."""
+    if not rows:
+        return frame, {}
+    signals = [
+        signal
+        for source, row in rows.values()
+        for signal in read_signals(loaded, source, [Row(2, {**row})], "a case", now)
+    ]
+    mapped = map_signals(loaded, signals, now)
+    problems = dict(zip(rows, mapped["problem"], strict=True))
+    records = frame.to_dict("records")
+    for number, record in zip(rows, mapped.to_dict("records"), strict=True):
+        records[number] |= {name: record[name] for name in records[number] if name not in ("journey_id", "lead_id")}
+    return pd.DataFrame(records, dtype=object), {number: why for number, why in problems.items() if why is not None}
+
+
+def _tell_unread(problem: str, document: Document, position: int) -> Mismatch:
+    line = document.line(("cases", position, "row"))
+    return Mismatch("row", "a row that can be read", f"that capture holds it: {problem}", line)
 
 
 def _compare(case: Case, trial: Trial, playbook: Playbook, document: Document, position: int) -> Iterator[Mismatch]:

@@ -149,13 +149,20 @@ class Case(Part):
 
     name: Label
     source: Name | None = None  # else the playbook's first source of leads
-    lead: dict[str, Value] = {}
+    lead: dict[str, Value] = {}  # by field
+    row: dict[str, Value] = {}  # instead, as the source's export has it: by column
     did: dict[str, _Times] = {}
     received: Moment | None = None
     enriched: dict[str, str | int | float | bool | None] = {}
     away: Names = ()
     earlier_owner: str | None = None
     expect: Expected
+
+    @model_validator(mode="after")
+    def _require_one_input(self) -> Case:
+        if self.lead and self.row:
+            raise ValueError("give lead, which has fields, or row, which has columns of an export, not both")
+        return self
 
 
 class CaseFile(Part):

@@ -130,6 +130,7 @@ def write_case(lead: str, expect: str, name: str = "one") -> str:
             "lead: {email: a@b.example}, did: {demo_request: {days_ago: 10}}",
             "engagement: 10, verdict: nurture", "engagement: 20", "10",
         ),
+        ("row: {Firma: Acme, E-Mail: a@b.example, Sitze: 7}", "score: 30, values: {company: Acme}", "score: 1", "30"),
         (f"{GOOD}, away: ana", "owner: bob", "owner: ana", "bob"),
         (f"{GOOD}, away: [ana, bob]", "stages: {assignment: wait}", "owner: ana", "nobody"),
         (f"{GOOD}, away: [ana, bob]", "reason: nobody_available", "reason: no_route", "nobody_available"),
@@ -154,6 +155,13 @@ def test_no_case_hangs_on_another(try_text: Callable[[str], list[TriedCase]]) ->
     """Each finds the pool at the beginning of its turns, and nobody has the lead already."""
     cases = "".join(f"  - {{name: case {number}, {GOOD}, expect: {{owner: ana}}}}\n" for number in range(5))
     assert not any(each.failed for each in try_text(f"received: 2027-03-03T10:00Z\ncases:\n{cases}"))
+
+
+def test_a_row_that_capture_would_hold_fails_its_case_alone(try_text: Callable[[str], list[TriedCase]]) -> None:
+    row = f"row: {{E-Mail: a@b.example, Company: {'x' * 9_000}}}"
+    held, other = try_text(write_case(row, "{score: 30}") + f"  - {{name: two, {GOOD}, expect: {{score: 55}}}}\n")
+    assert "9,000 characters" in held.mismatches[0].found
+    assert not other.failed
 
 
 def test_a_long_value_is_compared_whole_and_told_in_short(try_text: Callable[[str], list[TriedCase]]) -> None:
@@ -194,7 +202,7 @@ def test_the_cases_of_the_bundled_playbook_show_each_kind_of_expectation() -> No
     assert default.bundled_cases is not None
     text = default.bundled_cases.read_text(encoding="utf-8")
     for kind in ("verdict:", "score:", "grade:", "points:", "route:", "pool:", "owner:", "reason:", "held_by:",
-                 "warned_by:", "values:", "due:", "stages:", "away:", "earlier_owner:", "enriched:", "did:"):  # fmt: skip
+                 "warned_by:", "values:", "due:", "stages:", "away:", "earlier_owner:", "enriched:", "did:", "row:"):  # fmt: skip
         assert kind in text
 
 
@@ -232,6 +240,7 @@ def test_the_cases_of_the_examples_are_as_expected() -> None:
         ("cases: [{name: a, received: 9999-12-31T23:00-10:00, expect: {score: 1}}]", "cases[0].received"),
         ("received: 0001-01-01T00:00+10:00\ncases: []", "received"),
         ('cases: [{name: "red \\e[31m", expect: {score: 1}}]', "without control characters"),
+        ("cases: [{name: a, lead: {email: x}, row: {Mail: x}, expect: {score: 1}}]", "not both"),
         ("cases: {name: a}", "write a list"),
         ("[]", "not a mapping"),
         ("", "is empty"),
