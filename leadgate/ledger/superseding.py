@@ -6,14 +6,14 @@ place (``tasks.records``), or the transitions (``journeys.record_moves``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from leadgate.ledger import assignments, handoffs, pauses, work_items
 from leadgate.ledger.journeys import record_moves
-from leadgate.vocabulary import EndReason, HandoffOutcome, JourneyStatus, StageName
+from leadgate.vocabulary import EndReason, HandoffOutcome, JourneyStatus, StageName, Trigger
 
 
 def supersede(
@@ -22,11 +22,22 @@ def supersede(
     journey_ids: Sequence[int],
     statuses: Sequence[JourneyStatus],
     now: datetime,
+    *,
+    in_time: Collection[int] = (),
 ) -> None:
-    """End the journeys of these records that have one of ``statuses`` (held, owned), without ``journey_ids``."""
+    """End the journeys of these records that have one of ``statuses`` (held, owned), without ``journey_ids``.
+
+    ``in_time``: records that were looked at because their time had come. That answers no question about an update, so
+    held journeys that an update started stay.
+    """
     if not record_ids:
         return
-    found = [each for each in record_moves.lock_earlier(connection, record_ids, journey_ids) if each.status in statuses]
+    found = [
+        each
+        for each in record_moves.lock_earlier(connection, record_ids, journey_ids)
+        if each.status in statuses
+        and (each.record_id not in in_time or each.trigger == Trigger.DUE or each.status == JourneyStatus.OWNED)
+    ]
     owned = [each for each in found if each.status == JourneyStatus.OWNED]
     held = [each for each in found if each.status == JourneyStatus.HELD]
     if owned:

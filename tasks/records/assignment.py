@@ -60,6 +60,7 @@ def store(connection: Connection, work: Work, decided: Decided[TurnChanges]) -> 
         [int(each) for each in frame["journey_id"]],
         (JourneyStatus.HELD, JourneyStatus.OWNED),
         work.now,
+        in_time={int(each) for each in owned.loc[owned["due"].astype(bool), "record_id"]},
     )
     return assignment.store(connection, work, decided, told_as=MessageKind.RECORD_ASSIGNED, told=_is_news)
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from leadgate.connectors.accounts_file import AccountsProvider
 from leadgate.connectors.provider import ProviderError
 from leadgate.connectors.providers import Asking, build_providers
+from leadgate.fields import ENRICHED as LEAD_ENRICHED
 from leadgate.fields import STANDARD as LEAD_FIELDS
 from leadgate.fields import VALIDATED
 from leadgate.ledger import Ledger, bulk, records
@@ -42,7 +43,7 @@ def gather(connection: Connection, work: Work) -> Gathered:
 def ask(ledger: Ledger, gathered: Gathered, work: Work) -> Gathered:
     """Have the files of accounts fill in what they know. No transaction is open meanwhile."""
     frame = gathered.frame.copy()
-    asked = pd.DataFrame(dict.fromkeys((*LEAD_FIELDS, *VALIDATED)), index=frame.index, dtype=object)
+    asked = pd.DataFrame(dict.fromkeys((*LEAD_FIELDS, *VALIDATED, *LEAD_ENRICHED)), index=frame.index, dtype=object)
     asked["company"], asked["country"] = frame["account"], frame["country"]
     for name in _OF_ACCOUNTS:
         frame[name] = pd.Series([None] * len(frame), index=frame.index, dtype=object)

@@ -112,7 +112,14 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
         (_ENDS, (JourneyStatus.HELD, JourneyStatus.OWNED)),
     ):
         told = current[current["outcome"].isin(outcomes) & ~_stays_owned(current)]
-        superseding.supersede(connection, [int(each) for each in told["record_id"]], journeys, statuses, work.now)
+        superseding.supersede(
+            connection,
+            [int(each) for each in told["record_id"]],
+            journeys,
+            statuses,
+            work.now,
+            in_time={int(each) for each in told.loc[told["due"].astype(bool), "record_id"]},
+        )
 
 
 def _stays_owned(current: pd.DataFrame) -> pd.Series:

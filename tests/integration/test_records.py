@@ -200,6 +200,32 @@ def test_a_slip_is_noticed_and_told_once(desk: Harness) -> None:
     assert desk.find_broken() == []
 
 
+def test_a_close_date_passes_while_a_question_is_open_and_the_question_stays(desk: Harness) -> None:
+    desk.capture(deal(Amount="20000"), source="deals")
+    desk.run()
+    desk.capture(deal(**{"Amount": "20000", "Close Date": "2026-07-30"}) | changed(1), source="deals", now=at(1))
+    desk.run(at(1))
+    for days in (150, 151):
+        desk.run(at(days))
+    assert desk.rows("SELECT close_date::text FROM record_slip") == [("2026-07-30",)]
+    assert desk.one("SELECT count(*) FROM outbox WHERE kind = 'record_slipped' AND target = 'ana'") == 1
+    questions = "SELECT reason, route FROM work_item WHERE kind <> 'escalation' AND closed_at IS NULL ORDER BY id"
+    assert desk.rows(questions) == [("approval_needed", "mia"), ("slipped", "ana")]
+    assert desk.find_broken() == []
+
+
+def test_an_update_answers_all_questions_of_its_record(desk: Harness) -> None:
+    desk.capture(deal(Amount=""), source="deals")
+    desk.run()
+    desk.run(at(60))
+    assert desk.one("SELECT count(*) FROM work_item WHERE closed_at IS NULL") == 2
+    desk.capture(deal(**{"Close Date": "2026-07-30"}) | changed(61), source="deals", now=at(61))
+    desk.run(at(61))
+    assert desk.rows("SELECT reason FROM work_item WHERE closed_at IS NULL") == []
+    assert journeys(desk)[-1] == ("owned", "follow_up")
+    assert desk.find_broken() == []
+
+
 def test_a_contract_waits_until_its_window_and_has_an_owner_before_it_opens(desk: Harness) -> None:
     contract = {"Contract Number": "C1", "Account": "Acme", "Owner": "bob", "Amount": "1000", "End Date": "2026-12-31"}
     desk.capture(contract, source="contracts")

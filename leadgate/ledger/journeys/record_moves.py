@@ -17,7 +17,7 @@ from leadgate.ledger.faults import Conflict
 from leadgate.ledger.journeys.transition_sql import update
 from leadgate.ledger.journeys.transitions import SUPERSEDE, SUPERSEDE_HELD
 from leadgate.ledger.typed_rows import read_rows
-from leadgate.vocabulary import JourneyStatus, StageName, list_in_sql
+from leadgate.vocabulary import JourneyStatus, StageName, Trigger, list_in_sql
 
 _THESE: Final = "j.id = ANY(:ids)"
 _SUPERSEDE_OWNED: Final = update(SUPERSEDE, where=f"{_THESE} AND j.status = 'owned'", sets="batch_id = NULL")
@@ -33,6 +33,7 @@ class EarlierJourney:
     record_id: int
     status: JourneyStatus
     stage: StageName
+    trigger: Trigger
     generation: int
     work_item_id: int | None
     playbook_hash: str | None  # of its open assignment
@@ -54,7 +55,7 @@ def lock_earlier(connection: Connection, record_ids: Sequence[int], journey_ids:
     return read_rows(
         connection,
         EarlierJourney,
-        f"""SELECT j.id, j.record_id, j.status, j.stage, j.generation, j.work_item_id,
+        f"""SELECT j.id, j.record_id, j.status, j.stage, j.trigger, j.generation, j.work_item_id,
             (SELECT a.playbook_hash FROM assignment a WHERE a.journey_id = j.id AND a.ended_at IS NULL) AS playbook_hash
         FROM journey j WHERE j.record_id = ANY(:records) AND j.status IN ({_WITH_A_PLACE})
             AND NOT j.id = ANY(:ids) ORDER BY j.id FOR NO KEY UPDATE OF j""",

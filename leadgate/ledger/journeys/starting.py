@@ -127,15 +127,16 @@ def list_due_records(connection: Connection, now: datetime) -> list[int]:
 def start_due_records(connection: Connection, now: datetime, only: RowFilter = ALL) -> int:
     """A journey for each record whose time has come: a renewal's window opens, a close date has passed.
 
-    One that somebody owns may have a journey beside, as after an update. A record of which a journey is under way or
-    held is looked at when that has gone on. Returns how many were started.
+    One that somebody owns, or about which a question is open, may have a journey beside, as after an update: a close
+    date passes all the same. A record of which a journey is under way is looked at when that has gone on. Returns how
+    many were started.
     """
     return connection.execute(
         text(
             f"""
             WITH due AS (
                 SELECT r.id, r.source, r.kind FROM record r WHERE r.again_at <= :now AND {only.build_sql("r.id")}
-                AND NOT EXISTS (SELECT 1 FROM journey WHERE record_id = r.id AND status IN ('ready', 'held'))
+                AND NOT EXISTS (SELECT 1 FROM journey WHERE record_id = r.id AND status = 'ready')
                 ORDER BY r.id FOR NO KEY UPDATE SKIP LOCKED),
             cleared AS ({records.CLEAR_DUE})
             {insert(DUE, "record_id", "SELECT id, source, kind FROM due", "d.kind")}"""
