@@ -33,7 +33,8 @@ SAID: Final = f"""said AS (
         UNION ALL
         SELECT j.id, t.kind, t.occurred_at, t.id FROM assignment a JOIN journey j ON j.id = a.journey_id
         JOIN activity t ON t.lead_id = j.lead_id AND t.occurred_at >= a.assigned_at
-        WHERE a.assigned_at >= :since AND starts_with(a.end_reason, '{EndReason.OUTCOME.add("")}')
+        WHERE a.assigned_at >= :since AND a.ended_at IS NOT NULL
+            AND starts_with(a.end_reason, '{EndReason.OUTCOME.add("")}')
             AND t.kind = ANY(:outcomes) AND t.withdrawn_at IS NULL
             AND NOT EXISTS (SELECT FROM journey n JOIN assignment b ON b.journey_id = n.id
                 WHERE n.lead_id = j.lead_id AND n.id > j.id AND b.assigned_at <= t.occurred_at)) s
