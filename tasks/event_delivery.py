@@ -18,12 +18,12 @@ import orjson
 from leadgate.connectors.event_signing import NotTakenError, ReceiverGoneError, read_keys
 from leadgate.ledger import Ledger
 from leadgate.ledger.event_facts import EventFacts, read_event_facts
-from leadgate.ledger.message_facts import MessageFacts, read_message_facts
+from leadgate.ledger.message_facts import MessageFacts, read_message_facts, read_record_facts
 from leadgate.ledger.outbox import Message
 from leadgate.plain_text import make_storable
 from leadgate.playbook import EventReceiver, ShownFact
 from leadgate.values.json_types import JsonObject, JsonValue
-from leadgate.vocabulary import EventKind
+from leadgate.vocabulary import EventKind, JourneyKind
 
 if TYPE_CHECKING:
     from leadgate.connectors.service_session import ServiceSession
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["EventSender", "NotTakenError", "ReceiverGoneError", "compose_event"]
 
 _LONGEST: Final = 500  # characters of a text
-_TYPE: Final = "lead.{}"
+_TYPE: Final = "{}.{}"  # what it is about, and what happened
 
 
 class EventSender:
@@ -59,16 +59,19 @@ class EventSender:
 
     def compose(self, message: Message, receiver: EventReceiver) -> bytes:
         facts = read_event_facts(self._ledger, message.journey_id, _find_generation(message))
-        shown = read_message_facts(self._ledger, [message.journey_id]) if receiver.shows else {}
+        read = read_message_facts if message.record_id is None else read_record_facts
+        shown = read(self._ledger, [message.journey_id]) if receiver.shows else {}
         return compose_event(message, facts, receiver.shows, shown.get(message.journey_id))
 
 
 def compose_event(
     message: Message, facts: EventFacts | None, shows: tuple[ShownFact, ...], shown: MessageFacts | None
 ) -> bytes:
-    """The document: ``type``, ``timestamp`` and ``data``. Of the lead it has what ``shows`` names, and no more."""
+    """The document: ``type``, ``timestamp`` and ``data``. Of the lead or record it has what ``shows`` names, and no
+    more; ``company`` is a record's account."""
+    is_lead = message.about is JourneyKind.LEAD
     data: dict[str, JsonValue] = {
-        "lead_number": message.lead_id,
+        "lead_number" if is_lead else "record_number": message.lead_id if is_lead else message.record_id,
         "journey": message.journey_id,
         "source": message.source,
     }
@@ -87,7 +90,7 @@ def compose_event(
     lead = shown or MessageFacts(message.journey_id)
     data |= {name: _FIND[name](message, lead) for name in shows}
     document: JsonObject = {
-        "type": _TYPE.format(EventKind(message.kind).word),
+        "type": _TYPE.format(message.about, EventKind(message.kind).word),
         "timestamp": message.created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "data": {name: _cut(value) for name, value in data.items()},
     }
@@ -95,7 +98,7 @@ def compose_event(
 
 
 _FIND: Final[Mapping[ShownFact, Callable[[Message, MessageFacts], JsonValue]]] = {
-    "name": lambda message, facts: facts.name,
+    "name": lambda message, facts: facts.name if facts.record_name is None else facts.record_name,
     "job_title": lambda message, facts: facts.job_title,
     "company": lambda message, facts: facts.company,
     "country": lambda message, facts: facts.country,

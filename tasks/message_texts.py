@@ -1,4 +1,4 @@
-"""What a message to a person says: about one lead, or a digest of many. All pure.
+"""What a message to a person says: about one lead or record, or a digest of many. All pure.
 
 Belongs here: words, and which values may be in them. Does not belong here: where a message goes (``tasks.delivery``),
 or claiming and sending (``tasks.outbox``).
@@ -24,7 +24,7 @@ from leadgate.ledger.outbox import Message
 from leadgate.masking import mask
 from leadgate.plain_text import defang, format_line
 from leadgate.playbook import MessageFact, Playbook, Rep, ShownFact
-from leadgate.vocabulary import MessageKind
+from leadgate.vocabulary import JourneyKind, MessageKind
 from tasks.delivery import mask_target
 
 
@@ -37,9 +37,10 @@ class Words:
 
 
 class Template(NamedTuple):
-    """A message about one lead, and a digest about ``count`` of them: their titles and sentences.
+    """A message about one lead or record, and a digest about ``count`` of them: their titles and sentences.
 
-    They name fields of ``_build_fields``, and hold no other values.
+    They name fields of ``_build_fields``, and hold no other values: ``what`` and ``several`` are what it is about, such
+    as lead and leads, and ``number`` is its id.
     """
 
     title: str
@@ -57,109 +58,124 @@ _ABOUT_THE_FIRST_TOUCH: Final = (
 
 TEMPLATES: Final[Mapping[str, Template]] = {
     MessageKind.LEAD_ASSIGNED: Template(
-        "New lead {journey}", "This lead is yours.", "{count} new leads", "These leads are yours."
+        "New {what} {number}", "This {what} is yours.", "{count} new {several}", "These {several} are yours."
     ),
     MessageKind.LEAD_HEARD_AGAIN: Template(
-        "Lead {journey} was heard of again",
-        "There is news about your lead.",
-        "{count} leads were heard of again",
-        "There is news about your leads.",
+        "{What} {number} was heard of again",
+        "There is news about your {what}.",
+        "{count} {several} were heard of again",
+        "There is news about your {several}.",
     ),
     MessageKind.LEAD_WARMED_UP: Template(
-        "Lead {journey} warmed up",
+        "{What} {number} warmed up",
         "A lead that you followed up has done more since.",
-        "{count} leads warmed up",
+        "{count} {several} warmed up",
         "Leads that you followed up have done more since.",
     ),
     MessageKind.FIRST_TOUCH_DUE: Template(
-        "Reminder: lead {journey} waits",
-        "Your lead waits for its first touch.",
-        "Reminder: {count} leads wait",
-        "Your leads wait for their first touch.",
+        "Reminder: {what} {number} waits",
+        "Your {what} waits for its first touch.",
+        "Reminder: {count} {several} wait",
+        "Your {several} wait for their first touch.",
     ),
     MessageKind.FIRST_TOUCH_OVERDUE: Template(
-        "Overdue: lead {journey}",
-        "{owner} has not touched this lead yet.",
-        "Overdue: {count} leads",
-        "Nobody has touched these leads yet.",
+        "Overdue: {what} {number}",
+        "{owner} has not touched this {what} yet.",
+        "Overdue: {count} {several}",
+        "Nobody has touched these {several} yet.",
     ),
     MessageKind.ACCEPTANCE_DUE: Template(
-        "Reminder: lead {journey} waits",
-        "Please accept or reject your lead.",
-        "Reminder: {count} leads wait",
-        "Please accept or reject your leads.",
+        "Reminder: {what} {number} waits",
+        "Please accept or reject your {what}.",
+        "Reminder: {count} {several} wait",
+        "Please accept or reject your {several}.",
     ),
     MessageKind.ACCEPTANCE_OVERDUE: Template(
-        "Overdue: lead {journey}",
-        "{owner} has neither accepted nor rejected this lead yet.",
-        "Overdue: {count} leads",
-        "Their owners have neither accepted nor rejected these leads yet.",
+        "Overdue: {what} {number}",
+        "{owner} has neither accepted nor rejected this {what} yet.",
+        "Overdue: {count} {several}",
+        "Their owners have neither accepted nor rejected these {several} yet.",
     ),
     MessageKind.NEXT_TOUCH_DUE: Template(
-        "Reminder: lead {journey} waits",
-        "Your lead waits for its next touch.",
-        "Reminder: {count} leads wait",
-        "Your leads wait for their next touch.",
+        "Reminder: {what} {number} waits",
+        "Your {what} waits for its next touch.",
+        "Reminder: {count} {several} wait",
+        "Your {several} wait for their next touch.",
     ),
     MessageKind.NEXT_TOUCH_OVERDUE: Template(
-        "Overdue: lead {journey}",
-        "{owner} has not touched this lead again yet.",
-        "Overdue: {count} leads",
-        "Their owners have not touched these leads again yet.",
+        "Overdue: {what} {number}",
+        "{owner} has not touched this {what} again yet.",
+        "Overdue: {count} {several}",
+        "Their owners have not touched these {several} again yet.",
     ),
     MessageKind.STAGE_DUE: Template(
-        "Reminder: lead {journey} stays long",
-        "Please accept your lead, or give it back.",
-        "Reminder: {count} leads stay long",
-        "Please accept your leads, or give them back.",
+        "Reminder: {what} {number} stays long",
+        "Please accept your {what}, or give it back.",
+        "Reminder: {count} {several} stay long",
+        "Please accept your {several}, or give them back.",
     ),
     MessageKind.STAGE_OVERDUE: Template(
-        "Overdue: lead {journey}",
-        "{owner} has neither accepted nor finished this lead in time.",
-        "Overdue: {count} leads",
-        "Their owners have neither accepted nor finished these leads in time.",
+        "Overdue: {what} {number}",
+        "{owner} has neither accepted nor finished this {what} in time.",
+        "Overdue: {count} {several}",
+        "Their owners have neither accepted nor finished these {several} in time.",
     ),
     MessageKind.LEAD_STALE: Template(
-        "Lead {journey} went quiet",
-        "Nothing has happened about your lead for days.",
-        "{count} leads went quiet",
-        "Nothing has happened about your leads for days.",
+        "{What} {number} went quiet",
+        "Nothing has happened about your {what} for days.",
+        "{count} {several} went quiet",
+        "Nothing has happened about your {several} for days.",
     ),
     MessageKind.LEAD_TAKEN_BACK: Template(
-        "Lead {journey} was taken back",
+        "{What} {number} was taken back",
         "Nothing happened in time, so it goes to somebody else.",
-        "{count} leads were taken back",
+        "{count} {several} were taken back",
         "Nothing happened in time, so they go to somebody else.",
     ),
     MessageKind.LEAD_RECYCLED: Template(
-        "Lead {journey} goes back to nurture",
+        "{What} {number} goes back to nurture",
         "Nothing has happened about it for days. It comes back through qualification.",
-        "{count} leads go back to nurture",
+        "{count} {several} go back to nurture",
         "Nothing has happened about them for days. They come back through qualification.",
     ),
     MessageKind.LEAD_HANDED_OVER: Template(
-        "Lead {journey} is not yours any more",
-        "A person gave this lead to somebody else, or took it back.",
-        "{count} leads are not yours any more",
-        "A person gave these leads to somebody else, or took them back.",
+        "{What} {number} is not yours any more",
+        "A person gave this {what} to somebody else, or took it back.",
+        "{count} {several} are not yours any more",
+        "A person gave these {several} to somebody else, or took them back.",
+    ),
+    MessageKind.RECORD_ASSIGNED: Template(
+        "{What} {number} is yours", "This {what} is yours.", "{count} {several} are yours", "These {several} are yours."
+    ),
+    MessageKind.RECORD_CHANGED: Template(
+        "{What} {number} has changed",
+        "There is news about this {what}.",
+        "{count} {several} have changed",
+        "There is news about these {several}.",
+    ),
+    MessageKind.RECORD_SLIPPED: Template(
+        "{What} {number} slipped",
+        "Its close date has passed, and this {what} is still open.",
+        "{count} {several} slipped",
+        "Their close dates have passed, and these {several} are still open.",
     ),
     MessageKind.WORK_ITEM_OVERDUE: Template(
         "Overdue: work item {item}",
-        "This lead waits behind {item}, which nobody has taken or decided in time: leadgate explain {item}.",
+        "This {what} waits behind {item}, which nobody has taken or decided in time: leadgate explain {item}.",
         "Overdue: {count} work items",
-        "These leads wait behind work items that nobody has taken or decided in time: leadgate queue.",
+        "These {several} wait behind work items that nobody has taken or decided in time: leadgate queue.",
     ),
 }
 _ANY: Final = Template(
-    "Lead {journey}: {kind}",
-    "There is news about this lead.",
-    "{count} leads: {kind}",
-    "There is news about these leads.",
+    "{What} {number}: {kind}",
+    "There is news about this {what}.",
+    "{count} {several}: {kind}",
+    "There is news about these {several}.",
 )
 _BODY: Final = (
-    "To {target}: {sentence}\nLead: {lead}, from {source}\n{facts}{due}More: leadgate explain {journey}\nKey: {key}"
+    "To {target}: {sentence}\n{What}: {about}, from {source}\n{facts}{due}More: leadgate explain {number}\nKey: {key}"
 )
-_DIGEST: Final = "To {target}: {sentence}\n{lines}\n{more}More: leadgate explain {journey}\nKey: {key}"
+_DIGEST: Final = "To {target}: {sentence}\n{lines}\n{more}More: leadgate explain {number}\nKey: {key}"
 
 #: Characters of a name, of everything that is known of a lead, and of a value that a lead typed.
 _NAME: Final = 80
@@ -229,33 +245,37 @@ def _describe_in_digest(
     shown = _choose_shown(message, shows, facts)
     typed = _list_typed(facts, shown) if facts is not None else []
     contacts = [value for _, value in _list_contacts(message, shown)]
-    contacts = contacts or [format_line(_describe_lead(message), _LEAD)]
+    contacts = contacts or [format_line(_describe_subject(message, playbook, facts), _LEAD)]
     due = ""
     if message.due_at is not None and message.kind in _ABOUT_THE_FIRST_TOUCH:
         zone = _find_zone(message, {rep.name: rep for rep in playbook.reps})
         due = f", due {message.due_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
     links = "".join(f"  {link}" for link in _list_records(playbook, shown, facts))
-    return f"J{message.journey_id}: {', '.join([*typed, *contacts])}{due}{links}"
+    return f"{_find_number(message)}: {', '.join([*typed, *contacts])}{due}{links}"
 
 
 def _build_fields(
     message: Message, playbook: Playbook, now: datetime, shows: Sequence[MessageFact], facts: MessageFacts | None
 ) -> dict[str, str]:
     """The values that a template can name, each on a line of its own, without unseen characters, and no longer than
-    it has to be. Of what a lead said there are only ``lead`` and ``facts``."""
+    it has to be. Of what a lead said there are only ``about`` and ``facts``."""
     reps = {rep.name: rep for rep in playbook.reps}
     item = message.key.rpartition(":")[2]  # of a message about one, whose key ends with its number
+    what, several = message.about.value, message.about.plural
     known = {
-        "journey": f"J{message.journey_id}",
+        "what": what,
+        "What": what.capitalize(),
+        "several": several,
+        "number": _find_number(message),
         "item": f"W{item}" if _ITEM.fullmatch(item) else "a work item",
         "kind": message.kind.replace("_", " "),
         "owner": _find_label(message.owner, reps),
         "target": _find_label(message.target, reps),
         "source": message.source,
         "key": message.key,
-        "lead": _describe_lead(message),
+        "about": _describe_subject(message, playbook, facts),
     }
-    fields = {name: format_line(value, _LEAD if name in ("lead", "key") else _NAME) for name, value in known.items()}
+    fields = {name: format_line(value, _LEAD if name in ("about", "key") else _NAME) for name, value in known.items()}
     shown = _choose_shown(message, shows, facts)
     lines = [] if facts is None else _describe_facts(message, shown, facts)
     lines += [f"Record: {link}" for link in _list_records(playbook, shown, facts)]
@@ -275,6 +295,20 @@ def _find_label(name: str | None, reps: Mapping[str, Rep]) -> str:
         return "Nobody"
     label = reps[name].label if name in reps else ""
     return label or (defang(mask_target(name)) if "@" in name else name)
+
+
+def _find_number(message: Message) -> str:
+    return f"J{message.journey_id}" if message.record_id is None else f"R{message.record_id}"
+
+
+def _describe_subject(message: Message, playbook: Playbook, facts: MessageFacts | None) -> str:
+    """The lead, or the record by its number and sales stage, where the playbook has that one: other text of a record
+    may be anybody's."""
+    if message.about is JourneyKind.LEAD:
+        return _describe_lead(message)
+    stages = {stage.name for stage in playbook.kinds.opportunity.sales_stages} if playbook.kinds.opportunity else ()
+    stage = facts.sales_stage or "" if facts is not None else ""
+    return _find_number(message) + (f", sales stage {stage.replace('_', ' ')}" if stage in stages else "")
 
 
 def _describe_lead(message: Message) -> str:
@@ -302,7 +336,10 @@ def _describe_facts(message: Message, shows: Sequence[MessageFact], facts: Messa
 
 def _list_typed(facts: MessageFacts, shows: Sequence[MessageFact]) -> list[str]:
     values = {"name": facts.name, "job_title": facts.job_title, "company": facts.company, "country": facts.country}
-    shown = [defang(format_line(value, _TYPED)) for fact in _TYPED_FACTS if fact in shows and (value := values[fact])]
+    typed = [value for fact in _TYPED_FACTS if fact in shows and (value := values[fact])]
+    if "company" in shows and facts.record_name:  # a record's name says as much as its account
+        typed.insert(0, facts.record_name)
+    shown = [defang(format_line(value, _TYPED)) for value in typed]
     return [value for value in shown if value]
 
 

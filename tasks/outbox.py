@@ -18,7 +18,7 @@ from leadgate.connectors import notify
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, event_subscriptions, faults, outbox, work_items
 from leadgate.ledger.clock import ask_time
-from leadgate.ledger.message_facts import read_message_facts
+from leadgate.ledger.message_facts import read_message_facts, read_record_facts
 from leadgate.ledger.outbox import UNDELIVERABLE, Message
 from leadgate.ledger.row_filter import RowFilter
 from leadgate.ledger.work_items import NewWorkItem
@@ -269,7 +269,11 @@ def _attempt(
 
 def _compose(ledger: Ledger, together: Sequence[Message], address: DeliveryAddress, playbook: Playbook) -> Words:
     message, shows = together[0], address.shows
-    facts = read_message_facts(ledger, {each.journey_id for each in together}) if shows else {}
+    journeys = {each.journey_id for each in together}
+    if message.record_id is not None:
+        facts = read_record_facts(ledger, journeys)
+    else:
+        facts = read_message_facts(ledger, journeys) if shows else {}
     if len(together) == 1:
         return compose_message(message, playbook, message.claimed_at, shows=shows, facts=facts.get(message.journey_id))
     return compose_digest(together, playbook, message.claimed_at, shows=shows, facts=facts)

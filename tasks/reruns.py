@@ -16,12 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from leadgate.actors import Actor
 from leadgate.corrections import Corrected, find_correction_problems
 from leadgate.errors import LeadgateError
-from leadgate.fields import STANDARD
 from leadgate.ledger import Ledger, faults, joins, reports, reruns, reviews
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.outbox import UNDELIVERABLE
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
+from leadgate.ledger.reviews import Origin
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook
 from leadgate.resolutions import (
@@ -34,6 +34,7 @@ from leadgate.resolutions import (
     SamePerson,
     TryAgain,
 )
+from leadgate.vocabulary import JourneyKind
 
 #: The evidence of an approval without words: that somebody gave it is on record beside it.
 APPROVED: Final = "approved in a review"
@@ -152,15 +153,21 @@ def _correct_as_proposed(
 def find_refused(
     ledger: Ledger, corrections: Mapping[int, Mapping[str, str]], playbook: Playbook, now: datetime
 ) -> dict[int, str]:
-    """The work items whose corrections validation would not take, each with why: its lead would be held again."""
+    """The work items whose corrections validation would not take, each with why: its lead would be held again.
+
+    What a correction makes of a record is judged when it is validated.
+    """
     origins = reviews.list_origins(ledger, [item for item, fields in corrections.items() if fields])
     asked = {
         (item, origin): (*sorted(fields.items()), origin)
         for item, fields in corrections.items()
         if fields
-        for origin in origins.get(item) or [(None, None)]
+        for origin in origins.get(item) or [Origin()]
+        if origin.about is JourneyKind.LEAD
     }
-    different = {key: Corrected(corrections[item], *origin) for (item, origin), key in asked.items()}
+    different = {
+        key: Corrected(corrections[item], origin.source, origin.country) for (item, origin), key in asked.items()
+    }
     found = dict(zip(different, find_correction_problems(list(different.values()), playbook, now), strict=True))
     return {
         item: "would be held again (" + "; ".join(f"{name}: {problem}" for name, problem in found[key].items()) + ")"
@@ -170,11 +177,13 @@ def find_refused(
 
 
 def require_fields(names: Sequence[str], playbook: Playbook) -> None:
-    """Raises ``ActionError`` for a name that is no field of a lead."""
-    known = [*STANDARD, *playbook.fields]
+    """Raises ``ActionError`` for a name that is no field of a lead, nor of a record that the playbook has rules for."""
+    kinds = [kind for kind in JourneyKind if kind is JourneyKind.LEAD or playbook.kinds.find(kind) is not None]
+    known = list(dict.fromkeys(name for kind in kinds for name in playbook.for_kind(kind).told_fields))
     for name in names:
         if name not in known:
-            raise ActionError(f"a lead has no field {name!r} to set; {propose(name, known)}")
+            nobody = "a lead has no" if len(kinds) == 1 else "neither leads nor records have a"
+            raise ActionError(f"{nobody} field {name!r} to set; {propose(name, known)}")
 
 
 def require_known(ledger: Ledger, asked: WorkItemFilter) -> None:

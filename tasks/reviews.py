@@ -122,8 +122,8 @@ def add_evidence(ledger: Ledger, items: Sequence[OpenWorkItem], playbook: Playbo
     """Each item, whatever its kind, with what there is to decide by."""
     ids = [item.id for item in items]
     known, compared = reviews.read_evidence(ledger, ids), reviews.list_compared(ledger, ids)
-    read = list_scoring_fields(playbook)
-    return [_build_review(item, known.get(item.id), compared.get(item.id, ()), read) for item in items]
+    read = {kind: list_scoring_fields(playbook.for_kind(kind)) for kind in {item.about for item in items}}
+    return [_build_review(item, known.get(item.id), compared.get(item.id, ()), read[item.about]) for item in items]
 
 
 def _build_review(

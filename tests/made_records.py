@@ -24,7 +24,7 @@ _STATEMENTS = (
             sales_stage, amount, close_date, category, is_open, outcome, slipped_on, created_at, updated_at)
         SELECT record, 'opportunity', :source, 'D' || i, 1, version,
             jsonb_build_object('name', 'Deal ' || i, 'account', 'Acme ' || i % 7, 'amount', 1000 + i),
-            'Deal ' || i, 'Acme ' || i % 7, 'acme ' || i % 7, rep, 'Proposal', 1000 + i, date '2026-03-31',
+            'Deal ' || i, 'Acme ' || i % 7, 'acme ' || i % 7, rep, 'proposal', 1000 + i, date '2026-03-31',
             CASE status WHEN 'done' THEN 'closed' ELSE 'commit' END, status <> 'done',
             CASE status WHEN 'done' THEN 'won' END, CASE WHEN i = 2 THEN date '2026-03-31' END, at, at FROM made""",
     """INSERT INTO journey (id, kind, trigger, signal_id, record_id, source, captured_at, stage, status, version,
@@ -36,7 +36,7 @@ _STATEMENTS = (
     """INSERT INTO record_version (id, record_id, number, journey_id, changed_at, changed_by, received_at, stored_at, values,
             changes, late, owner, sales_stage, amount, close_date, category, is_open)
         SELECT version, record, 1, journey, at - interval '1 h', rep, at, at, jsonb_build_object('name', 'Deal ' || i),
-            jsonb_build_object('amount', jsonb_build_array(NULL, 1000 + i)), false, rep, 'Proposal', 1000 + i,
+            jsonb_build_object('amount', jsonb_build_array(NULL, 1000 + i)), false, rep, 'proposal', 1000 + i,
             date '2026-03-31', 'commit', status <> 'done' FROM made""",
     """INSERT INTO work_item (id, kind, blocking, reason, stage, source, journey_id, generation, message, route, due_at,
             opened_at)

@@ -102,6 +102,8 @@ def cut(text: str, room: int) -> str:
 def format_about(item: OpenWorkItem) -> str:
     if item.journey_id is None:
         return f"{item.journeys:,} held"
+    if item.record_id is not None:
+        return f"R{item.record_id}"
     return str(item.lead_id if item.lead_id is not None else f"J{item.journey_id}")
 
 

@@ -31,7 +31,7 @@ from tasks.reruns import require_known
 _EXPORTED: Final = (
     "id", "kind", "reason", "stage", "source", "lead_id", "journey_id", "journeys", "message", "value",
     "detail", "proposal", "route", "assignee", "taken_at", "due_at", "opened_at", "escalated_at",
-    "escalated_to",
+    "escalated_to", "record_id",
 )  # fmt: skip
 
 

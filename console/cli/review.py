@@ -170,8 +170,7 @@ def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool
         print_json(build_json_data(each))
         return
     console, item = build_console(), each.item
-    lead = f"lead {item.lead_id}" if item.lead_id is not None else format_count(item.journeys, "journey", "journeys")
-    console.print(build_heading(f"W{item.id}: {sanitise(item.reason, 40)} at {item.stage}, {lead}"))
+    console.print(build_heading(f"W{item.id}: {sanitise(item.reason, 40)} at {item.stage}, {_name_subject(item)}"))
     console.print(Text(describe_problem(item)))
     console.print(Text(f"{describe_decider(item)} decides, by {format_moment(item.due_at)} UTC.".replace("\n", ", ")))
     if each.score is not None:
@@ -195,6 +194,13 @@ def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool
         console.print()
         console.print(_build_comparison(each))
     _print_next(item, each.others)
+
+
+def _name_subject(item: OpenWorkItem) -> str:
+    if item.record_id is not None:
+        named = f" ({sanitise(item.record_name, 80)})" if item.record_name else ""
+        return f"{item.about} R{item.record_id}{named}"
+    return f"lead {item.lead_id}" if item.lead_id is not None else format_count(item.journeys, "journey", "journeys")
 
 
 _MARKS: Final = {"same": " = the same", "similar": " ≈ alike", "differs": " ≠ differs", "unknown": ""}

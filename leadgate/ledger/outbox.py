@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
@@ -27,7 +27,15 @@ from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.ledger.work_items import NewWorkItem, open_work_items
-from leadgate.vocabulary import ActionKind, CrmMessageKind, EventKind, JourneyStatus, MessageKind, list_in_sql
+from leadgate.vocabulary import (
+    ActionKind,
+    CrmMessageKind,
+    EventKind,
+    JourneyKind,
+    JourneyStatus,
+    MessageKind,
+    list_in_sql,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +61,8 @@ class Message:
     email: str | None = field(default=None, repr=False)  # as validation understood it; none before that
     phone: str | None = field(default=None, repr=False)
     has_contact: bool = False  # the lead gave an address or a number, whether it could be validated or not
+    about: JourneyKind = JourneyKind.LEAD
+    record_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,12 +111,13 @@ _NEXT = f"""
         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
             AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
     ORDER BY o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED"""
-#: The others that are due to the same target, of the same kind. All of them, if they are enough for a digest, or none.
+#: The others that are due to the same target, of the same kind, about journeys of one kind. All of them, if they are
+#: enough for a digest, or none.
 _NEXT_ALIKE = f"""
     SELECT o.id FROM outbox o
     WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.target = :target AND o.kind = :kind AND o.id <> :id
         AND (o.retry_at IS NULL OR o.retry_at <= :now) AND o.attempts < :attempts AND {RowFilter.build_sql("o.id")}
-        AND {_MAY_BE_TOLD}
+        AND {_MAY_BE_TOLD} AND (SELECT k.kind FROM journey k WHERE k.id = o.journey_id) = :about
         AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.journey_id = o.journey_id AND e.target = o.target
             AND e.id < o.id AND e.delivered_at IS NULL AND e.given_up_at IS NULL)
     ORDER BY o.id LIMIT :most FOR UPDATE OF o SKIP LOCKED"""
@@ -117,7 +128,7 @@ _CLAIMED = """
         WHERE o.id = next.id RETURNING o.id, o.key, o.journey_id, o.target, o.kind, o.attempts, o.created_at,
             o.claimed_at)
     SELECT c.*, j.lead_id, j.source, j.generation, a.owner, a.due_at, l.email_canonical AS email, l.phone,
-        coalesce(l.email, l.phone) IS NOT NULL AS has_contact
+        coalesce(l.email, l.phone) IS NOT NULL AS has_contact, j.kind AS about, j.record_id
     FROM claimed c JOIN journey j ON j.id = c.journey_id LEFT JOIN lead l ON l.id = j.lead_id
     LEFT JOIN LATERAL (
         SELECT owner, due_at FROM assignment WHERE journey_id = c.journey_id
@@ -141,7 +152,7 @@ def claim(
             text(_CLAIM), {"targets": list(targets), "now": now, "until": now + lease} | only.parameters
         ).one_or_none()
     failpoint("deliver.claim.after")
-    return None if row is None else Message(**row._mapping)
+    return None if row is None else _build_message(row)
 
 
 def claim_alike(
@@ -161,11 +172,15 @@ def claim_alike(
         rows = connection.execute(
             text(_CLAIM_ALIKE),
             {
-                "id": message.id, "target": message.target, "kind": message.kind, "least": least,
-                "attempts": attempts, "most": MOST_ALIKE, "now": now, "until": now + lease,
+                "id": message.id, "target": message.target, "kind": message.kind, "about": message.about,
+                "least": least, "attempts": attempts, "most": MOST_ALIKE, "now": now, "until": now + lease,
             } | only.parameters,
         )  # fmt: skip
-        return [Message(**row._mapping) for row in rows]
+        return [_build_message(row) for row in rows]
+
+
+def _build_message(row: Row[Any]) -> Message:
+    return Message(**dict(row._mapping) | {"about": JourneyKind(row.about)})
 
 
 def find_next_due(

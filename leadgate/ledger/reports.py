@@ -20,7 +20,7 @@ from leadgate.ledger.database import Ledger
 from leadgate.ledger.outbox import ESCALATED_TO
 from leadgate.ledger.typed_rows import Read, read_rows
 from leadgate.ledger.work_items import OWNER
-from leadgate.vocabulary import OPEN, STAGES, JourneyStatus, StageName, Trigger, list_in_sql
+from leadgate.vocabulary import OPEN, STAGES, JourneyKind, JourneyStatus, StageName, Trigger, list_in_sql
 
 if TYPE_CHECKING:
     from leadgate.values.json_types import JsonValue
@@ -162,8 +162,8 @@ _DECIDED_BY = (
 
 @dataclass(frozen=True, slots=True)
 class OpenWorkItem:
-    """An open work item, the lead that it is about and its ``owner``, if it has one, and how many ``journeys`` it
-    holds. Values are not masked."""
+    """An open work item, the lead or the record that it is about and its ``owner``, if it has one, and how many
+    ``journeys`` it holds. Values are not masked."""
 
     id: int
     kind: str
@@ -188,6 +188,9 @@ class OpenWorkItem:
     escalated_to: str | None
     journeys: int
     owner: str | None
+    about: JourneyKind  # what the journey is about; a lead, too, where it is about no journey
+    record_id: int | None
+    record_name: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +239,9 @@ def list_work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = 
         SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id,
             w.batch_id, w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.taken_at, w.due_at,
             w.opened_at, w.escalated_at, {ESCALATED_TO} AS escalated_to,
-            (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys, {OWNER} AS owner
-        FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id
+            (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys, {OWNER} AS owner,
+            coalesce(j.kind, 'lead') AS about, j.record_id, r.name AS record_name
+        FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id LEFT JOIN record r ON r.id = j.record_id
         WHERE w.closed_at IS NULL{conditions} ORDER BY w.due_at, w.id LIMIT :most"""
     with ledger.statement() as connection:
         return read_rows(connection, OpenWorkItem, statement, most=limit, **parameters)

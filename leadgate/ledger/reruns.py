@@ -7,15 +7,14 @@ Does not belong here: a statement that writes a table, finding the work items (`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from leadgate.actors import Actor, require
-from leadgate.fields import STANDARD
 from leadgate.ledger import (
     actions,
     assignments,
@@ -43,7 +42,7 @@ from leadgate.permissions import Permission
 from leadgate.plain_text import make_storable
 from leadgate.playbook.crm import CRM_TARGET
 from leadgate.playbook.events import EVENT_TARGET
-from leadgate.vocabulary import CrmMessageKind, ItemResolution, StageName, WorkItemKind
+from leadgate.vocabulary import CrmMessageKind, ItemResolution, JourneyKind, StageName, WorkItemKind
 
 if TYPE_CHECKING:
     from leadgate.playbook import Playbook
@@ -109,12 +108,12 @@ def rerun(
     has the lead written again. Raises
     ``ActionError`` for a field that does not exist, and for a value that is too long for its field.
     """
-    corrections = _check_corrections(corrections or {}, playbook)
     report = RerunReport()
     with ledger.transaction() as connection:
         items = open_items(connection, work_item_ids, by, report)
         resolution = ItemResolution.CORRECTED if corrections else ItemResolution.RERUN
         journeys = lock_held_by(connection, [item.id for item in items])
+        corrections = _check_corrections(corrections or {}, {journey.kind for journey in journeys}, playbook)
         for item in items:
             if item.reason == UNDELIVERABLE and (item.promise or "").startswith(EVENT_TARGET):
                 event_subscriptions.go_on(connection, (item.promise or "").removeprefix(EVENT_TARGET))
@@ -240,12 +239,18 @@ def _find_restart(stage: StageName, *, corrected: bool) -> StageName:
     return StageName.VALIDATION if corrected else stage
 
 
-def _check_corrections(corrections: Mapping[str, str], playbook: Playbook) -> dict[str, str]:
-    """The corrections as the ledger can hold them. Raises ``ActionError`` for a field or a value that it cannot."""
-    known = [*STANDARD, *playbook.fields]
+_A: Final = {kind: f"{'an' if kind.value[0] in 'aeiou' else 'a'} {kind.value}" for kind in JourneyKind}
+
+
+def _check_corrections(
+    corrections: Mapping[str, str], kinds: Collection[JourneyKind], playbook: Playbook
+) -> dict[str, str]:
+    """The corrections of journeys of these kinds as the ledger can hold them. Raises ``ActionError`` for a field that
+    one of the kinds does not have, or a value that the ledger cannot hold."""
     for name, value in corrections.items():
-        if name not in known:
-            raise ActionError(f"a lead has no field {name!r}; {propose(name, known)}")
+        for kind in sorted(kinds) or [JourneyKind.LEAD]:
+            if name not in (known := playbook.for_kind(kind).told_fields):
+                raise ActionError(f"{_A[kind]} has no field {name!r}; {propose(name, known)}")
         if (problem := find_length_problem(name, value)) is not None:
             raise ActionError(f"the correction does not fit its field ({problem}); give a shorter one")
     return {name: make_storable(value) for name, value in corrections.items()}

@@ -22,7 +22,7 @@ from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.matching import ASKS
 from leadgate.permissions import Permission
-from leadgate.vocabulary import ActionKind, MessageKind, WorkItemKind
+from leadgate.vocabulary import ActionKind, JourneyKind, MessageKind, WorkItemKind
 
 if TYPE_CHECKING:
     from leadgate.json_columns import Proof
@@ -57,7 +57,8 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What there is to decide by about the work item ``id``: the journey's last qualification and its lead's fields.
+    """What there is to decide by about the work item ``id``: the journey's last qualification and the fields of its
+    lead or record.
 
     The fields of the qualification are None before there is a score, and ``lead`` before there is a lead.
     """
@@ -139,28 +140,39 @@ def take(ledger: Ledger, work_item_id: int, *, by: Actor, now: datetime) -> Take
         return Taken(work_item_id, by.name, item.assignee, number)
 
 
-def list_origins(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[tuple[str | None, str | None]]]:
-    """The sources, and the leads' countries, of what each item holds: a correction is read differently for each."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Of what a work item holds: what it is, its source, and the lead's country."""
+
+    about: JourneyKind = JourneyKind.LEAD
+    source: str | None = None
+    country: str | None = None
+
+
+def list_origins(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[Origin]]:
+    """The origins of what each item holds: a correction is read differently for each."""
     with ledger.transaction() as connection:
         rows = connection.execute(
             text(
-                "SELECT DISTINCT j.work_item_id, j.source, l.country "
+                "SELECT DISTINCT j.work_item_id, j.kind, j.source, l.country "
                 "FROM journey j LEFT JOIN lead l ON l.id = j.lead_id "
-                "WHERE j.work_item_id = ANY(:ids) AND j.status = 'held' ORDER BY 1, 2, 3"
+                "WHERE j.work_item_id = ANY(:ids) AND j.status = 'held' ORDER BY 1, 2, 3, 4"
             ),
             {"ids": list(work_item_ids)},
         )
-        found: dict[int, list[tuple[str | None, str | None]]] = {}
+        found: dict[int, list[Origin]] = {}
         for row in rows:
-            found.setdefault(row.work_item_id, []).append((row.source, row.country))
+            found.setdefault(row.work_item_id, []).append(Origin(JourneyKind(row.kind), row.source, row.country))
         return found
 
 
 def read_evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, Evidence]:
     """What there is to decide by, for the items about one journey. Values are not masked."""
     statement = """
-        SELECT w.id, q.score, q.grade, q.fit, q.engagement, q.contributions, q.evidence AS known, to_jsonb(l) AS lead
+        SELECT w.id, q.score, q.grade, q.fit, q.engagement, q.contributions, q.evidence AS known,
+            CASE WHEN j.record_id IS NULL THEN to_jsonb(l) ELSE r.values END AS lead
         FROM work_item w JOIN journey j ON j.id = w.journey_id LEFT JOIN lead l ON l.id = j.lead_id
+        LEFT JOIN record r ON r.id = j.record_id
         LEFT JOIN LATERAL (SELECT * FROM qualification each WHERE each.journey_id = j.id
             ORDER BY each.generation DESC LIMIT 1) q ON true
         WHERE w.id = ANY(:ids)"""

@@ -91,6 +91,12 @@ class Playbook(Part):
             return lead_fields.list_columns(stage, own)
         return record_fields.list_columns(self._kind, stage, own)
 
+    @property
+    def told_fields(self) -> list[str]:
+        """The fields that sources tell of what this playbook is for: those that a person may correct."""
+        of_leads = self._kind is JourneyKind.LEAD
+        return [*(lead_fields.STANDARD if of_leads else record_fields.STANDARD[self._kind]), *self.fields]
+
     @cached_property
     def _views(self) -> dict[JourneyKind, Playbook]:
         return {}

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from leadgate.fields import STANDARD
-from leadgate.ledger import Ledger, bulk, figure_rows, figures, lead_list, reports, story_rows
+from leadgate.ledger import Ledger, bulk, figure_rows, figures, lead_list, message_facts, reports, story_rows
 from leadgate.ledger.cohort import Query
 from leadgate.ledger.journeys import person_moves, record_moves
 from leadgate.ledger.journeys.locking import HeldJourney
@@ -71,6 +71,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "lead_list.list_leads": {"statement": lead_list._AMONG_OWNED},  # constants of the module
     "leads.correct": {"name": "email"},
     "leads.restore": {"changed": {"email": None}, "restored": ["email", "custom"]},
+    "message_facts._read_facts": {"statement": message_facts._FACTS_OF_RECORDS},  # constants of the module
     "metrics._read_counts": {"statement": "SELECT status, count(*) FROM journey GROUP BY status"},
     "metrics._read_histogram": {"seconds": reports.TO_OWNER},
     "person_moves._move": {"statement": person_moves._RERUN},  # constants of the module
@@ -338,7 +339,7 @@ def test_each_query_finds_what_its_shape_declares(ledger: Ledger) -> None:
 
 
 def test_a_column_that_is_declared_as_a_word_is_read_as_a_member(ledger: Ledger) -> None:
-    statement = "SELECT 7 AS id, NULL AS lead_id, '{}' AS stage, 0 AS generation, 3 AS work_item_id"
+    statement = "SELECT 7 AS id, NULL AS lead_id, '{}' AS stage, 0 AS generation, 3 AS work_item_id, 'lead' AS kind"
     with ledger.transaction() as connection:
         (row,) = read_rows(connection, HeldJourney, statement.format("capture"))
         assert row.stage is StageName.CAPTURE

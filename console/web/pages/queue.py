@@ -7,6 +7,7 @@ do (``console.resolution_preview``), taking them (``tasks.reruns``), or the quer
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 
@@ -38,7 +39,6 @@ from console.web.rendering import build_address, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate.actors import may, require
-from leadgate.fields import STANDARD
 from leadgate.ledger import reports, reviews, work_queue
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
@@ -215,6 +215,7 @@ def show_decision(
     offer = next((each for each in offers if each.decision == decision and each.lead == lead), None)
     if offer is None:
         raise ActionError(f"W{item.id} does not allow this; its page tells what it allows")
+    known = site.playbook.for_kind(item.about).told_fields
     return render(
         request,
         "queue_decision.html",
@@ -222,8 +223,8 @@ def show_decision(
         item=mask_for(visitor, item),
         offer=offer,
         label=offer.label,
-        corrections=list_corrections(item, field or offer.field, reads_item(visitor, item)),
-        fields=[*STANDARD, *site.playbook.fields],
+        corrections=list_corrections(item, field or offer.field, reads_item(visitor, item), known),
+        fields=known,
         back=find_way_back(back),
     )
 
@@ -312,9 +313,9 @@ def mask_preview(visitor: Visitor, each: Preview, resolution: Resolution | None)
     return Preview(item, describe_outcome(item, resolution) if resolution is not None else "", each.refused)
 
 
-def list_corrections(item: OpenWorkItem, field: str, readable: bool) -> list[tuple[str, str]]:
+def list_corrections(item: OpenWorkItem, field: str, readable: bool, known: Sequence[str]) -> list[tuple[str, str]]:
     """The fields and values that a form begins with: what is proposed, else the field that is wrong."""
     if item.proposal and readable:
         return [(name, str(value)) for name, value in item.proposal.items()]
-    name = field if field in STANDARD else ""
+    name = field if field in known else ""
     return [(name, (item.value or "") if readable and name else "")]

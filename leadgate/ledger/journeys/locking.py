@@ -19,7 +19,7 @@ from leadgate.ledger.batches import Batch
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import Conflict
 from leadgate.ledger.typed_rows import read_row, read_rows
-from leadgate.vocabulary import OPEN, JourneyStatus, StageName, list_in_sql
+from leadgate.vocabulary import OPEN, JourneyKind, JourneyStatus, StageName, list_in_sql
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,7 @@ class HeldJourney:
     stage: StageName
     generation: int
     work_item_id: int
+    kind: JourneyKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def lock_held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[H
     return read_rows(
         connection,
         HeldJourney,
-        "SELECT id, lead_id, stage, generation, work_item_id FROM journey "
+        "SELECT id, lead_id, stage, generation, work_item_id, kind FROM journey "
         "WHERE work_item_id = ANY(:items) AND status = 'held' ORDER BY id FOR UPDATE",
         items=list(work_item_ids),
     )
