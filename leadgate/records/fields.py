@@ -42,6 +42,7 @@ STANDARD: Final[Mapping[JourneyKind, Mapping[str, FieldType]]] = {
         "need": "text",
         "timeline": "text",
         "lost_reason": "text",
+        "lead": "text",  # that it came from: its e-mail address, its number, or its id at its source or in a CRM
     },
     JourneyKind.RENEWAL: {
         **OF_EVERY_KIND,

@@ -20,6 +20,7 @@ from leadgate.records import expansion, opportunity, renewal
 from leadgate.records.judgement import UNCHANGED
 from leadgate.scoring import qualify, score
 from leadgate.vocabulary import JourneyKind, JourneyStatus, MessageKind, Outcome, StageName
+from tasks.records import lead_outcomes
 from tasks.records.frames import add_values
 from tasks.stage import Decided, Gathered, Stage, Work
 
@@ -106,6 +107,7 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
     _note_times(connection, current)
     _note_slips(connection, work, current)
     _tell(connection, work, current)
+    lead_outcomes.record_outcomes(connection, work.rules, judged, work.now)
     journeys = [int(each) for each in frame["journey_id"]]
     for outcomes, statuses in (
         (_ANSWERS, (JourneyStatus.HELD,)),

@@ -277,3 +277,27 @@ def test_a_row_without_an_id_and_one_with_a_date_that_is_none_are_held_alone(des
     assert journeys(desk) == [("held", "capture"), ("held", "validation"), ("owned", "follow_up")]
     assert desk.rows("SELECT reason FROM work_item ORDER BY id") == [("record_key_missing",), ("value_unreadable",)]
     assert desk.find_broken() == []
+
+
+@pytest.mark.parametrize("named", ["lead1@company1.example", "lead 1", "crm-77"])
+def test_what_becomes_of_an_opportunity_is_recorded_of_the_lead_that_it_came_from(desk: Harness, named: str) -> None:
+    desk.capture(make_lead(1) | {"External Id": "crm-77"}, make_lead(2))
+    desk.run()
+    desk.capture(deal(**{"Lead Id": named}), source="deals", now=at(1))
+    desk.run(at(1))
+    desk.capture(deal(**{"Lead Id": named, "Stage": "Closed Won"}) | changed(2), source="deals", now=at(2))
+    desk.run(at(2))
+    assert desk.rows("SELECT lead_id, kind, rep FROM recorded_outcome ORDER BY occurred_at") == [
+        (1, "accepted", "ana"), (1, "won", "ana")
+    ]  # fmt: skip
+    assert desk.rows("SELECT status FROM journey WHERE kind = 'lead'") == [("owned",), ("owned",)]
+    assert desk.find_broken() == []
+
+
+def test_an_opportunity_of_a_lead_that_nobody_knows_goes_its_way(desk: Harness) -> None:
+    desk.capture(
+        deal(**{"Lead Id": "nobody@nowhere.example"}), deal(Id="006B", **{"Lead Id": "x" * 400}), source="deals"
+    )
+    desk.run()
+    assert desk.one("SELECT count(*) FROM recorded_outcome") == 0
+    assert journeys(desk) == [("owned", "follow_up")] * 2
