@@ -31,7 +31,7 @@ from leadgate.counting import format_count
 from leadgate.ledger import reports
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.reports import OwnerCounts, QueueCounts, Speed, StageCounts, Summary
-from leadgate.vocabulary import StageName
+from leadgate.vocabulary import JourneyKind, StageName
 
 _ROWS: Final = 6  # of owners and of reasons; what is left out is said
 _REASONS_WIDTH: Final = 70  # characters that two lines of the last column hold, however large the numbers
@@ -57,9 +57,25 @@ def build_json_data(found: Summary) -> dict[str, object]:
 
 def render(found: Summary, console: Console) -> None:
     """Print a summary."""
-    if not found.signals:
+    if not found.signals and not found.records:
         console.print(f"Nothing has been captured yet. Next: {find_program()} capture FILE --source NAME")
         return
+    if found.records:
+        counts = ((JourneyKind(kind), count) for kind, count in found.records.items())
+        console.print(build_heading(", ".join(format_count(count, kind, kind.plural) for kind, count in counts)))
+    if found.signals:
+        _render_leads(found, console)
+    elif found.queue:
+        console.print(_build_queue(found.queue))
+    console.print()
+    console.print(build_heading("Next"))
+    commands = suggest_commands(found)
+    width = max(len(command) for command, _ in commands)
+    for command, words in commands:
+        console.print(f"  {command:<{width}}  {words}", overflow="ignore", crop=False, no_wrap=True)
+
+
+def _render_leads(found: Summary, console: Console) -> None:
     signals, leads = format_count(found.signals, "signal", "signals"), format_count(found.leads, "lead", "leads")
     console.print(build_heading(f"{signals} about {leads}"))
     console.print(_format_sum(found.journeys))
@@ -77,12 +93,6 @@ def render(found: Summary, console: Console) -> None:
     console.print(build_heading("Speed to lead"), end="")
     console.print(f"   capture to owner: {_describe_speed(found.to_owner)}")
     console.print(f"{'':13}   owner to first touch: {_describe_speed(found.to_first_touch)}")
-    console.print()
-    console.print(build_heading("Next"))
-    commands = suggest_commands(found)
-    width = max(len(command) for command, _ in commands)
-    for command, words in commands:
-        console.print(f"  {command:<{width}}  {words}", overflow="ignore", crop=False, no_wrap=True)
 
 
 def suggest_commands(found: Summary) -> list[tuple[str, str]]:
@@ -93,6 +103,8 @@ def suggest_commands(found: Summary) -> list[tuple[str, str]]:
         commands.append((f"{call} run", "take what waits through its stages"))
     if (lead := ids.owned_lead or ids.any_lead) is not None:
         commands.append((f"{call} explain {lead}", "who owns this lead, why, and what proves it"))
+    if JourneyKind.OPPORTUNITY in found.records:
+        commands.append((f"{call} forecast", "what opportunities come to, and what moved since Monday"))
     if found.queue:
         reason = shlex.quote(found.queue[0].reason)
         commands.append((f"{call} queue --reason {reason}", "the work items with the most frequent reason"))

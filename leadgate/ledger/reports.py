@@ -90,7 +90,7 @@ class Examples:
 @dataclass(frozen=True)
 class Summary:
     """What became of every lead that was captured, as of one moment of the ledger. ``queue`` is of journeys of every
-    kind, and all else of leads alone."""
+    kind, ``records`` counts records by their kind, and all else is of leads alone."""
 
     signals: int
     leads: int
@@ -102,6 +102,7 @@ class Summary:
     to_owner: Speed
     to_first_touch: Speed
     examples: Examples = field(default_factory=Examples)
+    records: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -279,6 +280,12 @@ def list_known_values(ledger: Ledger, column: str) -> list[str]:
         return sorted(row[0] for row in rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Records:
+    kind: JourneyKind
+    n: int
+
+
 def read_summary(ledger: Ledger, now: datetime) -> Summary:
     """All leads in counts. ``now`` decides what is overdue."""
     to_owner, to_first_touch = (
@@ -288,8 +295,9 @@ def read_summary(ledger: Ledger, now: datetime) -> Summary:
     journeys, owners = Read(_Journeys, _JOURNEYS), Read(OwnerCounts, _OWNERS, {"now": now})
     queue, held = Read(QueueCounts, _QUEUE), Read(_Held, _HELD)
     counts, examples = Read(_Counts, _COUNTS), Read(Examples, _EXAMPLES)
+    records = Read(_Records, "SELECT kind, count(*) AS n FROM record GROUP BY kind ORDER BY kind")
     reads: list[Callable[[Connection], None]] = [
-        to_owner, to_first_touch, journeys, owners, queue, held, counts, examples,
+        to_owner, to_first_touch, journeys, owners, queue, held, counts, examples, records,
     ]  # fmt: skip
     read_concurrently(ledger, reads)
     by_trigger: dict[str, Counter[str]] = {Trigger.SIGNAL: Counter(), Trigger.RESCORE: Counter()}
@@ -306,6 +314,7 @@ def read_summary(ledger: Ledger, now: datetime) -> Summary:
         to_owner=to_owner.rows[0],
         to_first_touch=to_first_touch.rows[0],
         examples=examples.rows[0],
+        records={row.kind: row.n for row in records.rows},
     )
 
 

@@ -53,6 +53,10 @@ def test_what_was_captured_is_in_the_forecast_with_why_it_moved(desk: Harness, c
     assert "sales stage proposal negotiation" in story.lower()
     assert "Told for the first time." in story
     assert desk.find_broken() == []
+    summary = join_lines(cli("summary"))
+    assert "6 opportunities" in summary
+    assert "leadgate forecast" in summary
+    assert "Nothing has been captured" not in summary
 
 
 def test_what_is_told_late_changes_no_day_of_the_past(desk: Harness) -> None:

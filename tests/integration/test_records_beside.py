@@ -137,9 +137,9 @@ def _list_names(harness: Harness) -> Any:
 
 
 def _read_summary(harness: Harness) -> Any:
-    """The queue is of every kind."""
+    """The queue is of every kind, and records are counted beside."""
     summary = reports.read_summary(harness.ledger, LATER)
-    return replace(summary, queue=[], examples=replace(summary.examples, review_item=None))
+    return replace(summary, queue=[], records={}, examples=replace(summary.examples, review_item=None))
 
 
 READ: list[Callable[[Harness], Any]] = [
