@@ -3,8 +3,8 @@
 The folders of the tests are in memory where there is room: PostgreSQL copies a database for most tests, and making and
 removing its files on a disk is a tenth of the CPU time of all tests. Looking for cycles of garbage in what was imported
 again and again is another tenth: what is imported stays, and is not looked at. Nobody looks while test modules are
-imported, and seldom while tests run, for most of what they leave is no cycle. Python itself looks at all of it as it
-ends, which libraries expect; pytest, which looks just before, does not.
+imported, and seldom while tests run, for most of what they leave is no cycle. One of several processes does not take
+apart what it imported as it ends, which takes seconds: its tests are reported by then.
 
 Does not belong here: a database, Prefect or Great Expectations; the pure tests run in seconds without them.
 """
@@ -56,7 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(_Imported())
-    atexit.register(gc.unfreeze)
+    if hasattr(config, "workerinput"):
+        atexit.register(os._exit, 0)
+    else:
+        atexit.register(gc.unfreeze)  # libraries expect to be taken apart; pytest looks for cycles just before
     gc.disable()  # until all test modules are imported
     gc.set_threshold(*_COLLECTED_AFTER)
 

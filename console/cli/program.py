@@ -6,9 +6,12 @@ Belongs here: what holds for every command. Does not belong here: a command (a f
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import gc
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -141,8 +144,19 @@ def leadgate(
     ctx.obj = CommandContext.from_options(home, playbook)
 
 
-def main() -> None:
-    """The program ``leadgate``."""
+def main() -> NoReturn:
+    """The program ``leadgate``: runs a command, and ends the process."""
+    try:
+        run()
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            raise
+        _leave(end.code or 0)
+    _leave(0)
+
+
+def run() -> None:
+    """Run the command that ``sys.argv`` names. Raises ``SystemExit`` as it ends."""
     gc.set_threshold(*_COLLECTED_AFTER)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -159,6 +173,19 @@ def main() -> None:
         if isinstance(end.__context__, BrokenPipeError):  # typer would end with the code of a broken invariant
             _end_without_reader()
         raise
+
+
+def _leave(code: int) -> NoReturn:
+    """End as the interpreter does, with its threads waited for and its exit handlers called, and then at once: taking
+    apart all that was imported would be a fifth of the CPU time of a command that runs leads."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+    finally:
+        os._exit(code)
 
 
 def _end_without_reader() -> NoReturn:

@@ -51,7 +51,7 @@ def environment(home: Path) -> dict[str, str]:
 PROGRAM = """
 import sys, traceback
 from sqlalchemy import text
-from console.cli import main
+from console.cli.program import run
 from leadgate.ledger import open_ledger
 from leadgate.settings import Settings
 from tasks import stage_task
@@ -61,7 +61,7 @@ stage_task.RETRY_AFTER = (0.0, 0.0)
 def leadgate(*arguments):
     sys.argv = ["leadgate", *arguments]
     try:
-        main()
+        run()
     except SystemExit as end:
         return end.code or 0
     except Exception:

@@ -30,6 +30,30 @@ def environment(settings: Settings, tmp_path: Path) -> dict[str, str]:
     }
 
 
+#: A thread goes on after the command, until it is told to end; an exit handler tells what it said.
+GOES_ON = """
+import atexit, sys, threading
+from console.cli import main
+
+told = []
+atexit.register(lambda: print("at exit:", *told))
+threading.Thread(target=lambda: told.append(sys.stdin.readline().strip())).start()
+sys.argv[1:] = ["version"]
+main()
+"""
+
+
+def test_a_process_ends_after_its_threads_and_exit_handlers() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", GOES_ON], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip()
+    said, _ = process.communicate("later\n", timeout=120)
+    assert said.split() == ["at", "exit:", "later"]
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("arguments", [("playbook", "show"), ("summary",), ("--help",), ("status", "--json")])
 def test_a_reader_that_goes_away_is_no_broken_invariant(
     arguments: tuple[str, ...], environment: dict[str, str]
