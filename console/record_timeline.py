@@ -71,7 +71,7 @@ def build_record_timeline(story: RecordStory, names: DisplayNames) -> list[Event
 
 
 def _tell_version(version: VersionRow, names: DisplayNames, *, is_first: bool) -> Event:
-    rows = list(_list_changes(version))
+    rows = list(list_changes(version))
     words = "Told for the first time" if is_first else "Updated" if rows else "Told again without a change"
     details = [f"Journey J{version.journey_id}."]
     if version.late:
@@ -87,7 +87,8 @@ def _tell_version(version: VersionRow, names: DisplayNames, *, is_first: bool) -
     )
 
 
-def _list_changes(version: VersionRow) -> Iterator[tuple[str, str, str]]:
+def list_changes(version: VersionRow) -> Iterator[tuple[str, str, str]]:
+    """Each field that an update changed, what it was before and what it is after, in words."""
     for name, change in (version.changes or {}).items():
         if name in _BESIDE or not isinstance(change, list) or len(change) != 2:
             continue

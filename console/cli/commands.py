@@ -85,6 +85,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "console.cli.leads",
         "Leads with their owner, the next due first; or those that a search finds. Your own show their names.",
     ),
+    "records": Entry("console.cli.records", "Opportunities, renewals and expansions, what is to close next first."),
     "queue": Entry(
         "console.cli.queue",
         "Open work items, oldest due first: what is wrong, who decides, by when (on this computer's clock).",

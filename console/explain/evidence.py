@@ -172,7 +172,7 @@ def answer_failure(story: Story, playbook: Playbook, now: datetime, *, commands:
     held_by = story.journey.work_item_id
     for item in story.work_items:
         if item.closed_at is None:
-            _tell_open_item(answer, item, now)
+            tell_open_item(answer, item, now)
             if commands and item.id == held_by:
                 answer.show(("what can be done", ""), suggest(item))
     current = next(
@@ -201,15 +201,19 @@ def answer_failure(story: Story, playbook: Playbook, now: datetime, *, commands:
         )
     for item in story.work_items:
         if item.closed_at is not None:
-            resolution = str(item.resolution).replace("_", " ")
-            note = f": {item.note}" if item.note else ""
-            answer.say(
-                f"Work item W{item.id} ({item.reason} at {item.stage}) was closed by "
-                f"{item.closed_by}, {format_moment(item.closed_at)} UTC, as {resolution}{note}."
-            )
+            tell_closed_item(answer, item)
     if not answer.parts:
         answer.say("Nothing failed, and nothing is open.")
     return answer
+
+
+def tell_closed_item(answer: Answer, item: WorkItemRow) -> None:
+    resolution = str(item.resolution).replace("_", " ")
+    note = f": {item.note}" if item.note else ""
+    answer.say(
+        f"Work item W{item.id} ({item.reason} at {item.stage}) was closed by "
+        f"{item.closed_by}, {format_moment(item.closed_at)} UTC, as {resolution}{note}."
+    )
 
 
 def _tell_owners_commands(answer: Answer, story: Story) -> None:
@@ -229,7 +233,7 @@ def _explain_rescoring(story: Story, more: str = "") -> str:
     )
 
 
-def _tell_open_item(answer: Answer, item: WorkItemRow, now: datetime) -> None:
+def tell_open_item(answer: Answer, item: WorkItemRow, now: datetime) -> None:
     answer.say(f"Work item W{item.id} ({item.reason}) at {item.stage}: {item.message}")
     if item.value:
         answer.say(f"The value seen: {item.value}")

@@ -182,7 +182,7 @@ def find_id_range(ledger: Ledger) -> tuple[int, int] | None:
 
 
 def load_story(ledger: Ledger, journey_id: int) -> Story:
-    """Everything about the lead of a journey, on one consistent picture of the ledger."""
+    """Everything about the lead, or the record, of a journey, on one consistent picture of the ledger."""
     with ledger.snapshot(much=False) as connection:
         journeys = read_rows(connection, JourneyRow, _JOURNEYS, id=journey_id, most=MOST)
         main = next((each for each in journeys if each.id == journey_id), None)
@@ -190,6 +190,9 @@ def load_story(ledger: Ledger, journey_id: int) -> Story:
             main = read_row(connection, JourneyRow, f"{_select(JourneyRow, 'journey')} WHERE id = :id", id=journey_id)
             if main is None:
                 raise LookupError(f"there is no journey J{journey_id}")
+            if main.record_id is not None:
+                others = read_rows(connection, JourneyRow, _OF_RECORD, id=main.record_id, but=main.id, most=MOST)
+                journeys = others[::-1]
             journeys.append(main)
         asked = AskedStory(main, [each.id for each in journeys])
         asked.counts(connection)
@@ -203,7 +206,7 @@ class AskedStory:
     def __init__(self, main: JourneyRow, ids: list[int]) -> None:
         self._reads: list[Read[Any]] = []
         self._of_table: list[tuple[str, Read[Any]]] = []
-        parameters = {"lead": main.lead_id, "ids": ids, "most": MOST}
+        parameters = {"lead": main.lead_id, "record": main.record_id, "ids": ids, "most": MOST}
 
         def fetch(row_type: type[_Row], statement: str) -> Read[_Row]:
             read = Read(row_type, statement, parameters)
@@ -227,7 +230,7 @@ class AskedStory:
         self.work_items = fetch(WorkItemRow, f"{_WORK_ITEMS} LIMIT :most")
         self.corrections = fetch_table(CorrectionRow, "correction")
         self.actions = fetch_table(ActionRow, "action")
-        self.activities = fetch(ActivityRow, _ACTIVITIES)
+        self.activities = fetch(ActivityRow, _ACTIVITIES if main.record_id is None else _ACTIVITIES_OF_RECORD)
         self.messages = fetch_table(MessageRow, "outbox")
         self.joins = fetch_table(JoinRow, "lead_join")
         self.lookalikes = fetch_table(LookalikeRow, "lookalike")
@@ -321,6 +324,9 @@ _WORK_ITEMS: Final = (
     "UNION SELECT work_item_id FROM action WHERE journey_id = ANY(:ids))) w ORDER BY w.id"
 )
 _ACTIVITIES: Final = f"{_select(ActivityRow, 'activity')} WHERE lead_id = :lead ORDER BY occurred_at, id LIMIT :most"
+_ACTIVITIES_OF_RECORD: Final = (
+    f"{_select(ActivityRow, 'activity')} WHERE record_id = :record ORDER BY occurred_at, id LIMIT :most"
+)
 _REUSED: Final = (
     f"{_select(ReusedRow, 'reused_request')} WHERE (source, request_id) IN (SELECT s.source, s.request_id "
     "FROM signal s JOIN journey j ON j.signal_id = s.id WHERE j.id = ANY(:ids)) ORDER BY first_at"
@@ -334,6 +340,10 @@ _SAME_PHONE: Final = """
 _JOURNEYS: Final = (
     f"{_select(JourneyRow, 'journey')} WHERE lead_id = (SELECT lead_id FROM journey WHERE id = :id) "
     "ORDER BY id LIMIT :most"
+)
+#: The other journeys of a record, the latest first.
+_OF_RECORD: Final = (
+    f"{_select(JourneyRow, 'journey')} WHERE record_id = :id AND id <> :but ORDER BY id DESC LIMIT :most"
 )
 #: Tables with rows of journeys that hold nothing about most leads: whether they do is asked in one statement, for
 #: reading each of them costs a page more than all that it finds there.

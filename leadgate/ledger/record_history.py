@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from leadgate.ledger.typed_rows import list_columns, read_row, read_rows
 from leadgate.values.json_types import JsonObject
@@ -41,6 +41,7 @@ class RecordRow:
     is_open: bool
     outcome: str | None
     slipped_on: date | None
+    again_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class JudgementRow:
     journey_id: int
     outcome: str
     reason: str | None
+    facts: JsonObject | None
     at: datetime
 
 
@@ -126,3 +128,15 @@ def load_record_story(connection: Connection, record_id: int) -> RecordStory | N
         most=MOST,
     )
     return RecordStory(record, versions[::-1], judgements[::-1], slips[::-1])
+
+
+def find_journey_of_record(connection: Connection, record_id: int) -> int | None:
+    """The journey to explain a record by: the one that waits for a person, else the owned one, else the last."""
+    found: int | None = connection.execute(
+        text(
+            "SELECT id FROM journey WHERE record_id = CAST(:id AS bigint) "
+            "ORDER BY (status = 'held') DESC, (status = 'owned') DESC, id DESC LIMIT 1"
+        ),
+        {"id": record_id},
+    ).scalar()
+    return found

@@ -63,10 +63,12 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "figures.read_rows": {  # whose queries are looked at one by one
         "tables": "s AS (SELECT id FROM signal)", "lists": ["(SELECT max(id) FROM s) AS last"], "query": figures._POOLS,
     },
+    "forecasts._read_states": {"rows": "SELECT * FROM forecast_snapshot"},
     "lead_history.fetch": {"statement": "SELECT id FROM signal"},  # constants of the module
     "lead_history.fetch_table": {"row_type": HandoffRow, "table": "handoff", "order": "journey_id, generation, id"},
     "lead_history.__init__": {
         "statement": "SELECT id FROM signal", "row_type": HandoffRow, "table": "handoff", "order": "id",
+        "main": SimpleNamespace(record_id=7),
     },
     "lead_list.list_leads": {"statement": lead_list._AMONG_OWNED},  # constants of the module
     "leads.correct": {"name": "email"},

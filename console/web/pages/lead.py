@@ -31,7 +31,7 @@ from leadgate.vocabulary import ActionKind, JourneyStatus
 
 if TYPE_CHECKING:
     from console.answers import Answer
-    from leadgate.ledger.story_rows import AssignmentRow, QualificationRow, WorkItemRow
+    from leadgate.ledger.story_rows import AssignmentRow, JourneyRow, QualificationRow, WorkItemRow
 
 router = APIRouter()
 #: Events of the timeline that are shown at first.
@@ -140,12 +140,18 @@ def read_view(site: Site, visitor: Visitor, reference: str) -> LeadView:
         story if reads else mask_story(story),
         reads,
         may(visitor.actor, Permission.UNMASK_VALUES, owner),
-        f"/leads/J{here.id}" if here.lead_id is None else f"/leads/{here.lead_id}",
+        _find_address(here),
         current,
         story.qualifications[-1] if story.qualifications else None,
         None if pause is None or pause.until <= visitor.now else pause.until,
         items,
     )
+
+
+def _find_address(journey: JourneyRow) -> str:
+    if journey.record_id is not None:
+        return f"/records/{journey.record_id}"
+    return f"/leads/J{journey.id}" if journey.lead_id is None else f"/leads/{journey.lead_id}"
 
 
 def find_journey(site: Site, reference: str) -> int | None:
