@@ -163,7 +163,15 @@ _AT_STAGE: Final = """
         v.number, v.values, v.changes, v.changed_at, v.changed_by, v.owner AS rep, v.category, v.is_open,
         v.outcome AS record_outcome, v.close_date AS closes_on, r.enriched, r.version_id <> v.id AS superseded,
         (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
-            ORDER BY p.number DESC LIMIT 1) AS before
+            ORDER BY p.number DESC LIMIT 1) AS before,
+        (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
+            AND (EXISTS (SELECT FROM journey g WHERE g.id = p.journey_id AND g.stage IN ('assignment', 'follow_up'))
+                OR EXISTS (SELECT FROM handoff h WHERE h.journey_id = p.journey_id AND h.stage = 'qualification'
+                AND (h.outcome IN ('continued', 'nurture', 'disqualified') OR h.outcome = 'done'
+                    AND coalesce(h.reason, '') NOT IN ('later_update', 'unchanged'))))
+            ORDER BY p.number DESC LIMIT 1) AS accepted,
+        (SELECT count(*) FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
+            AND (p.changes->'close_date'->>0) COLLATE "C" < (p.changes->'close_date'->>1) COLLATE "C") AS pushes
     FROM journey j JOIN record r ON r.id = j.record_id
     JOIN LATERAL (SELECT * FROM record_version o
         WHERE o.record_id = r.id AND (o.journey_id = j.id OR o.id = r.version_id)
@@ -174,8 +182,10 @@ _AT_STAGE: Final = """
 def read_at_stage(connection: Connection, batch_id: int, stage: StageName, status: str = "ready") -> pd.DataFrame:
     """The journeys of a batch that are at ``stage``, each with the version that it is about.
 
-    ``values`` and ``changes`` are that version's, ``before`` the values of the one before it, or None; ``rep`` is its
-    owner as a rep of the playbook; ``superseded``: the record has a later version.
+    ``values`` and ``changes`` are that version's, ``before`` the values of the one before it, or None, and ``accepted``
+    those of the last one that qualification let pass, by itself or because a person said so. ``pushes``: how often the
+    close date was moved later until then. ``rep`` is its owner as a rep of the playbook; ``superseded``: the record has
+    a later version.
     """
     return bulk.select(connection, _AT_STAGE, batch=batch_id, stage=stage, status=status)
 

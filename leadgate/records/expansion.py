@@ -69,7 +69,7 @@ class _Judges:
         made = Judgement(is_open=True, category=ForecastCategory.PIPELINE)
         others = cells.read_integer(update.row["open_opportunities"]) or 0
         made.judgement = {
-            "new": update.is_new,
+            "new": update.is_first,
             "due": update.is_due,
             "changed": sorted(update.changed),
             "trigger": trigger or (None if told is None else cells.show(told)),

@@ -47,13 +47,19 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One row: what the record is now, what it was, and what qualification said."""
+    """One row: what the record is now, what it was, and what qualification said.
+
+    An update is compared with the last version about which no question is open (``accepted``): what waits for an answer
+    is asked again with the next update, which takes its place, unless that takes it back.
+    """
 
     row: Row
-    before: Row | None
-    changed: frozenset[str]  # fields; of a new record, those that are known
+    before: Row | None  # the version before
+    accepted: Row | None
+    changed: frozenset[str]  # fields, since ``accepted``; of a record without one, those that are known
     is_due: bool  # nothing was told: its own time has come
-    is_new: bool
+    is_new: bool  # nothing was accepted before
+    is_repeated: bool  # the version before says the same
     rep: str | None
     waived: frozenset[str]  # reasons that a person has let pass
     qualified: str | None  # the outcome of qualification
@@ -63,7 +69,12 @@ class Update:
 
     @property
     def is_unchanged(self) -> bool:
-        return not self.is_due and not self.is_new and not self.changed
+        return not self.is_due and (self.is_repeated or not (self.is_new or self.changed))
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was told of the record before."""
+        return self.before is None and not self.is_due
 
     def touches(self, names: Collection[str]) -> bool:
         """Whether this update changed one of the fields."""
@@ -94,7 +105,9 @@ def read_updates(frame: pd.DataFrame, playbook: Playbook, further: Collection[st
     """The rows of ``frame``. ``further``: columns whose cells are kept as they are."""
     compared = list_compared(playbook)
     rows = cells.read_rows(frame, playbook.columns_at(StageName.FOLLOW_UP))
-    names = ("before", "due", "rep", "waived", "outcome", "reasons", *further)
+    if "accepted" not in frame:
+        frame = frame.assign(accepted=frame.get("before"))
+    names = ("before", "accepted", "due", "rep", "waived", "outcome", "reasons", *further)
     others = zip(*(cells.read_column(frame, name) for name in names), strict=True)
     return [
         _read_update(row, compared, dict(zip(names, other, strict=True)))
@@ -104,16 +117,19 @@ def read_updates(frame: pd.DataFrame, playbook: Playbook, further: Collection[st
 
 def _read_update(row: Row, compared: Mapping[str, FieldType], other: dict[str, Any]) -> Update:
     before = cells.read_row(other["before"], compared)
+    accepted = cells.read_row(other["accepted"], compared)
     is_due = cells.read_boolean(other["due"]) is True
-    was: Mapping[str, Cell] = before or {}
+    was: Mapping[str, Cell] = accepted or {}
     changed = frozenset(name for name in compared if row[name] != was.get(name))
     reasons, score = other["reasons"], row.get("score")
     return Update(
         row=row,
         before=before,
+        accepted=accepted,
         changed=frozenset() if is_due else changed,
         is_due=is_due,
-        is_new=before is None and not is_due,
+        is_new=accepted is None and not is_due,
+        is_repeated=before is not None and all(row[name] == before[name] for name in compared),
         rep=cells.read_text(other["rep"]),
         waived=_read_waived(other["waived"]),
         qualified=cells.read_text(other["outcome"]),

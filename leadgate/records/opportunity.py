@@ -3,9 +3,10 @@
 Belongs here: the judgement of opportunities, pure. Does not belong here: who gets them (``assignment``), or keeping
 what was told (``ledger``).
 
-An update is a question only about what it changes: the same told again asks nothing, and what was asked once is not
-asked again by an update of another field. Time asks by itself: a record is looked at again (``again_at``) when its
-close date or its next step has passed, or when nothing was told for as long as its sales stage allows.
+An update is a question only about what it changes since the last version that was accepted: the same told again asks
+nothing, and neither does a later update of another field, once somebody has answered. Until then it asks again. Time
+asks by itself: a record is looked at again (``again_at``) when its close date or its next step has passed, or when
+nothing was told for as long as its sales stage allows.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def judge(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.DataFram
     ``frame`` has the columns of ``columns_at(assignment)``, ``before`` (the values of the version before, None for a
     new record), ``rep`` and ``outcome`` (what qualification said); and it may have
 
+    - ``accepted``: the values of the last version about which no question is open, None where there is none. Without
+      the column it is ``before``;
     - ``due``: whether nothing was told, and the record's own time has come;
     - ``pushes``: how often its close date was pushed before this update;
     - ``slipped_on``: the close date of which it was told that it slipped;
@@ -79,7 +82,7 @@ class _Judges:
 
     def compare(self, update: Update) -> Update:
         """``update`` with what it changes in numbers. Another word for the same sales stage changes nothing."""
-        was: Row = update.before or {}
+        was: Row = update.accepted or {}
         changed = set(update.changed)
         for name, is_same in (
             ("sales_stage", self._is_same_stage(was, update.row)),
@@ -89,12 +92,13 @@ class _Judges:
                 changed.discard(name)
         amount, earlier = update.number("amount"), cells.read_number(was.get("amount"))
         pushed = 0 if update.is_due else _count_days(was.get("close_date"), update.row["close_date"])
+        moved = 0 if update.is_due else _count_days((update.before or {}).get("close_date"), update.row["close_date"])
         pushes = cells.read_integer(update.known["pushes"]) or 0
         row = {
             **update.row,
             "amount_change": None if amount is None or earlier is None or update.is_due else amount - earlier,
             "pushed_days": pushed,
-            "pushes": max(pushes, 0) + (pushed > 0),
+            "pushes": max(pushes, 0) + (moved > 0),
         }
         return replace(update, row=row, changed=frozenset(changed))
 
@@ -173,7 +177,7 @@ class _Judges:
             yield Question("close_date_too_far", message, "owner")
 
     def _ask_move(self, update: Update, stage: SalesStage) -> Iterator[Question]:
-        was = self.stages.find(_text(update.before or {}, "sales_stage"))
+        was = self.stages.find(_text(update.accepted or {}, "sales_stage"))
         if was is None or was is stage or not update.touches({"sales_stage"}):
             return
         if was.closed is not None:
@@ -185,7 +189,7 @@ class _Judges:
             yield Question("stage_move_not_allowed", message, "owner")
 
     def _ask_evidence(self, update: Update, stage: SalesStage) -> Iterator[Question]:
-        if stage.closed is not None and update.is_new:
+        if stage.closed is not None and update.is_first:
             return  # history: it was closed before anybody asked
         required = self.stages.list_required(stage)
         if not update.touches({"sales_stage", *required}):
@@ -242,11 +246,13 @@ class _Judges:
         row, was = update.row, update.before
         before = self.stages.find(_text(was or {}, "sales_stage"))
         earlier = None if was is None or update.is_due else self._find_category(was, before)
-        pushed, change = cells.read_integer(row["pushed_days"]) or 0, row["amount_change"]
+        pushed = 0 if update.is_due else _count_days((was or {}).get("close_date"), row["close_date"])
+        amount, told_before = update.number("amount"), cells.read_number((was or {}).get("amount"))
+        change = None if amount is None or told_before is None or update.is_due else amount - told_before
         close = _day(update, "close_date")
         slipped = made.is_open and close is not None and close < self.today
         made.judgement = {
-            "new": update.is_new,
+            "new": update.is_first,
             "due": update.is_due,
             "changed": sorted(update.changed),
             "from_sales_stage": before.name if before is not None else _shown(was, "sales_stage"),
@@ -261,12 +267,13 @@ class _Judges:
             "pushed": pushed > 0,
             "pushed_days": pushed,
             "pushes": row["pushes"],
+            "since_accepted": {"amount_change": row["amount_change"], "pushed_days": row["pushed_days"]},
             "slipped": slipped,
             "slipped_days": (self.today - close).days if slipped and close is not None else 0,
             "probability": None if stage is None else stage.probability,
             "findings": [],
         }
-        made.detail = _describe(made, change if isinstance(change, float) else None) or None
+        made.detail = _describe(made, change) or None
 
     def _look_ahead(self, made: Judgement, update: Update, stage: SalesStage | None) -> None:
         if not made.is_open:

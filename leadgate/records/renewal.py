@@ -130,7 +130,7 @@ class _Judges:
         slipped = made.is_open and end is not None and end < self.today
         seats, used = update.number("seats"), update.number("seats_used")
         made.judgement = {
-            "new": update.is_new,
+            "new": update.is_first,
             "due": update.is_due,
             "changed": sorted(update.changed),
             "end": ended,
