@@ -73,6 +73,15 @@ def end(connection: Connection, frame: pd.DataFrame) -> None:
         )
 
 
+def list_open(connection: Connection, journey_ids: Sequence[int]) -> list[int]:
+    """Those of these journeys that have an open pause."""
+    rows = connection.execute(
+        text("SELECT journey_id FROM pause WHERE ended_at IS NULL AND journey_id = ANY(:ids) ORDER BY journey_id"),
+        {"ids": list(journey_ids)},
+    )
+    return [row.journey_id for row in rows]
+
+
 def end_open(connection: Connection, journey_id: int, by: str, now: datetime) -> bool:
     """End the open pause, at the latest when it was to end or the lead was heard of. Whether it had not by ``now``."""
     ended = connection.execute(

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
+from leadgate.ledger.assignments import ENDED_OR_NOT
 from leadgate.ledger.faults import Conflict
-from leadgate.ledger.owner_messages import build_sql_key
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import JourneyKind, MessageKind, StageName
@@ -231,25 +231,26 @@ def find_last_owners(connection: Connection, batch_id: int) -> dict[int, str]:
     """Who had the record of each journey of a batch before, by journey; records that nobody had are left out."""
     rows = connection.execute(
         text(
-            """SELECT j.id, a.owner FROM journey j JOIN LATERAL (
-                SELECT o.owner FROM journey e JOIN assignment o ON o.journey_id = e.id
-                WHERE e.record_id = j.record_id AND e.id <> j.id ORDER BY o.id DESC LIMIT 1) a ON true
-            WHERE j.batch_id = :batch"""
+            f"""SELECT j.id, (SELECT a.owner FROM journey e JOIN assignment a ON a.journey_id = e.id AND {ENDED_OR_NOT}
+                WHERE e.record_id = j.record_id AND e.id <> j.id ORDER BY a.id DESC LIMIT 1) AS owner
+            FROM journey j WHERE j.batch_id = :batch"""
         ),
         {"batch": batch_id},
     )
-    return {row.id: row.owner for row in rows}
+    return {row.id: row.owner for row in rows if row.owner is not None}
 
 
 def list_told_before(connection: Connection, batch_id: int) -> list[int]:
-    """The owned journeys of a batch whose owner had the record before, and was told then."""
+    """The owned journeys of a batch whose owner was told of an earlier assignment of the record."""
     rows = connection.execute(
         text(
-            f"""SELECT j.id FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
-            WHERE j.batch_id = :batch AND j.status = 'owned' AND EXISTS (
-                SELECT 1 FROM journey e JOIN assignment o ON o.journey_id = e.id AND o.owner = a.owner
-                JOIN outbox b ON b.key = {build_sql_key(MessageKind.RECORD_ASSIGNED, "e.id", "o.generation")}
-                WHERE e.record_id = j.record_id AND e.id <> j.id)"""
+            f"""SELECT told.id FROM (
+                SELECT j.id, (SELECT true FROM journey e JOIN outbox b ON b.journey_id = e.id
+                    AND b.kind = '{MessageKind.RECORD_ASSIGNED}' AND b.target = a.owner
+                    WHERE e.record_id = j.record_id LIMIT 1) AS before
+                FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+                WHERE j.batch_id = :batch AND j.status = 'owned') told
+            WHERE told.before"""
         ),
         {"batch": batch_id},
     )

@@ -50,8 +50,8 @@ def supersede(
             reason=EndReason.SUPERSEDED,
             now=now,
         )
-        for each in owned:
-            pauses.end_open(connection, each.id, "leadgate", now)
+        for journey_id in pauses.list_open(connection, ids):
+            pauses.end_open(connection, journey_id, "leadgate", now)
         assignments.end(connection, ids, EndReason.SUPERSEDED, now)
         work_items.close_escalations(connection, ids, now)
         record_moves.supersede_owned(connection, ids, now)
