@@ -269,7 +269,7 @@ def _read_state(
 
 
 def _read_owned(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> pd.DataFrame:
-    ownership.lock_owned_by(connection, journey_id, by, action)
+    ownership.lock_owned_by(connection, journey_id, by, action).require_lead(ActionKind(action))
     return reassignments.lock_owned(connection, journey_id)
 
 

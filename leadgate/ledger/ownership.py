@@ -33,10 +33,19 @@ class OwnedJourney:
     """A journey that somebody owns, locked."""
 
     id: int
-    lead_id: int
+    lead_id: int | None  # none: it is about a record
     generation: int
     owner: str
     playbook_hash: str  # of the open assignment
+
+    def require_lead(self, action: ActionKind) -> int:
+        """Its lead. Raises ``ActionError`` for a record, with which ``action`` is not done."""
+        if self.lead_id is None:
+            raise ActionError(
+                f"cannot {_SAID.get(action, action)} journey J{self.id}: it is about a record, whose next update says "
+                "what became of it"
+            )
+        return self.lead_id
 
 
 def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
@@ -99,6 +108,7 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
     back_at = now + (reasons[reason].after or rules.recycle_after)
     with ledger.transaction() as connection:
         journey = lock_owned_by(connection, journey_id, by, ActionKind.REJECT)
+        lead = journey.require_lead(ActionKind.REJECT)
         assignments.end(connection, [journey.id], ended_as, now)
         handoffs.record(
             connection,
@@ -111,9 +121,9 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
         person_moves.reject(connection, journey.id, transition, now)
         pauses.end_open(connection, journey.id, by.name, now)
         work_items.close_escalations(connection, [journey.id], now)
-        leads.drop_pending_rescores(connection, [journey.lead_id])
+        leads.drop_pending_rescores(connection, [lead])
         if then == "recycle":
-            leads.recycle(connection, [journey.lead_id], back_at)
+            leads.recycle(connection, [lead], back_at)
         number = record(connection, [journey], ActionKind.REJECT, by, now, note=reason)
     return Rejected(goes_to.format(back_at), number, waits=transition is REJECT)
 
@@ -145,7 +155,7 @@ def lock_owned_journey(connection: Connection, journey_id: int, action: ActionKi
     if row is None:
         raise ActionError(f"there is no journey J{journey_id}")
     owned = row.status == JourneyStatus.OWNED
-    if not owned or row.owner is None or row.lead_id is None or row.playbook_hash is None:
+    if not owned or row.owner is None or row.playbook_hash is None:
         raise ActionError(
             f"cannot {_SAID.get(action, action)} journey J{journey_id}: it is {row.status}, so nobody owns it now"
         )
@@ -209,7 +219,8 @@ def touch(
         journey = lock_owned_by(connection, journey_id, by, ActionKind.TOUCH)
         if not may(by, ActionKind.TOUCH, rep):
             raise ActorError(f"{by.in_words} did not do what {rep} did; only {rep} or their manager may log it")
-        logged = activities.log_touch(connection, journey.lead_id, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
+        lead = journey.require_lead(ActionKind.TOUCH)
+        logged = activities.log_touch(connection, lead, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
         schedule_check_now(connection, [journey.id], now)
         if logged is None:
             return Touched(False, None)

@@ -16,7 +16,7 @@ from made_records import insert_opportunities
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import outbox
+from leadgate.ledger import outbox, ownership
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.ledger.reruns import RerunReport
@@ -171,3 +171,15 @@ def test_other_systems_are_told_what_an_event_is_about(beside: dict[str, int], h
     assert document["data"]["record_number"] == message.record_id
     assert "lead_number" not in document["data"]
     assert document["data"]["company"] == "Acme 2"
+
+
+def test_the_owner_of_a_record_accepts_it_and_waits_for_it(beside: dict[str, int], harness: Harness) -> None:
+    journey = harness.one("SELECT journey_id FROM assignment WHERE kind <> 'lead' AND owner = 'cyn'")
+    who: dict[str, Any] = {"by": make_actor("cyn"), "now": NOW + timedelta(hours=1)}
+    ownership.accept(harness.ledger, journey, **who)
+    ownership.wait(harness.ledger, journey, until=NOW + timedelta(days=2), reason="legal", **who)
+    ownership.resume(harness.ledger, journey, **who)
+    with pytest.raises(ActionError, match="about a record"):
+        ownership.reject(harness.ledger, journey, reason="not_a_fit", playbook=harness.loaded.playbook, **who)
+    assert harness.one("SELECT accepted_at FROM assignment WHERE journey_id = :id", id=journey) == who["now"]
+    assert harness.find_broken() == []
