@@ -27,7 +27,9 @@ class CrmObject(StrEnum):
 
     LEAD = "lead"  # a person: HubSpot's contact, Salesforce's Lead
     TASK = "task"
-    DEAL = "deal"  # HubSpot's deal, Salesforce's Opportunity
+    DEAL = "deal"  # HubSpot's deal, Salesforce's Opportunity: as what became of a person, so with its people
+    OPPORTUNITY = "opportunity"  # the same, as a record of its own: without its people
+    CONTRACT = "contract"  # Salesforce's Contract
     CALL = "call"  # of Salesforce, a Task of that subtype
     EMAIL = "email"  # of Salesforce, a Task of that subtype
     MEETING = "meeting"  # HubSpot's meeting, Salesforce's Event
@@ -68,6 +70,7 @@ class CrmRecord:
     changed_by: str | None = None  # the vendor's id of the user or the application, where it tells
     follows: str | None = None  # the id of the record that this one was merged or converted into
     lead_ids: tuple[str, ...] = ()  # the leads that a task or a deal belongs to, in pages of changes
+    named: Mapping[str, str] = field(default_factory=dict)  # what people call what it names by id (``name_references``)
 
 
 @dataclass(frozen=True)
@@ -312,6 +315,14 @@ class Crm(Protocol):
         """What changed since ``position``, deleted records too; from the beginning without a position.
 
         A page may bring again what an earlier one has brought.
+        """
+        ...
+
+    def name_references(self, kind: CrmObject, records: Sequence[CrmRecord]) -> list[CrmRecord]:
+        """``records``, each with what people call what it names by an id alone, in ``named``.
+
+        ``account``: the name of its account; ``sales_stage``: the label of a stage; ``name``: what the record is
+        called where it has no name of its own. A name that the CRM does not have is left out.
         """
         ...
 

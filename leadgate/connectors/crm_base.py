@@ -85,6 +85,9 @@ class CrmBase(ABC):
     def read_changes(self, kind: CrmObject, fields: Sequence[str], position: str | None) -> ChangePage:
         raise CrmRefusedError(f"{self.name} does not tell what changed; take crm[].reads out")
 
+    def name_references(self, kind: CrmObject, records: Sequence[CrmRecord]) -> list[CrmRecord]:
+        return list(records)
+
     @property
     def activity_kinds(self) -> Mapping[CrmObject, frozenset[CrmObject]]:
         return {}

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
 from leadgate.fields import FieldType
 from leadgate.playbook.base import EnvironmentName, Name, Part
+from leadgate.playbook.sources import SourceKind
 
 #: A CRM's own name of a field, such as ``hs_lead_status`` or ``Score__c``.
 CRM_FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
@@ -62,6 +63,8 @@ class CrmType:
     created_field: str  # of deals
     credentials: tuple[frozenset[str], ...]
     options: frozenset[str] = frozenset()
+    #: of each kind of record that is read as a record of its own, its fields
+    record_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 #: The types that are built in; others are entry points of installed packages.
@@ -74,6 +77,20 @@ CRM_TYPES: Final[Mapping[str, CrmType]] = {
         created_field="hs_createdate",
         credentials=(frozenset({"token"}),),
         options=frozenset({"version"}),
+        record_fields={
+            "opportunity": (
+                "dealname",
+                "dealstage",
+                "pipeline",
+                "amount",
+                "closedate",
+                "createdate",
+                "hubspot_owner_id",
+                "hs_next_step",
+                "hs_manual_forecast_category",
+                "closed_lost_reason",
+            )
+        },
     ),
     "salesforce": CrmType(
         url=None,
@@ -86,6 +103,28 @@ CRM_TYPES: Final[Mapping[str, CrmType]] = {
             frozenset({"client_id", "username", "private_key"}),
         ),
         options=frozenset({"version", "closed_status", "permission_set"}),
+        record_fields={
+            "opportunity": (
+                "Name",
+                "StageName",
+                "Amount",
+                "CloseDate",
+                "CreatedDate",
+                "OwnerId",
+                "AccountId",
+                "ForecastCategoryName",
+                "NextStep",
+            ),
+            "contract": (
+                "Name",
+                "ContractNumber",
+                "StartDate",
+                "EndDate",
+                "Status",
+                "OwnerId",
+                "AccountId",
+            ),
+        },
     ),
 }
 
@@ -122,6 +161,24 @@ class CrmDealReads(Part):
     created_field: CrmFieldName | None = None  # none: the type's
 
 
+class CrmRecordReads(Part):
+    """Records of their own that are read: each change is a signal of ``source``, which says of which kind they are.
+
+    The connector knows the usual fields, and the ``mapping`` of the source may name more.
+    """
+
+    source: Name
+    also: tuple[CrmFieldName, ...] = ()  # further fields
+
+
+#: The kinds of records of their own that a CRM can have, and of which kind their source is.
+RECORD_SOURCES: Final[Mapping[str, SourceKind]] = {"opportunity": "opportunities", "contract": "renewals"}
+
+
+def _read_record_source(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
 #: What reps log in a CRM.
 CrmActivityWord = Literal["call", "email", "meeting", "task"]
 
@@ -141,8 +198,16 @@ class CrmReads(Part):
     only: dict[CrmFieldName, Literal["set", "empty"] | tuple[str, ...]] = {}
     owner: Literal["follow", "ignore"] = "follow"  # what becomes of an owner whom somebody sets in the CRM
     deals: CrmDealReads | None = None  # none: they are not read
+    opportunities: Annotated[CrmRecordReads | None, BeforeValidator(_read_record_source)] = None  # none: not read
+    contracts: Annotated[CrmRecordReads | None, BeforeValidator(_read_record_source)] = None  # none: not read
     # what reps do in the CRM -> the kind of activity that it is; what is not here is not read
     activities: Annotated[dict[CrmActivityWord, Name], BeforeValidator(_read_words)] = {}
+
+    @property
+    def records(self) -> dict[str, CrmRecordReads]:
+        """The kinds of records of their own that are read, by the keys of ``RECORD_SOURCES``."""
+        kinds = {"opportunity": self.opportunities, "contract": self.contracts}
+        return {kind: reads for kind, reads in kinds.items() if reads is not None}
 
 
 class CrmConnection(Part):

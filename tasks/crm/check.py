@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -30,6 +30,7 @@ from tasks.crm import lead_ads
 from tasks.crm.activities import list_kinds as list_activity_kinds
 from tasks.crm.fields import list_deal_fields, list_kinds, list_wanted, read_known
 from tasks.crm.owners import CrmOwners
+from tasks.crm.record_updates import list_optional_fields
 
 _SHOWN: Final = 500  # characters of what a CRM says
 _MOST_FINDINGS: Final = 200  # that a person can read
@@ -163,9 +164,16 @@ def ask_kind(playbook: Playbook, connection: CrmConnection, crm: Crm, kind: CrmO
         known = read_known(crm, kind)
         wanted = list_wanted(playbook, connection, kind, known)
         found = crm.check(kind, wanted, creates=kind is CrmObject.TASK or connection.create)
+        usual = list_optional_fields(playbook, connection, kind.value)
+        found = [replace(each, is_blocking=False) if _name_field(each) in usual else each for each in found]
         return [*found, *_find_unknown_stages(connection, known)] if kind is CrmObject.DEAL else found
     except CrmRefusedError as error:
         return [_explain_refusal(connection, error)]
+
+
+def _name_field(finding: CrmFinding) -> str:
+    """The field that a finding is about, of which a vendor may name the object, too."""
+    return finding.subject.rpartition(".")[2]
 
 
 def ask_activities(connection: CrmConnection, crm: Crm) -> list[CrmFinding]:

@@ -15,6 +15,7 @@ from leadgate.playbook import CrmConnection, CrmFieldWrite, Playbook
 from leadgate.playbook.crm import CRM_TYPES, FACTS
 from leadgate.vocabulary import JourneyStatus, QualifiedAs, StageName
 from tasks.crm.leads import list_fields
+from tasks.crm.record_updates import list_named_fields, list_usual_fields
 
 _TYPES: Final[Mapping[fields.FieldType, CrmFieldType]] = {
     "text": CrmFieldType.TEXT,
@@ -35,12 +36,22 @@ def writes_records(connection: CrmConnection) -> bool:
 
 def list_kinds(connection: CrmConnection) -> list[CrmObject]:
     """The kinds of records that are read or written."""
-    kinds = [CrmObject.LEAD]
+    kinds = [] if _is_of_records_alone(connection) else [CrmObject.LEAD]
     if connection.task is not None:
         kinds.append(CrmObject.TASK)
     if connection.reads is not None and connection.reads.deals is not None:
         kinds.append(CrmObject.DEAL)
+    if connection.reads is not None:
+        kinds += [CrmObject(kind) for kind in connection.reads.records]
     return kinds
+
+
+def _is_of_records_alone(connection: CrmConnection) -> bool:
+    """Whether no lead is read or written: opportunities and contracts are all that is read."""
+    reads = connection.reads
+    if reads is None or not reads.records or writes_records(connection):
+        return False
+    return reads.source is None and reads.deals is None and not reads.activities
 
 
 def read_known(crm: Crm, kind: CrmObject) -> Mapping[str, CrmField]:
@@ -61,6 +72,9 @@ def list_wanted(
     wanted: dict[str, WantedField] = {}
     if kind is CrmObject.DEAL:
         return [_build_read(name, known) for name in list_deal_fields(connection)]
+    if connection.reads is not None and (reads := connection.reads.records.get(kind.value)) is not None:
+        named = [*list_usual_fields(connection, kind.value), *list_named_fields(playbook, reads)]
+        return [_build_read(name, known) for name in dict.fromkeys(named)]
     if writes_records(connection) and connection.unique_field is not None:
         key = connection.unique_field
         wanted[key] = WantedField(key, "Leadgate id", CrmFieldType.TEXT, is_unique=True)

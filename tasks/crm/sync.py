@@ -22,7 +22,7 @@ from leadgate.ledger import Ledger, crm_positions
 from leadgate.ledger.clock import read_time
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, CrmReads, LoadedPlaybook, Playbook
-from tasks.crm import activities, outcomes
+from tasks.crm import activities, outcomes, record_updates
 from tasks.crm.feed import Feed, SyncCounts
 from tasks.crm.leads import KIND, build_lead_feed, follow_webhooks
 from tasks.crm.reading import ask_crm, close_failure, tell_failure
@@ -156,6 +156,7 @@ def build_feeds(
         feeds.append(build_lead_feed(ledger, loaded, connection, reads, crm, now))
     if reads.deals is not None:
         feeds.append(outcomes.build_feed(ledger, loaded.playbook, connection, reads.deals, crm, now))
+    feeds += record_updates.build_feeds(loaded.playbook, connection, crm)
     if reads.activities:
         feeds += activities.build_feeds(ledger, loaded.playbook, connection, reads, crm, now)
     return feeds

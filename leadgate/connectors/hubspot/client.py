@@ -21,6 +21,7 @@ KINDS: Final = {
     CrmObject.LEAD: "contacts",
     CrmObject.TASK: "tasks",
     CrmObject.DEAL: "deals",
+    CrmObject.OPPORTUNITY: "deals",
     CrmObject.CALL: "calls",
     CrmObject.EMAIL: "emails",
     CrmObject.MEETING: "meetings",
@@ -49,7 +50,7 @@ class Client:
         return self._limiter.budget
 
     def find_path(self, area: str, *rest: str) -> str:
-        """The address of an area: ``objects``, ``properties``, ``owners`` or ``associations``."""
+        """The address of an area: ``objects``, ``properties``, ``owners``, ``pipelines`` or ``associations``."""
         if self._version.startswith("v"):
             version = "v4" if area == "associations" else self._version
             head: tuple[str, ...] = ("crm", version, area)

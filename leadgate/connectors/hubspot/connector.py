@@ -30,6 +30,7 @@ from leadgate.connectors.crm import (
 )
 from leadgate.connectors.hubspot.activities import MEETING_START, PROPERTIES, read_activity
 from leadgate.connectors.hubspot.client import KINDS, Client
+from leadgate.connectors.hubspot.deals import name_deals
 from leadgate.connectors.hubspot.limiter import Pace
 from leadgate.connectors.hubspot.reading import (
     ChangeReader,
@@ -156,6 +157,9 @@ class HubSpot:
 
     def read_changes(self, kind: CrmObject, fields: Sequence[str], position: str | None) -> ChangePage:
         return self._changes.read(kind, fields, self._learn_fields(kind), position)
+
+    def name_references(self, kind: CrmObject, records: Sequence[CrmRecord]) -> list[CrmRecord]:
+        return name_deals(self._client, records) if kind is CrmObject.OPPORTUNITY else list(records)
 
     @property
     def activity_kinds(self) -> Mapping[CrmObject, frozenset[CrmObject]]:

@@ -55,6 +55,9 @@ _PER_FILTER: Final = 100
 _PER_LIST: Final = 100
 _MOST_AHEAD: Final = 86_400_000  # milliseconds that a time of HubSpot may be before ours
 
+#: Kinds of records whose contacts nobody asks for.
+_WITHOUT_PEOPLE: Final = (CrmObject.LEAD, CrmObject.OPPORTUNITY)
+
 Fields = Mapping[str, CrmField]
 
 
@@ -260,7 +263,7 @@ class ChangeReader:
     ) -> Iterator[CrmRecord]:
         read = [read_record(one, kind, names, fields) for one in page]
         ids = [record.id for record, _ in read]
-        related = read_related(self._client, kind, ids) if kind is not CrmObject.LEAD and ids else {}
+        related = read_related(self._client, kind, ids) if kind not in _WITHOUT_PEOPLE and ids else {}
         for record, absorbed in read:
             yield replace(record, lead_ids=related.get(record.id, ()))
             yield from (_follow(gone, record, names) for gone in absorbed)

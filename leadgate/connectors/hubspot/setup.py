@@ -20,6 +20,7 @@ from leadgate.values.json_types import JsonObject, JsonValue
 _NEIGHBOURS: Final = {
     CrmObject.LEAD: ("email", "contactinformation"),
     CrmObject.DEAL: ("dealname", "dealinformation"),
+    CrmObject.OPPORTUNITY: ("dealname", "dealinformation"),
     CrmObject.TASK: ("hs_task_subject", "task"),
 }
 _TYPES: Final = {
@@ -65,6 +66,11 @@ def _check_rights(client: Client, kind: CrmObject, *, is_written: bool) -> Itera
         (f"reading {KINDS[kind]}", lambda: client.get(records, {"limit": "1"})),
         ("reading owners", lambda: client.get(client.find_path("owners"), {"limit": "1"})),
     ]
+    if kind is CrmObject.OPPORTUNITY:
+        trials += [
+            ("reading companies", lambda: client.get(client.find_path("objects", "companies"), {"limit": "1"})),
+            ("reading pipelines", lambda: client.get(client.find_path("pipelines", KINDS[kind]))),
+        ]
     if is_written:  # without a row: the answer is a refusal in any case, and nothing is written
         trials.append((f"writing {KINDS[kind]}", lambda: client.post(f"{records}/batch/update", {"inputs": []})))
     for subject, attempt in trials:
@@ -145,7 +151,7 @@ def create_missing(
         if given.get("name") == neighbour and isinstance(name, str):
             group = name
     asked = {field.name: field for field in wanted}
-    if kind is not CrmObject.DEAL:
+    if kind in (CrmObject.LEAD, CrmObject.TASK):
         asked[key_property] = WantedField(key_property, "Leadgate id", CrmFieldType.TEXT, is_unique=True)
     missing = [field for field in asked.values() if field.name not in fields]
     return [field.name for field in missing if dry_run or _create(client, kind, field, group)]

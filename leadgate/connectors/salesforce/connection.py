@@ -34,6 +34,7 @@ from leadgate.connectors.crm import (
     WantedField,
 )
 from leadgate.connectors.salesforce.access import Credentials
+from leadgate.connectors.salesforce.accounts import check_accounts, name_records
 from leadgate.connectors.salesforce.activities import EVENT_START, FIELDS, KINDS, read_activity
 from leadgate.connectors.salesforce.answers import read_id
 from leadgate.connectors.salesforce.client import RestClient
@@ -59,6 +60,8 @@ _LONGEST_SUBJECT: Final = 255
 _LONGEST_BODY: Final = 32_000
 #: The beginnings of the ids of people: a Lead's and a Contact's. A task names them in another field than the rest.
 _PEOPLE: Final = ("00Q", "003")
+#: Kinds of records that belong to an account, which they name by its id.
+_OF_ACCOUNTS: Final = (CrmObject.OPPORTUNITY, CrmObject.CONTRACT)
 
 
 class Salesforce:
@@ -113,9 +116,10 @@ class Salesforce:
     def check(self, kind: CrmObject, wanted: Sequence[WantedField], *, creates: bool = True) -> list[CrmFinding]:
         closed = self._closed_status if kind is CrmObject.TASK else None
         described = self._describe(kind)
-        return check_object(
+        found = check_object(
             self._client, OBJECT_NAMES[kind], described, wanted, self._key_field, closed, creates=creates
         )
+        return [*found, *(check_accounts(self._client) if kind in _OF_ACCOUNTS else ())]
 
     def create_fields(self, kind: CrmObject, wanted: Sequence[WantedField], *, dry_run: bool = False) -> list[str]:
         """Needs the permission to customise the application."""
@@ -168,6 +172,9 @@ class Salesforce:
             return page
         people = find_people(self._client, [record.id for record in page.records])
         return replace(page, records=[replace(record, lead_ids=people[record.id]) for record in page.records])
+
+    def name_references(self, kind: CrmObject, records: Sequence[CrmRecord]) -> list[CrmRecord]:
+        return name_records(self._client, records) if kind in _OF_ACCOUNTS else list(records)
 
     @property
     def activity_kinds(self) -> Mapping[CrmObject, frozenset[CrmObject]]:

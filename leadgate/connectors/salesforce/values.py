@@ -22,6 +22,8 @@ OBJECT_NAMES: Final = {
     CrmObject.LEAD: "Lead",
     CrmObject.TASK: "Task",
     CrmObject.DEAL: "Opportunity",
+    CrmObject.OPPORTUNITY: "Opportunity",
+    CrmObject.CONTRACT: "Contract",
     CrmObject.MEETING: "Event",
 }
 

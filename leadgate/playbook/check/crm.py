@@ -5,7 +5,7 @@ Belongs here: what must fit together in this part of a playbook, without asking 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from string import Formatter
 from typing import Final
 
@@ -13,11 +13,21 @@ from leadgate import plug_ins
 from leadgate.nearest import propose
 from leadgate.playbook.check.addresses import find_address_fault
 from leadgate.playbook.check.checker import Checker, Found
-from leadgate.playbook.crm import CRM_FIELD_NAME, CRM_TYPES, FACTS, CrmConnection, CrmDealReads
+from leadgate.playbook.crm import (
+    CRM_FIELD_NAME,
+    CRM_TYPES,
+    FACTS,
+    RECORD_SOURCES,
+    CrmConnection,
+    CrmDealReads,
+    CrmRecordReads,
+)
 from leadgate.playbook.yaml_text import Path
 from leadgate.source_secrets import PREFIX
 from leadgate.vocabulary import JourneyStatus, QualifiedAs, StageName
 
+#: The keys of ``crm[].reads`` for records of their own.
+_RECORD_KEYS: Final = {"opportunity": "opportunities", "contract": "contracts"}
 #: The facts that have one of a few words, and these.
 _WORDS: Final = {
     "status": tuple(status.value for status in JourneyStatus),
@@ -44,17 +54,27 @@ def check_crm(checker: Checker) -> Found:
         for name in rep.crm_ids:
             yield from checker.check_known(("reps", position, "crm_ids", name), "CRM", name, names)
     yield from _check_owners(checker)
-    read = [(at, each.reads.source) for at, each in enumerate(connections) if each.reads and each.reads.source]
-    for place, (position, source) in enumerate(read):
+    read = [(path, source) for at, each in enumerate(connections) for path, source in _list_sources(at, each)]
+    for place, (path, source) in enumerate(read):
         if source in [other for _, other in read[:place]]:
             message = f"{source} is read from another CRM already; records of two have the same ids"
-            yield checker.at(("crm", position, "reads", "source"), message)
+            yield checker.at(path, message)
     told = [(at, each.reads.webhooks) for at, each in enumerate(connections) if each.reads and each.reads.webhooks]
     for place, (position, source) in enumerate(told):
         if source in [other for _, other in told[:place]]:
             message = f"{source} has the webhooks of another CRM already; each account needs a source of its own"
             yield checker.at(("crm", position, "reads", "webhooks"), message)
     yield from _check_followed(checker, {source for _, source in told})
+
+
+def _list_sources(position: int, connection: CrmConnection) -> Iterator[tuple[Path, str]]:
+    """The sources whose signals the records of this connection are."""
+    here: Path = ("crm", position, "reads")
+    if connection.reads is not None and connection.reads.source is not None:
+        yield (*here, "source"), connection.reads.source
+    if connection.reads is not None:
+        for kind, reads in connection.reads.records.items():
+            yield (*here, _RECORD_KEYS[kind], "source"), reads.source
 
 
 def _check_followed(checker: Checker, followed: Collection[str]) -> Found:
@@ -146,6 +166,8 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
     if reads.owner == "follow" and "owner" in reads.model_fields_set and connection.owner_field is None:
         yield checker.at((*there, "owner"), "no field is written with fact: owner, so there is none to follow")
     yield from _check_deals(checker, (*there, "deals"), connection, reads.deals)
+    for kind, records in reads.records.items():
+        yield from _check_records(checker, (*there, _RECORD_KEYS[kind]), connection, kind, records)
     rules = checker.playbook.follow_up
     counted = {*(touch.kind for touch in rules.touches), *rules.outcomes}
     for word, kind in reads.activities.items():
@@ -164,8 +186,12 @@ def _check_reads(checker: Checker, here: Path, connection: CrmConnection) -> Fou
         message = f"{reads.webhooks} has webhooks of {told.http.auth}, and {connection.name} is {connection.type}"
         yield checker.at((*there, "webhooks"), message)
     if reads.source is None:
-        if connection.followed_field is None and reads.deals is None and not reads.activities:
-            message = "nothing is read: it has no source, deals or activities, and there is no owner to follow"
+        is_other_read = reads.deals is not None or reads.activities or reads.records
+        if connection.followed_field is None and not is_other_read:
+            message = (
+                "nothing is read: it has no source, deals, opportunities, contracts or activities, and there is no "
+                "owner to follow"
+            )
             yield checker.at(there, message, note=True)
         for key in ("also", "only"):
             if key in reads.model_fields_set:
@@ -210,6 +236,31 @@ def _check_deals(checker: Checker, here: Path, connection: CrmConnection, deals:
         for key, value in (("stage_field", deals.stage_field), ("created_field", deals.created_field)):
             if value is None:
                 yield checker.at((*here, key), f"{connection.type} has none by default; add {key}")
+
+
+def _check_records(checker: Checker, here: Path, connection: CrmConnection, kind: str, reads: CrmRecordReads) -> Found:
+    """Records of their own have a source of their kind, which nobody else fills."""
+    type_ = CRM_TYPES.get(connection.type)
+    if type_ is not None and kind not in type_.record_fields:
+        yield checker.at(here, f"{connection.type} has no {_RECORD_KEYS[kind]}; remove it")
+    sources = checker.playbook.sources
+    yield from checker.check_known((*here, "source"), "source", reads.source, sources)
+    source = sources.get(reads.source)
+    if source is None:
+        return
+    wanted = RECORD_SOURCES[kind]
+    if source.kind != wanted:
+        message = f"{reads.source} is a source of {source.kind}; these are {wanted}, so write kind: {wanted}"
+        yield checker.at((*here, "source"), message)
+    if source.http is not None:
+        message = f"{reads.source} is posted to as well; records that are read need a source of their own"
+        yield checker.at((*here, "source"), message)
+    for name in source.mapping:
+        if not CRM_FIELD_NAME.fullmatch(name):
+            yield checker.at(("sources", reads.source, "mapping", name), f"no field of a CRM is called {name!r}")
+    if type_ is None and not source.mapping:
+        message = "says which of the CRM's fields are read, and what each is; it is empty"
+        yield checker.at(("sources", reads.source, "mapping"), message)
 
 
 def _check_texts(checker: Checker, here: Path, connection: CrmConnection) -> Found:

@@ -78,6 +78,8 @@ class FakeHubSpot(FakeService):
             return self._owners(request)
         if kind not in self.portal.records:
             raise Refusal(400, "VALIDATION_ERROR", f"Unable to infer object type from: {kind}")
+        if area == "pipelines":
+            return self._pipelines(request, kind)
         if area == "properties":
             return self._properties(request, kind, rest[1:])
         if area == "associations":
@@ -89,6 +91,25 @@ class FakeHubSpot(FakeService):
         archived = request.query.get("archived", "false") == "true"
         found = [owner for owner in self.portal.owners if owner["archived"] == archived]
         return Response(200, _page(found, request, 500))
+
+    def _pipelines(self, request: Request, kind: str) -> Response:
+        if request.method != "GET" or kind != "deals":
+            raise _not_found()
+        self._require("crm.objects.deals.read")
+        pipelines = [
+            {
+                "id": pipeline,
+                "label": pipeline.title(),
+                "displayOrder": order,
+                "archived": False,
+                "stages": [
+                    {"id": stage, "label": label, "displayOrder": place, "metadata": {}, "archived": False}
+                    for place, (stage, label) in enumerate(stages.items())
+                ],
+            }
+            for order, (pipeline, stages) in enumerate(self.portal.pipelines.items())
+        ]
+        return Response(200, {"results": pipelines})
 
     def _properties(self, request: Request, kind: str, rest: tuple[str, ...]) -> Response:
         scope = _SCOPE_OF.get(kind, kind)
@@ -281,7 +302,7 @@ class FakeHubSpot(FakeService):
 
 def _split(segments: tuple[str, ...]) -> tuple[str | None, str, tuple[str, ...]]:
     """The area, the version and the rest: of ``/crm/objects/2026-09/contacts`` and of ``/crm/v3/objects/contacts``."""
-    areas = ("objects", "properties", "owners", "associations")
+    areas = ("objects", "properties", "owners", "pipelines", "associations")
     if len(segments) < 3 or segments[0] != "crm":
         return None, "", ()
     if segments[1] in areas and not segments[2].startswith("v"):

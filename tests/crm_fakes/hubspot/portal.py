@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from crm_fakes.hubspot.errors import Refusal, refuse_input, refuse_value
-from crm_fakes.hubspot.properties import FIELD_TYPES, STAGES, TYPES, Property, format_time, make_defaults
+from crm_fakes.hubspot.properties import DEAL_STAGES, FIELD_TYPES, STAGES, TYPES, Property, format_time, make_defaults
 
 #: The association from one kind to another that HubSpot makes when nobody says which.
 DEFAULT_TYPES: Final = {
@@ -22,6 +22,8 @@ DEFAULT_TYPES: Final = {
     ("tasks", "deals"): 216,
     ("deals", "tasks"): 215,
     ("deals", "contacts"): 3,
+    ("deals", "companies"): 341,
+    ("companies", "deals"): 342,
     ("contacts", "deals"): 4,
     ("calls", "contacts"): 194,
     ("contacts", "calls"): 193,
@@ -30,6 +32,8 @@ DEFAULT_TYPES: Final = {
     ("meetings", "contacts"): 200,
     ("contacts", "meetings"): 199,
 }
+#: The associations that an account may make beside the default one.
+_OTHER_TYPES: Final = {("deals", "companies"): (5,)}
 #: What is logged about contacts; each record says when.
 _ACTIVITIES: Final = ("tasks", "calls", "emails", "meetings")
 
@@ -75,10 +79,12 @@ class Portal:
         self.records: dict[str, dict[str, Record]] = {kind: {} for kind in self.properties}
         self.associations: set[tuple[str, str, str, str, int]] = set()
         self.owners: list[dict[str, Any]] = []
+        self.pipelines: dict[str, dict[str, str]] = {"default": dict(DEAL_STAGES)}  # of deals: labels by stage
         self.rules: list[Rule] = []
         self.scopes: set[str] = {
             *(f"crm.objects.{kind}.{verb}" for kind in ("contacts", "deals") for verb in ("read", "write")),
             *(f"crm.schemas.{kind}.{verb}" for kind in ("contacts", "deals") for verb in ("read", "write")),
+            "crm.objects.companies.read",
             "crm.objects.owners.read",
             "sales-email-read",
         }
@@ -97,6 +103,13 @@ class Portal:
         added = Property(name, type_, options.pop("field_type", fields.get(type_, "date")), **options)
         self.properties[kind][name] = added
         return added
+
+    def add_stage(self, id_: str, label: str, pipeline: str = "default") -> None:
+        """A stage of a pipeline, which may be new; deals can come to it."""
+        self.pipelines.setdefault(pipeline, {})[id_] = label
+        self.properties["deals"]["dealstage"].options.append(id_)
+        if pipeline not in (options := self.properties["deals"]["pipeline"].options):
+            options.append(pipeline)
 
     def add_owner(self, email: str, *, queue: bool = False, archived: bool = False, **more: Any) -> str:
         """An owner's id. It is not the id of the user."""
@@ -274,13 +287,15 @@ class Portal:
 
     def associate(self, kind: str, id_: str, to: str, to_id: str, type_id: int | None = None) -> None:
         default = DEFAULT_TYPES.get((kind, to))
-        if default is None or type_id not in (None, default):
+        if default is None or type_id not in (None, default, *_OTHER_TYPES.get((kind, to), ())):
             raise refuse_input(f"association type {type_id} does not exist between {kind} and {to}")
         if self.find(kind, id_) is None or self.find(to, to_id) is None:
             raise Refusal(
                 404, "OBJECT_NOT_FOUND", "One of the objects to associate does not exist", [], {"ids": [to_id]}
             )
         self.associations |= {(kind, id_, to, to_id, default), (to, to_id, kind, id_, DEFAULT_TYPES[(to, kind)])}
+        if type_id is not None:
+            self.associations.add((kind, id_, to, to_id, type_id))
 
     def create_property(self, kind: str, given: Mapping[str, Any]) -> Property:
         for name in ("fieldType", "groupName", "label", "name", "type"):

@@ -41,6 +41,17 @@ STAGES: Final = (
 )
 
 
+#: The stages of the pipeline that an account has from the start: internal ids, each with its label.
+DEAL_STAGES: Final = {
+    "appointmentscheduled": "Appointment Scheduled",
+    "presentationscheduled": "Presentation Scheduled",
+    "contractsent": "Contract Sent",
+    "closedwon": "Closed Won",
+    "closedlost": "Closed Lost",
+}
+FORECAST_CATEGORIES: Final = ("OMIT", "PIPELINE", "BEST_CASE", "COMMIT", "CLOSED")
+
+
 @dataclass
 class Property:
     """One property. ``options`` are the values of an enumeration, in their order."""
@@ -151,6 +162,7 @@ def make_defaults() -> dict[str, dict[str, Property]]:
     groups = {
         "contacts": "contactinformation",
         "deals": "dealinformation",
+        "companies": "companyinformation",
         "tasks": "task",
         "calls": "call",
         "emails": "email",
@@ -188,10 +200,18 @@ def _of_deals() -> list[Property]:
         Property("dealname"),
         Property("amount", "number", "number"),
         Property("closedate", "datetime", "date"),
+        Property("createdate", "datetime", "date"),
         Property("pipeline", "enumeration", "select", options=["default"]),
-        Property("dealstage", "enumeration", "radio", options=["appointmentscheduled", "closedwon", "closedlost"]),
+        Property("dealstage", "enumeration", "radio", options=list(DEAL_STAGES)),
+        Property("hs_next_step"),
+        Property("closed_lost_reason", field_type="textarea"),
+        Property("hs_manual_forecast_category", "enumeration", "select", options=list(FORECAST_CATEGORIES)),
         Property("hs_is_closed_won", "bool", "booleancheckbox", is_read_only=True),
     ]
+
+
+def _of_companies() -> list[Property]:
+    return [Property("name"), Property("domain")]
 
 
 def _of_tasks() -> list[Property]:
@@ -242,6 +262,7 @@ def _of_meetings() -> list[Property]:
 _SPECIFIC: Final = {
     "contacts": _of_contacts,
     "deals": _of_deals,
+    "companies": _of_companies,
     "tasks": _of_tasks,
     "calls": _of_calls,
     "emails": _of_emails,

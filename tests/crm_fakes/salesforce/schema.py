@@ -169,9 +169,31 @@ def build_schemas() -> dict[str, ObjectSchema]:
             OWNER,
             KEY,
             FieldSchema("Name", length=120, required=True),
-            FieldSchema("StageName", "picklist", required=True, choices=("Prospecting", "Closed Won", "Closed Lost")),
+            FieldSchema(
+                "StageName",
+                "picklist",
+                required=True,
+                choices=("Prospecting", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost"),
+            ),
             FieldSchema("CloseDate", "date", required=True),
             FieldSchema("Amount", "currency"),
+            FieldSchema("AccountId", "reference", length=18, refers_to=("Account",)),
+            FieldSchema("NextStep"),
+            _readonly(
+                "ForecastCategoryName", "picklist", choices=("Omitted", "Pipeline", "Best Case", "Commit", "Closed")
+            ),
+        ),
+        _object("Account", "001", OWNER, FieldSchema("Name", required=True)),
+        _object(
+            "Contract",
+            "800",
+            OWNER,
+            FieldSchema("AccountId", "reference", length=18, refers_to=("Account",), required=True),
+            _readonly("ContractNumber", length=30),
+            FieldSchema("Name", length=80),
+            FieldSchema("StartDate", "date"),
+            _readonly("EndDate", "date"),
+            FieldSchema("Status", "picklist", default="Draft", choices=("Draft", "Activated", "In Approval Process")),
         ),
         _object("Contact", "003", FieldSchema("LastName", length=80, required=True)),
         _object(
