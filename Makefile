@@ -100,6 +100,10 @@ bench-day: $(VENV)/.dev ## what a day leaves in the databases, and what housekee
 bench-growth: $(VENV)/.dev ## leads and read commands on a ledger of 300,000 leads beside an empty one; build/bench-growth.json
 	$(BIN)/python -m benchmarks.growth $(if $(MEMORY),--memory $(MEMORY))
 
+.PHONY: bench-records
+bench-records: $(VENV)/.dev ## a made-up year of 2,000 customers, day by day: no slip forgotten, no renewal without an owner, or exit 1
+	$(BIN)/python -m benchmarks.records_year $(if $(EVERY),--every $(EVERY))
+
 .PHONY: bench-console
 bench-console: $(VENV)/.dev ## pages of the console on 300,000 leads with 50 people; exit 1 over 150 ms; build/bench-console.json
 	$(BIN)/python -m benchmarks.console

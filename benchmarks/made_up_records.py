@@ -217,7 +217,7 @@ class Opportunity:
             "Amount": f"{self.amount:.2f}" if self.amount else "", "Close Date": self.close.isoformat(),
             "Forecast Category": category, "Created Date": self.created.isoformat(),
             "Next Step": "" if closed else self.draw.choice(("Call", "Send offer", "Workshop")),
-            "Next Step Date": "" if closed else (now.date() + timedelta(days=self.draw.randint(2, 12))).isoformat(),
+            "Next Step Date": "" if closed else (now.date() + timedelta(days=self.draw.randint(7, 40))).isoformat(),
             "Loss Reason": self.draw.choice(("Price", "Went silent", "Competitor")) if closed == LOST else "",
             **{name: self.known.get(name, "") for name in ("Budget", "Authority", "Need", "Timeline")},
             "Last Modified Date": f"{now:%Y-%m-%dT%H:%M:%SZ}", "Last Modified By": self.owner,
