@@ -225,7 +225,7 @@ def test_a_value_is_found_in_every_column_that_may_not_hold_it(some: Ledger, tab
 
 #: The database itself lets no text stand here: one of a few words, or the name of a row.
 GUARDED = {
-    ("journey", "stage"), ("journey", "status"), ("work_item", "kind"), ("batch", "playbook_hash"),
+    ("journey", "kind"), ("journey", "stage"), ("journey", "status"), ("work_item", "kind"), ("batch", "playbook_hash"),
     ("work_item", "resolution"), ("handoff", "outcome"), ("action", "what"), ("outbox", "kind"),
 }  # fmt: skip
 
