@@ -279,6 +279,15 @@ def list_open_ids(connection: Connection, kind: JourneyKind, record_ids: Sequenc
     return {row.id for row in rows}
 
 
+def find_open(connection: Connection, source: str, keys: Sequence[str]) -> list[int]:
+    """The open records of a source that have one of these keys."""
+    found = connection.execute(
+        text("SELECT id FROM record WHERE source = :source AND key = ANY(:keys) AND is_open ORDER BY id"),
+        {"source": source, "keys": list(keys)},
+    )
+    return [row.id for row in found]
+
+
 def close_records(connection: Connection, record_ids: Sequence[int]) -> None:
     """Records that nobody works on any more, though no update says that they ended."""
     connection.execute(text("UPDATE record SET is_open = false WHERE id = ANY(:ids)"), {"ids": list(record_ids)})

@@ -25,6 +25,7 @@ class SyncCounts:
     echoes: int = 0  # that hold nothing but what Leadgate has written
     deleted: int = 0
     gone: int = 0  # leads that wait for a person, because their record is gone
+    ended: int = 0  # opportunities and contracts that are gone, and were open
     moved: int = 0  # leads that are another record now, into which theirs was merged
     owners: int = 0  # who were set in the CRM, and whose leads these are now
     outcomes: int = 0  # that deals are, and that are new

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
 
-from leadgate.ledger import crm_record_states, signals
+from leadgate.ledger import crm_record_states, records, signals, superseding
 from leadgate.ledger.crm_record_states import RecordState
 from leadgate.ledger.signals import NewSignal
 from leadgate.mapping import crm_records
@@ -26,6 +26,7 @@ from leadgate.playbook import CrmConnection, Playbook
 from leadgate.playbook.crm import CRM_TYPES, CrmRecordReads
 from leadgate.playbook.kinds import SOURCE_KINDS
 from leadgate.values.json_types import JsonObject
+from leadgate.vocabulary import JourneyStatus
 from tasks.capture import encode
 from tasks.crm.feed import Feed, FeedPage, SyncCounts, find_latest
 from tasks.crm.owners import RepFinder
@@ -75,17 +76,17 @@ def _build_feed(
 
     def read(position: str | None) -> FeedPage:
         page = crm.read_changes(kind, reader.list_fields(), position)
-        records = crm.name_references(kind, page.records)
-        reader.learn_people(records)
+        found = crm.name_references(kind, page.records)
+        reader.learn_people(found)
 
         def store(transaction: Connection, at: datetime) -> SyncCounts:
-            return reader.store(transaction, records, at)
+            return reader.store(transaction, found, at)
 
         return FeedPage(
             page.position,
             page.has_more,
-            len(records),
-            find_latest(records),
+            len(found),
+            find_latest(found),
             store,
             deletions_known_from=page.deletions_known_from,
         )
@@ -117,9 +118,9 @@ class _UpdateReader:
             self._fields = list(dict.fromkeys([*usual, *self._named]))
         return self._fields
 
-    def learn_people(self, records: Sequence[CrmRecord]) -> None:
+    def learn_people(self, read: Sequence[CrmRecord]) -> None:
         """Find out who the owners are, and who changed the records. Raises ``ServiceError``."""
-        there = [record for record in records if not record.is_deleted]
+        there = [record for record in read if not record.is_deleted]
         for owner in {each for record in there if (each := _find_owner(record)) is not None} - self._owners.keys():
             self._owners[owner] = self._name_owner(owner)
         for user in {record.changed_by for record in there if record.changed_by} - self._users.keys():
@@ -133,19 +134,30 @@ class _UpdateReader:
         owner = self._finder.find(owner_id)
         return owner_id if owner is None else owner.email or owner.name or owner_id
 
-    def store(self, transaction: Connection, records: Sequence[CrmRecord], at: datetime) -> SyncCounts:
-        there = [record for record in records if not record.is_deleted]
+    def store(self, transaction: Connection, read: Sequence[CrmRecord], at: datetime) -> SyncCounts:
+        there = [record for record in read if not record.is_deleted]
+        gone = self._end_deleted(transaction, [_read_id(each) for each in read if each.is_deleted], at)
         hashes = {self._hash(record) for record in there}
         states = dict(crm_record_states.lock_states(transaction, self._crm, hashes))
         news = [self._build_signal(number, record, states) for number, record in enumerate(there)]
         crm_record_states.keep_states(transaction, self._crm, states)
         new = signals.store_signals(transaction, news, at) if news else 0
         return SyncCounts(
-            records=len(records),
+            records=len(read),
             new=new,
             held=sum(each.unreadable is not None for each in news),
-            deleted=len(records) - len(there),
+            deleted=len(read) - len(there),
+            ended=gone,
         )
+
+    def _end_deleted(self, transaction: Connection, ids: Sequence[str], at: datetime) -> int:
+        """Nobody works any more on records that were deleted, or merged into others. Returns how many were open."""
+        found = records.find_open(transaction, self._source, ids) if ids else []
+        if found:
+            superseding.supersede(transaction, found, [], (JourneyStatus.HELD, JourneyStatus.OWNED), at)
+            records.look_again(transaction, found, [None] * len(found))
+            records.close_records(transaction, found)
+        return len(found)
 
     def _hash(self, record: CrmRecord) -> str:
         """What the record's state is kept by: records of two kinds may have one id."""

@@ -56,6 +56,7 @@ def describe_sync(report: SyncReport) -> str:
         "held": report.held,
         "deleted": report.deleted,
         "leads wait because their record is gone": report.gone,
+        "records ended because they are gone": report.ended,
         "new owners": report.owners,
         "new outcomes": report.outcomes,
         "new activities": report.activities,

@@ -199,6 +199,23 @@ def test_check_and_setup_tell_a_scope_that_is_missing(
         assert not report.is_ready
 
 
+def test_a_deal_that_is_deleted_in_hubspot_is_followed_up_no_more(desk: Harness, hubspot: Account) -> None:
+    deal, other = add_deal(hubspot), add_deal(hubspot, dealname="Other")
+    sync(desk, hubspot.crm)
+    take(desk)
+    hubspot.portal.archive(deal)
+    report = sync(desk, hubspot.crm)
+    assert (report.deleted, report.ended, report.new) == (1, 1, 0)
+    assert desk.rows(
+        "SELECT r.key, r.is_open, j.status FROM record r JOIN journey j ON j.record_id = r.id ORDER BY r.id"
+    ) == [
+        (deal.id, False, "done"),
+        (other.id, True, "owned"),
+    ]
+    assert sync(desk, hubspot.crm).ended == 0
+    assert desk.find_broken() == []
+
+
 # --- Salesforce -------------------------------------------------------------------------------------------
 
 
