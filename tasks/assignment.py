@@ -142,7 +142,13 @@ def store(
         }
         affected = find_pools_sharing_reps(work.rules, {*owned["pool"].dropna(), *changed}, set(owned["owner"]))
         versions = {name: before[name].version for name in affected}
-        pools.take_turns(connection, versions=versions, states=states, locked=decided.pools_locked)
+        pools.take_turns(
+            connection,
+            versions=versions,
+            states=states,
+            locked=decided.pools_locked,
+            kind=work.batch.journey_kind,
+        )
     if not owned.empty:
         assignments.insert_assignments(
             connection,

@@ -240,7 +240,7 @@ _TREND: Final = Query(
     GROUP BY begins ORDER BY begins""",
 )
 
-_POOLS: Final = Query("", "SELECT pool, state FROM pool_state ORDER BY pool")
+_POOLS: Final = Query("", "SELECT pool, state FROM pool_state WHERE kind = 'lead' ORDER BY pool")
 
 #: What each section of a report needs, by the names under which ``read`` gives it.
 QUERIES: Final[Mapping[str, Mapping[str, Query]]] = {

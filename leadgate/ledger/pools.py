@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import failpoint
 from leadgate.ledger.batches import Conflict
 from leadgate.ledger.database import POOLS_LOCK
+from leadgate.vocabulary import JourneyKind
 
 if TYPE_CHECKING:
     from leadgate.values.json_types import JsonObject
@@ -27,17 +28,20 @@ class StoredTurns(NamedTuple):
     version: int
 
 
-def add_pools(connection: Connection, names: Collection[str]) -> None:
-    """A row of turns for each of these pools that has none."""
+def add_pools(connection: Connection, names: Collection[str], kind: JourneyKind = JourneyKind.LEAD) -> None:
+    """A row of turns for each of these pools that has none for journeys of ``kind``."""
     for pool in sorted(names):
         connection.execute(
-            text("INSERT INTO pool_state (pool, version) VALUES (:pool, 0) ON CONFLICT DO NOTHING"), {"pool": pool}
+            text("INSERT INTO pool_state (pool, kind, version) VALUES (:pool, :kind, 0) ON CONFLICT DO NOTHING"),
+            {"pool": pool, "kind": kind},
         )
 
 
-def read_stored_turns(connection: Connection) -> dict[str, StoredTurns]:
-    """Every pool's turns and their version."""
-    rows = connection.execute(text("SELECT pool, state, version FROM pool_state ORDER BY pool"))
+def read_stored_turns(connection: Connection, kind: JourneyKind = JourneyKind.LEAD) -> dict[str, StoredTurns]:
+    """Every pool's turns for journeys of ``kind``, and their version."""
+    rows = connection.execute(
+        text("SELECT pool, state, version FROM pool_state WHERE kind = :kind ORDER BY pool"), {"kind": kind}
+    )
     return {row.pool: StoredTurns(row.state, row.version) for row in rows}
 
 
@@ -47,8 +51,10 @@ def take_turns(
     versions: Mapping[str, int],
     states: Mapping[str, JsonObject],
     locked: bool,
+    kind: JourneyKind = JourneyKind.LEAD,
 ) -> None:
-    """Write new turns of pools if none of ``versions`` has changed since it was read. Raises ``Conflict``.
+    """Write new turns of pools for journeys of ``kind``, if none of ``versions`` has changed since it was read. Raises
+    ``Conflict``.
 
     ``versions`` names every pool that shares a rep with one whose turns are taken, so that a rep's cap
     holds across pools. ``locked``: the caller holds the lock on all pools already.
@@ -60,10 +66,11 @@ def take_turns(
         taken = connection.execute(
             text(
                 "UPDATE pool_state SET version = version + 1, state = coalesce(CAST(:state AS jsonb), state) "
-                "WHERE pool = :pool AND version = :version"
+                "WHERE pool = :pool AND kind = :kind AND version = :version"
             ),
             {
                 "pool": pool,
+                "kind": kind,
                 "version": versions[pool],
                 "state": orjson.dumps(states[pool]).decode() if pool in states else None,
             },

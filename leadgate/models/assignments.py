@@ -159,5 +159,10 @@ class PoolTurns(SQLModel, table=True):
 
     __tablename__ = "pool_state"
     pool: str = Field(primary_key=True)
+    kind: str = Field(  # of the journeys whose turns these are: a record takes no lead's turn
+        default=JourneyKind.LEAD.value,
+        primary_key=True,
+        sa_column_kwargs={"server_default": JourneyKind.LEAD.value},
+    )
     state: dict[str, JsonValue] = declare_json("{}")
     version: int = 0

@@ -61,6 +61,7 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "assignment.owner": _NAME,
     "missed.target": _NAME,
     "pool_state.pool": _NAME,
+    "pool_state.kind": _NAME,
     "breaker.source": _NAME,
     "breaker.gate": _NAME,
     "outbox.key": 4 * _NAME,

@@ -32,8 +32,10 @@ def gather(connection: Connection, work: Work) -> Gathered[Capacity]:
     frame["record_owner"] = frame["rep"].where(frame["rep"].notna(), had)
     frame["earlier_owner"] = had
     frame["excluded"] = pd.Series([()] * len(frame), index=frame.index, dtype=object)
+    kind = work.batch.journey_kind
+    pools.add_pools(connection, [pool.name for pool in work.rules.pools], kind)
     capacity = Capacity(
-        pools.read_stored_turns(connection),
+        pools.read_stored_turns(connection, kind),
         assignment.read_loads(connection, work.rules, work.now),
         absences.read_absences(connection, work.now),
     )

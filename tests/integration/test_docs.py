@@ -154,7 +154,7 @@ def test_commands_that_a_page_names_exist_with_their_options(page: str) -> None:
             continue
         assert name in known, f"{page} names leadgate {name}"
         options = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", rest))
-        parameters = {p.replace("_", "-") for p in known[name].__annotations__}
+        parameters = {p.rstrip("_").replace("_", "-") for p in known[name].__annotations__}
         assert options <= parameters | {"set", "for", "playbook"}, f"{page}: leadgate {name}{rest}"
 
 

@@ -301,3 +301,18 @@ def test_an_opportunity_of_a_lead_that_nobody_knows_goes_its_way(desk: Harness) 
     desk.run()
     assert desk.one("SELECT count(*) FROM recorded_outcome") == 0
     assert journeys(desk) == [("owned", "follow_up")] * 2
+
+
+def test_a_record_takes_no_turn_of_the_leads(desk: Harness) -> None:
+    desk.capture(make_lead(1))
+    desk.run()
+    turns = "SELECT state FROM pool_state WHERE kind = 'lead' AND pool = 'everybody'"
+    before = desk.one(turns)
+    desk.capture(*(deal(Id=f"N{number}", Owner="") for number in range(4)), source="deals")
+    desk.run()
+    assert desk.rows("SELECT DISTINCT rule FROM assignment WHERE kind = 'opportunity'") == [("first_pool",)]
+    assert desk.one(turns) == before
+    assert (
+        desk.one("SELECT sum(value::int) FROM pool_state, jsonb_each_text(state -> 'taken') WHERE kind <> 'lead'") == 4
+    )
+    assert desk.find_broken() == []

@@ -99,9 +99,9 @@ def test_a_row_that_tells_too_little_is_held_with_the_reason() -> None:
 def test_a_row_that_could_not_be_read_stays_one() -> None:
     row = Row(4, None, "a,b\x00", "line 4: 2 cells, the header has 3")
     result = Reader("activities", "activities.csv", PLAYBOOK, NOW).sort([row])
-    ((_, _, _, payload, problem, origin, _),) = result.held
-    assert orjson.loads(payload) == {"raw": "a,b\x00"}
-    assert (problem, origin) == ("line 4: 2 cells, the header has 3", "activities.csv:4")
+    (signal,) = result.held
+    assert orjson.loads(signal.payload) == {"raw": "a,b\x00"}
+    assert (signal.unreadable, signal.origin) == ("line 4: 2 cells, the header has 3", "activities.csv:4")
 
 
 def test_the_same_rows_get_the_same_keys_and_twins_survive() -> None:

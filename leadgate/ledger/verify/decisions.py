@@ -44,7 +44,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         """
         SELECT count(*) FROM pool_state p WHERE
             (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(coalesce(p.state -> 'taken', '{}')))
-            <> (SELECT count(*) FROM assignment a WHERE a.pool = p.pool AND a.turn)""",
+            <> (SELECT count(*) FROM assignment a WHERE a.pool = p.pool AND a.kind = p.kind AND a.turn)""",
     ),
     Invariant(
         "turns_move_on_by_one",
