@@ -10,7 +10,7 @@ Belongs here: the rows of each day and that truth, without Leadgate. Does not be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -52,11 +52,11 @@ class Renewal:
     def window_opens(self) -> datetime:
         return datetime.combine(self.end - WINDOW, time(), UTC)
 
-    def needs_owner(self, looked_at: datetime) -> bool:
-        """Whether its window opened by then, was told of a day before, and is not decided before it opened."""
+    def needs_owner(self, looks: Sequence[datetime]) -> bool:
+        """Whether its window opened by the last of these looks, after one that knew of it, and not decided by then."""
         opens = self.window_opens
         undecided = self.decided_at is None or self.decided_at > opens
-        return self.told_at + timedelta(days=1) < opens <= looked_at and undecided
+        return undecided and opens <= looks[-1] and any(self.told_at <= look < opens for look in looks)
 
 
 @dataclass(frozen=True)

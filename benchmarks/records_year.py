@@ -12,7 +12,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks.made_up_records import CONTRACTS, FIRST_DAY, OPPORTUNITIES, SIGNALS, midnight
@@ -55,11 +55,15 @@ def list_evenings(days: int, every: int) -> list[datetime]:
 
 
 def live_until(days: Days, year: Year, evening: datetime) -> None:
-    """Tell what the exports bring since the last look, each source's as one file, and run."""
-    before = days.looked[-1] if days.looked else midnight(date.min.replace(year=2000))
-    for source in (OPPORTUNITIES, CONTRACTS, SIGNALS):
-        if rows := year.told(source, before, evening):
-            days.tell(source, rows, evening)
+    """Tell what the exports bring since the last look, of each day and source a file of its own, and run."""
+    first = midnight(FIRST_DAY)
+    before = days.looked[-1] if days.looked else first
+    while before < evening:
+        until = min(before + timedelta(days=1), evening)
+        for source in (OPPORTUNITIES, CONTRACTS, SIGNALS):
+            if rows := year.told(source, before, until):
+                days.tell(source, rows, evening)
+        before = until
     days.work(evening)
 
 

@@ -101,10 +101,11 @@ def test_a_record_that_is_closed_in_time_never_slips():
     assert not slipped & in_time
 
 
-def test_a_renewal_needs_an_owner_once_its_window_is_open():
+def test_a_renewal_needs_an_owner_once_its_window_is_open_and_somebody_could_know_of_it():
     year = make_year(100)
-    last = EVENINGS[-1]
-    needed = [renewal for renewal in year.renewals() if renewal.needs_owner(last)]
+    needed = [renewal for renewal in year.renewals() if renewal.needs_owner(EVENINGS)]
 
     assert needed
-    assert not any(renewal.needs_owner(renewal.window_opens - timedelta(seconds=1)) for renewal in needed)
+    for renewal in needed:
+        assert not renewal.needs_owner([evening for evening in EVENINGS if evening < renewal.window_opens])
+        assert not renewal.needs_owner([evening for evening in EVENINGS if evening >= renewal.window_opens])
