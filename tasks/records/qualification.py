@@ -44,6 +44,11 @@ _ANSWERS: Final = (Outcome.CONTINUE, Outcome.HOLD, Outcome.REVIEW, *_ENDS)
 def gather(connection: Connection, work: Work) -> Gathered[pd.DataFrame]:
     """Beside the updates, what happened about their records: ``journey_id``, ``kind``, ``occurred_at``."""
     frame = add_values(records.read_at_stage(connection, work.batch.id, StageName.QUALIFICATION), work.rules)
+    # of a record that names nobody whom the playbook knows, whoever had it last is asked and told
+    had_by, reps = records.find_last_owners(connection, work.batch.id), {rep.name for rep in work.rules.reps}
+    named = zip(bulk.list_values(frame["rep"]), bulk.list_values(frame["journey_id"]), strict=True)
+    found = [rep or (last if (last := had_by.get(journey)) in reps else None) for rep, journey in named]
+    frame["rep"] = pd.Series(found, index=frame.index, dtype=object)
     return Gathered(frame, records.read_activities(connection, work.batch.id, StageName.QUALIFICATION))
 
 

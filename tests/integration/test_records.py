@@ -200,6 +200,15 @@ def test_a_slip_is_noticed_and_told_once(desk: Harness) -> None:
     assert desk.find_broken() == []
 
 
+def test_a_slip_of_a_record_whose_owner_left_is_told_to_whoever_has_it_now(desk: Harness) -> None:
+    desk.capture(deal(Owner="Somebody Who Left"), source="deals")
+    desk.run()
+    owner = desk.one("SELECT owner FROM assignment")
+    desk.run(at(60))
+    assert (owner,) in desk.rows("SELECT target FROM outbox WHERE kind = 'record_slipped'")
+    assert desk.find_broken() == []
+
+
 def test_a_close_date_passes_while_a_question_is_open_and_the_question_stays(desk: Harness) -> None:
     desk.capture(deal(Amount="20000"), source="deals")
     desk.run()
