@@ -105,7 +105,7 @@ def build_json_data(source: Source, outcome: Outcome, posted: Posted) -> dict[st
     """The answer: an entry for each payload, in their order."""
     http = require_http(source)
     names_records = http.auth == "hubspot" or http.answers is not None
-    if source.kind == "leads" and not names_records:
+    if source.kind != "activities" and not names_records:
         return {"signals": [{"id": id_, "new": new} for id_, new in outcome.signals]}
     signals, happened = iter(outcome.signals), iter(outcome.changes if names_records else outcome.activities)
     entries = []

@@ -42,7 +42,8 @@ class Journey(SQLModel, table=True):
         ),
         # a record that is updated while somebody follows it up has a second open journey, until that has an owner
         Index(
-            "one_owned_journey_per_record", "record_id", unique=True, postgresql_where=text("status = 'owned'")
+            "one_owned_journey_per_record", "record_id", unique=True,
+            postgresql_where=text("status = 'owned' AND record_id IS NOT NULL"),
         ),
         Index("journey_record", "record_id", "id", postgresql_where=text("record_id IS NOT NULL")),
         # what is left out where leads are counted

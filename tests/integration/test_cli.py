@@ -757,7 +757,10 @@ def test_a_shell_completes_commands_without_importing_them(cli: Cli) -> None:
         done = subprocess.run(program, capture_output=True, text=True, check=True, env=dict(os.environ) | words)
         return done.stdout.split(), done.stderr
 
-    assert complete("leadgate", "re") == (["report", "rerun", "review", "reject", "reassign", "resume"], "[]\n")
+    assert complete("leadgate", "re") == (
+        ["report", "records", "rerun", "review", "reject", "reassign", "resume"],
+        "[]\n",
+    )
     assert complete("leadgate", "secret", "n") == (["new"], "[]\n")
     assert "--source" in complete("leadgate", "capture", "--s")[0]
 

@@ -431,7 +431,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
     ),
     "an assignment of a lead that is counted as a record": (
         [f"UPDATE assignment SET kind = 'renewal' WHERE journey_id = {A_LEADS}"],
-        {"kinds_apart"},
+        {"kinds_apart", "turns_are_assignments"},
     ),
     "a journey of a record without one": (
         ["UPDATE journey SET record_id = NULL WHERE kind <> 'lead' AND status = 'held'"],

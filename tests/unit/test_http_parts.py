@@ -31,11 +31,14 @@ from console.http.connections import Limits
 from console.http.rates import FAILURES, MOST_ADDRESSES, Throttle, TokenBucket
 from console.http.repeated_look import RepeatedLook
 from console.http.responses import RefusedError
+from console.http.signals import Posted, build_json_data
 from console.http.signatures import TOLERANCE, Given
 from leadgate import source_secrets
+from leadgate.ledger.captured_rows import StoredRow
 from leadgate.playbook import HttpCapture, Playbook, Source
 from leadgate.source_secrets import SecretError
 from tasks.capture import Keys, compute_key
+from tasks.ingestion import Outcome
 
 NOW = 1_800_000_000
 
@@ -541,3 +544,11 @@ def test_a_look_that_fails_is_made_up_for_by_the_next_and_all_end_with_the_block
         return looks
 
     assert asyncio.run(run())[:3] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["leads", "opportunities", "renewals", "expansions"])
+def test_what_starts_journeys_is_answered_as_signals(kind: str) -> None:
+    source = Source.model_validate({"kind": kind, "http": {"auth": "bearer", "secret_env": "SECRET"}})
+    posted = Posted(2, [], [], [], {2}, None)
+    outcome = Outcome([StoredRow(7, True), StoredRow(8, False)], [], [])
+    assert build_json_data(source, outcome, posted) == {"signals": [{"id": 7, "new": True}, {"id": 8, "new": False}]}

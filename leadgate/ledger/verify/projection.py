@@ -36,7 +36,7 @@ _JOURNEYS: Final = f"""
             FROM lead l WHERE l.id = j.lead_id) AS lead
     FROM journey j LEFT JOIN signal s ON s.id = j.signal_id"""
 _REST: Final = (
-    "SELECT 'pool', kind || pool, state::text FROM pool_state",
+    "SELECT 'pool', kind || pool, state::text FROM pool_state WHERE state <> '{}'",
     "SELECT 'identity', kind, value FROM identity",
     "SELECT 'breaker', source, gate || (SELECT string_agg(key || (value ->> 'status') || (value ->> 'window'), ' ' "
     "ORDER BY key) FROM jsonb_each(state)) FROM breaker",

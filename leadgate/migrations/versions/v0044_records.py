@@ -115,7 +115,7 @@ def upgrade() -> None:
         "journey",
         ["record_id"],
         unique=True,
-        postgresql_where=sa.text("status = 'owned'"),
+        postgresql_where=sa.text("status = 'owned' AND record_id IS NOT NULL"),
     )
     op.create_index("journey_record", "journey", ["record_id", "id"], postgresql_where=sa.text("record_id IS NOT NULL"))
     op.add_column("batch", sa.Column("journey_kind", sa.String(), nullable=False, server_default="lead"))

@@ -1,4 +1,7 @@
-"""The fake's addresses: who may ask, what a request must hold, and what an answer looks like."""
+"""The fake's addresses: who may ask, what a request must hold, and what an answer looks like.
+
+Long as one file: a route and the answers that it shares with others are read together.
+"""
 
 from __future__ import annotations
 
