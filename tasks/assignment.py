@@ -153,6 +153,7 @@ def store(
         assignments.insert_assignments(
             connection,
             owned.assign(
+                kind=work.batch.journey_kind,
                 playbook_hash=work.playbook.hash,
                 next_check_at=owned["due_soon_at"],
                 clock_from=None,

@@ -233,7 +233,7 @@ def decide(gathered: Gathered[pd.DataFrame], work: Work) -> Decided:
     stated = pd.to_datetime(frame["occurred_at"], errors="coerce", utc=True, format="ISO8601")
     frame["occurred_in_future"] = (stated > pd.Timestamp(work.now) + _FUTURE_TOLERANCE).fillna(False)
     frame["custom"] = leads.pack_custom(frame, list(work.rules.fields))
-    frame["value"] = frame["payload"].where(frame["unreadable"].notna(), None).map(_read_raw, na_action="ignore")
+    frame["value"] = frame["payload"].where(frame["unreadable"].notna(), None).map(read_raw, na_action="ignore")
     frame["outcome"] = Outcome.CONTINUE
     return Decided(frame)
 
@@ -280,7 +280,7 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
             field = mapping.get(header)
             target = values[field] if field is not None else None
             for position in positions:
-                value = _clean_text(payloads[position][header])
+                value = clean_text(payloads[position][header])
                 if target is not None:
                     target[position] = value
                 elif only and only.get(position) == header:
@@ -334,7 +334,7 @@ class _Names:
         return flatten_webhook(payload, find_field, lambda name: self._is_declared(source, name))
 
 
-def _clean_text(value: JsonValue) -> str | None:
+def clean_text(value: JsonValue) -> str | None:
     """A value as text without the space around it; nothing as None. A NUL becomes its visible sign."""
     if value is None:
         return None
@@ -376,7 +376,7 @@ def _remove_too_long(frame: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame
     )
 
 
-def _read_raw(payload: str) -> str:
+def read_raw(payload: str) -> str:
     """What an unreadable row said, for the person who has to mend it."""
     return str(orjson.loads(payload).get("raw"))[:_SHOWN].replace("\x00", NUL_SHOWN)
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from expectations.promises import Promise
+from expectations.records.captured import HAS_RECORD_KEY
 from leadgate.vocabulary import Severity
 
 PROMISES: Final[tuple[Promise, ...]] = (
-    Promise(
-        name="has_record_key",
-        expectation="expect_column_values_to_not_be_null",
-        arguments={"column": "record_key"},
-        severity=Severity.CRITICAL,
-        reason="record_key_missing",
-        words="The update says which record it is about: there is an id",
-        broken="The update does not say which record it is about: there is no id",
-    ),
+    HAS_RECORD_KEY,  # a correction may have taken it away
     Promise(
         name="required_fields",
         expectation="expect_column_values_to_be_null",

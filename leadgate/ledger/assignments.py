@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.owner_messages import build_sql_key
-from leadgate.vocabulary import BY_A_PERSON, EndReason, JourneyKind, MessageKind
+from leadgate.vocabulary import BY_A_PERSON, EndReason, MessageKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,21 +130,10 @@ def find_earlier_owners(connection: Connection, batch_id: int) -> dict[int, str]
 
 
 def insert_assignments(connection: Connection, frame: pd.DataFrame) -> None:
-    """One open assignment a journey, of its kind."""
+    """One open assignment a journey, with the journey's ``kind``."""
     failpoint("apply.assignments.before")
-    journeys = bulk.list_values(frame["journey_id"])
-    kinds = _read_other_kinds(connection, journeys)
-    of_kinds = frame.assign(kind=[kinds.get(journey, JourneyKind.LEAD.value) for journey in journeys])
-    bulk.copy(connection, "assignment", _ASSIGNMENT_COLUMNS, of_kinds)
+    bulk.copy(connection, "assignment", _ASSIGNMENT_COLUMNS, frame)
     failpoint("apply.assignments.after")
-
-
-def _read_other_kinds(connection: Connection, journey_ids: Sequence[int]) -> dict[int, str]:
-    """The kinds of those of these journeys that are not about leads."""
-    rows = connection.execute(
-        text("SELECT id, kind FROM journey WHERE id = ANY(:ids) AND kind <> 'lead'"), {"ids": list(journey_ids)}
-    )
-    return {row.id: row.kind for row in rows}
 
 
 _OWNED = f"""

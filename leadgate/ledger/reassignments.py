@@ -22,7 +22,15 @@ from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, find_handoff
 from leadgate.ledger.owner_messages import build
 from leadgate.ledger.work_items import NewWorkItem
-from leadgate.vocabulary import ActionKind, AssignmentMethod, EndReason, HandoffOutcome, MessageKind, StageName
+from leadgate.vocabulary import (
+    ActionKind,
+    AssignmentMethod,
+    EndReason,
+    HandoffOutcome,
+    JourneyKind,
+    MessageKind,
+    StageName,
+)
 
 _CONTINUED: Final = (StageName.ASSIGNMENT, HandoffOutcome.CONTINUED)
 #: How an assignment ends.
@@ -95,7 +103,14 @@ def hand_over(
     _hand_off(connection, frame.assign(generation=next_one), _CONTINUED, f"by hand ({method})", now, playbook_hash)
     assignments.insert_assignments(
         connection,
-        frame.assign(generation=next_one, inputs=None, playbook_hash=playbook_hash, assigned_at=now, method=method),
+        frame.assign(
+            kind=JourneyKind.LEAD,  # records are handed over by an update
+            generation=next_one,
+            inputs=None,
+            playbook_hash=playbook_hash,
+            assigned_at=now,
+            method=method,
+        ),
     )
     person_moves.reassign(connection, _list_journeys(frame), REASSIGN, now)
     told = build(MessageKind.LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))

@@ -17,17 +17,17 @@ from leadgate.fields import FieldType
 from leadgate.playbook import Playbook
 from leadgate.records import cells, fields
 from leadgate.records.cells import Cell, Row
+from leadgate.records.versions import OF_THE_UPDATE
 from leadgate.vocabulary import ForecastCategory, Outcome, StageName
 
 Ask = Literal["owner", "manager"]
 Told = tuple[str, str]
 
-#: What says who told an update, and when: no change of the record.
-_ABOUT_THE_UPDATE: Final = frozenset({"external_id", "occurred_at", "changed_by"})
-
 #: Reasons of what qualification decides, and of an update that changed nothing.
 UNCHANGED: Final = "unchanged"
 NOT_YET: Final = "not_yet"
+#: The reason of an update that has a later one.
+LATER_UPDATE: Final = "later_update"
 OF_QUALIFICATION: Final[Mapping[str, str]] = {
     Outcome.DISQUALIFIED: "disqualified",
     Outcome.NURTURE: "score_too_low",
@@ -98,7 +98,7 @@ def list_compared(playbook: Playbook) -> dict[str, FieldType]:
     """The fields whose change is a change of the record, with their types."""
     own: dict[str, FieldType] = {name: each.type for name, each in playbook.fields.items()}
     every = {**fields.STANDARD[playbook.kind], **own}
-    return {name: type_ for name, type_ in every.items() if name not in _ABOUT_THE_UPDATE}
+    return {name: type_ for name, type_ in every.items() if name not in OF_THE_UPDATE}
 
 
 def read_updates(frame: pd.DataFrame, playbook: Playbook, further: Collection[str] = ()) -> list[Update]:

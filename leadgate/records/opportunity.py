@@ -36,7 +36,7 @@ from leadgate.records.judgement import (
     drop_waived,
     read_updates,
 )
-from leadgate.records.sales_stages import SalesStages, find_category
+from leadgate.records.sales_stages import SalesStages, choose_category, find_category
 from leadgate.vocabulary import ForecastCategory, JourneyKind, Outcome
 
 #: More than any opportunity is worth: a number with a slip in it, or in another unit.
@@ -109,7 +109,7 @@ class _Judges:
     def judge(self, update: Update, held: frozenset[str]) -> Judgement:
         stage = self.stages.find(update.text("sales_stage"))
         is_open = stage is None or stage.closed is None
-        made = Judgement(is_open, self._find_category(update.row, stage))
+        made = Judgement(is_open, choose_category(_told_category(update.row), stage))
         self._explain(made, update, stage)
         self._look_ahead(made, update, stage)
         made.tell = self._list_told(made, update, held)
@@ -230,22 +230,10 @@ class _Judges:
 
     # --- Facts ----------------------------------------------------------------------------------------
 
-    def _find_category(self, row: Row, stage: SalesStage | None) -> ForecastCategory:
-        """What the update says, where that is possible in its sales stage, else what the sales stage says.
-
-        What is won is closed, and nothing else is: an open opportunity that says so would be counted as won.
-        """
-        told = _told_category(row)
-        if stage is not None and stage.closed == "won":
-            return ForecastCategory.CLOSED
-        if told is not None and told is not ForecastCategory.CLOSED:
-            return told
-        return ForecastCategory.PIPELINE if stage is None else stage.forecast
-
     def _explain(self, made: Judgement, update: Update, stage: SalesStage | None) -> None:
         row, was = update.row, update.before
         before = self.stages.find(_text(was or {}, "sales_stage"))
-        earlier = None if was is None or update.is_due else self._find_category(was, before)
+        earlier = None if was is None or update.is_due else choose_category(_told_category(was), before)
         pushed = 0 if update.is_due else _count_days((was or {}).get("close_date"), row["close_date"])
         amount, told_before = update.number("amount"), cells.read_number((was or {}).get("amount"))
         change = None if amount is None or told_before is None or update.is_due else amount - told_before

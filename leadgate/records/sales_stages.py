@@ -39,6 +39,18 @@ def find_category(text: str | None) -> ForecastCategory | None:
     return None if text is None else _CATEGORIES.get(fold_word(text))
 
 
+def choose_category(told: ForecastCategory | None, stage: SalesStage | None) -> ForecastCategory:
+    """The category that an update tells, where that is possible in its sales stage, else the sales stage's.
+
+    What is won is closed, and nothing else is: an open opportunity that says so would be counted as won.
+    """
+    if stage is not None and stage.closed == "won":
+        return ForecastCategory.CLOSED
+    if told is not None and told is not ForecastCategory.CLOSED:
+        return told
+    return ForecastCategory.PIPELINE if stage is None else stage.forecast
+
+
 class SalesStages:
     """The sales stages of a section, in order."""
 

@@ -15,7 +15,7 @@ from leadgate.limits import MAX_ACCOUNT_KEY_LENGTH
 from leadgate.mapping.headers import split_words
 from leadgate.playbook import OpportunityKind, Playbook, RenewalKind, SalesStage
 from leadgate.playbook.kinds import WITHOUT_SECTION, KindSection
-from leadgate.records.sales_stages import SalesStages, find_category, fold_word
+from leadgate.records.sales_stages import SalesStages, choose_category, find_category, fold_word
 from leadgate.values.json_types import JsonObject, JsonValue
 from leadgate.vocabulary import ForecastCategory, JourneyKind
 
@@ -59,7 +59,7 @@ class _OpportunityWords:
     def find_standing(self, values: JsonObject) -> Standing:
         stage = self._find_sales_stage(values)
         closed = None if stage is None else stage.closed
-        category = self._find_category(values, stage)
+        category = choose_category(self._find_told_category(values), stage)
         return Standing(closed is None, closed, category.value, _read_text(values, "close_date"))
 
     def _find_sales_stage(self, values: JsonObject) -> SalesStage | None:
@@ -67,15 +67,6 @@ class _OpportunityWords:
 
     def _find_told_category(self, values: JsonObject) -> ForecastCategory | None:
         return find_category(_read_text(values, "forecast_category"))
-
-    def _find_category(self, values: JsonObject, stage: SalesStage | None) -> ForecastCategory:
-        """What the update says, where that is possible in its sales stage, else what the sales stage says."""
-        if stage is not None and stage.closed == "won":
-            return ForecastCategory.CLOSED
-        told = self._find_told_category(values)
-        if told is not None and told is not ForecastCategory.CLOSED:
-            return told
-        return ForecastCategory.PIPELINE if stage is None else stage.forecast
 
 
 class _RenewalWords:

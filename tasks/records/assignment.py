@@ -12,14 +12,12 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.ledger import absences, bulk, pools, qualifications, records, superseding
+from leadgate.records.judgement import LATER_UPDATE
 from leadgate.vocabulary import JourneyStatus, MessageKind, Outcome, StageName
 from tasks import assignment
 from tasks.assignment import Capacity, TurnChanges
 from tasks.records.frames import add_values
 from tasks.stage import Decided, Gathered, Stage, Work
-
-#: The reason of an update that has a later one.
-LATER_UPDATE: Final = "later_update"
 
 
 def gather(connection: Connection, work: Work) -> Gathered[Capacity]:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.ledger import actions, signals
-from leadgate.plain_text import NUL_SHOWN
 from leadgate.vocabulary import Outcome, StageName
+from tasks.capture import read_raw
 from tasks.records.updates import read_updates
 from tasks.stage import Decided, Gathered, Stage, Work
-
-_SHOWN: Final = 200  # characters of a row that a person has to mend
 
 
 def gather(connection: Connection, work: Work) -> Gathered[pd.DataFrame]:
@@ -34,18 +31,13 @@ def decide(gathered: Gathered[pd.DataFrame], work: Work) -> Decided:
     frame["signal_key"] = frame["key"]
     frame["record_key"] = frame["told"].map(lambda told: told.get("external_id"))
     frame["source_known"] = frame["source"].isin(work.rules.sources)
-    frame["value"] = frame["payload"].where(frame["unreadable"].notna(), None).map(_read_raw, na_action="ignore")
+    frame["value"] = frame["payload"].where(frame["unreadable"].notna(), None).map(read_raw, na_action="ignore")
     frame["outcome"] = Outcome.CONTINUE
     return Decided(frame)
 
 
 def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     return decided.frame
-
-
-def _read_raw(payload: str) -> str:
-    """What an unreadable row said, for the person who has to mend it."""
-    return str(orjson.loads(payload).get("raw"))[:_SHOWN].replace("\x00", NUL_SHOWN)
 
 
 STAGE: Final = Stage(name=StageName.CAPTURE, gather=gather, decide=decide, store=store)

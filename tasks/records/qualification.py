@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from leadgate.ledger import bulk, outbox, qualifications, record_judgements, records, superseding
 from leadgate.playbook import Playbook
 from leadgate.records import expansion, opportunity, renewal
-from leadgate.records.judgement import UNCHANGED
+from leadgate.records.judgement import LATER_UPDATE, UNCHANGED
 from leadgate.scoring import qualify, score
 from leadgate.vocabulary import JourneyKind, JourneyStatus, MessageKind, Outcome, StageName
 from tasks.records import lead_outcomes
@@ -31,8 +31,6 @@ JUDGES: Final[Mapping[JourneyKind, Judge]] = {
     JourneyKind.RENEWAL: renewal.judge,
     JourneyKind.EXPANSION: expansion.judge,
 }
-#: The reason of an update that has a later one.
-LATER_UPDATE: Final = "later_update"
 #: Who is asked as an approval, so that one word is the answer, and not as a correction.
 _APPROVES: Final = "manager"
 #: Outcomes after which nobody works on the record by an earlier update either.
@@ -66,7 +64,6 @@ def decide(gathered: Gathered[pd.DataFrame], work: Work) -> Decided:
     frame["item_route"] = _find_deciders(frame, rules)
     approval = (frame["outcome"] == Outcome.HOLD) & (frame["ask"] == _APPROVES)
     frame.loc[approval, "outcome"] = Outcome.REVIEW
-    frame["judged_as"] = frame["outcome"]
     superseded = frame["superseded"].astype(bool)
     frame.loc[superseded, "outcome"] = Outcome.SUPERSEDED
     frame.loc[superseded, "reason"] = LATER_UPDATE

@@ -16,12 +16,11 @@ import pandas as pd
 
 from leadgate.ledger import bulk
 from leadgate.limits import find_length_problem, find_max_length
-from leadgate.mapping.headers import as_text
 from leadgate.mapping.shapes import flatten_webhook, is_nested
-from leadgate.plain_text import NUL_SHOWN
 from leadgate.playbook import Playbook
 from leadgate.records.reading import list_field_types, map_record_headers
-from leadgate.values.json_types import JsonObject, JsonValue
+from leadgate.values.json_types import JsonObject
+from tasks.capture import clean_text
 
 #: What an update says of each field that it names; None where it names the field and says nothing.
 Told = dict[str, str | None]
@@ -73,11 +72,4 @@ def _map_payload(
             lambda name: bool(map_headers((name,), source)),
         )
     mapped = map_headers(tuple(payload), source)
-    return {field: _clean_text(payload[header]) for header, field in mapped.items()}
-
-
-def _clean_text(value: JsonValue) -> str | None:
-    if value is None:
-        return None
-    text = (value if isinstance(value, str) else as_text(value)).strip()
-    return text.replace("\x00", NUL_SHOWN) or None
+    return {field: clean_text(payload[header]) for header, field in mapped.items()}
