@@ -106,6 +106,6 @@ OF_STAGES: Final[frozenset[str]] = frozenset(
         "told", "before", "due", "superseded", "late", "rep", "had_by", "enriched", "closes_on", "pushes", "slipped_on",
         "amount_change", "pushed_days",
         # what is decided about it
-        "ask", "tell", "category", "is_open", "again_at", "judgement", "judged_as", "item_route",
+        "ask", "tell", "category", "is_open", "again_at", "judgement", "item_route",
     }
 )  # fmt: skip
