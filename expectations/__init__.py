@@ -31,6 +31,9 @@ PROMISES_OF: Final[dict[JourneyKind, dict[GateName, tuple[Promise, ...]]]] = {
 }
 
 
-def list_promise_names() -> dict[GateName, set[str]]:
-    """The names of every gate's built-in promises."""
-    return {gate: {promise.name for promise in suite} for gate, suite in PROMISES.items()}
+def list_promise_names() -> dict[JourneyKind, dict[GateName, set[str]]]:
+    """The names of every gate's built-in promises, for each kind of journey."""
+    return {
+        kind: {gate: {promise.name for promise in suite} for gate, suite in suites.items()}
+        for kind, suites in PROMISES_OF.items()
+    }

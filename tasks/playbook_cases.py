@@ -24,7 +24,7 @@ from leadgate.playbook import LoadedPlaybook, Playbook, PlaybookError, Problem
 from leadgate.playbook.cases import Case, Points, Value, format_value, read_cases
 from leadgate.playbook.check.cases import check_cases
 from leadgate.playbook.yaml_text import Document
-from leadgate.vocabulary import Outcome, Severity
+from leadgate.vocabulary import JourneyKind, Outcome, Severity
 from tasks.qualification import IN_REVIEW_BAND
 from tasks.trial import Circumstances, Trial, build_frame, try_alone
 from tasks.trial_rows import map_signals, read_signals
@@ -67,7 +67,7 @@ def try_cases(loaded: LoadedPlaybook) -> list[TriedCase]:
     Raises ``PlaybookError`` for files of cases that cannot be used: with every problem, each with its line.
     """
     files = read_cases(loaded)
-    if problems := check_cases(loaded, files, list_promise_names()):
+    if problems := check_cases(loaded, files, list_promise_names()[JourneyKind.LEAD]):
         raise PlaybookError(problems)
     cases = [(case, each, position) for each in files for position, case in enumerate(each.file.cases)]
     trials, unread = _try(loaded, [(case, case.received or each.file.received) for case, each, _ in cases])

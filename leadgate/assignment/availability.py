@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from leadgate.assignment.absences import OPEN_END
 from leadgate.nearest import propose
 from leadgate.playbook import Absence, Playbook, Pool, Rep
+from leadgate.playbook.rep_names import RepNames
 
 if TYPE_CHECKING:
     from leadgate.sla.hours import Clock
@@ -96,8 +97,7 @@ class Availability:
         self.now = now
         self._hours = playbook.hours
         self._reps = {rep.name: rep for rep in playbook.reps}
-        self._known_as = {rep.email.casefold(): rep.name for rep in playbook.reps if rep.email}
-        self._known_as |= {rep.name: rep.name for rep in playbook.reps}
+        self._names = RepNames(playbook.reps)
         self._loads = {name: loads.get(name, Load()) for name in self._reps}
         self.absent = {name: _find_absence(rep, now) for name, rep in self._reps.items()}
         #: whose absence the pool may let them catch up on; somebody who has not started yet has missed nothing
@@ -119,13 +119,12 @@ class Availability:
         return self._reps[name]
 
     def find_rep(self, text: str) -> str | None:
-        """The rep with that name or e-mail address, in any case."""
-        return self._known_as.get(text.strip().casefold())
+        """The rep whom ``text`` means."""
+        return self._names.find(text)
 
     def manager(self, name: str) -> str | None:
         """The manager of a rep, if that is a rep too."""
-        manager = self._reps[name].manager
-        return manager if manager in self._reps else None
+        return self._names.find_manager(name)
 
     def open(self, name: str) -> int:
         """The leads that this rep has now."""

@@ -155,13 +155,9 @@ def look_again(connection: Connection, record_ids: Sequence[int], at: Sequence[d
 #: Clears what was due of the records that ``due`` selects: a part of the statement that starts their journeys.
 CLEAR_DUE: Final = "UPDATE record r SET again_at = NULL FROM due WHERE r.id = due.id"
 
-#: The journeys of a batch at a stage with the version that each is about: its own, else the record's current one; and
-#: the values of the version before.
-_AT_STAGE: Final = """
-    SELECT j.id AS journey_id, j.version, j.generation, j.lead_id, j.record_id, j.source, j.captured_at, j.waived,
-        j.trigger = 'due' AS due, r.slipped_on,
-        v.number, v.values, v.changes, v.changed_at, v.changed_by, v.owner AS rep, v.category, v.is_open,
-        v.outcome AS record_outcome, v.close_date AS closes_on, r.enriched, r.version_id <> v.id AS superseded,
+#: What a version is compared with, which qualification alone asks for: the version before, the last one about which no
+#: question is open, and how often the close date was moved later.
+_COMPARED: Final = """
         (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
             ORDER BY p.number DESC LIMIT 1) AS before,
         (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
@@ -171,23 +167,38 @@ _AT_STAGE: Final = """
                     AND coalesce(h.reason, '') NOT IN ('later_update', 'unchanged'))))
             ORDER BY p.number DESC LIMIT 1) AS accepted,
         (SELECT count(*) FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
-            AND (p.changes->'close_date'->>0) COLLATE "C" < (p.changes->'close_date'->>1) COLLATE "C") AS pushes
+            AND (p.changes->'close_date'->>0) COLLATE "C" < (p.changes->'close_date'->>1) COLLATE "C") AS pushes"""
+#: The journeys of a batch at a stage, each with the version that it is about: its own, else the record's current one.
+_ABOUT: Final = """
+        j.id AS journey_id, j.version, j.generation, j.lead_id, j.record_id, j.source, j.captured_at, j.waived,
+        j.trigger = 'due' AS due, r.slipped_on,
+        v.number, v.values, v.changes, v.changed_at, v.changed_by, v.owner AS rep, v.category, v.is_open,
+        v.outcome AS record_outcome, v.close_date AS closes_on, r.enriched, r.version_id <> v.id AS superseded"""
+_AT_STAGE: Final = """
     FROM journey j JOIN record r ON r.id = j.record_id
     JOIN LATERAL (SELECT * FROM record_version o
         WHERE o.record_id = r.id AND (o.journey_id = j.id OR o.id = r.version_id)
         ORDER BY (o.journey_id = j.id) DESC, o.number DESC LIMIT 1) v ON true
-    WHERE j.batch_id = :batch AND j.stage = :stage AND j.status = :status ORDER BY j.id"""
+    WHERE j.batch_id = :batch AND j.stage = :stage AND j.status = 'ready' ORDER BY j.id"""
 
 
-def read_at_stage(connection: Connection, batch_id: int, stage: StageName, status: str = "ready") -> pd.DataFrame:
-    """The journeys of a batch that are at ``stage``, each with the version that it is about.
+def read_at_stage(connection: Connection, batch_id: int, stage: StageName) -> pd.DataFrame:
+    """The journeys of a batch that are ready for ``stage``, each with the version that it is about.
 
-    ``values`` and ``changes`` are that version's, ``before`` the values of the one before it, or None, and ``accepted``
-    those of the last one that qualification let pass, by itself or because a person said so. ``pushes``: how often the
-    close date was moved later until then. ``rep`` is its owner as a rep of the playbook; ``superseded``: the record has
-    a later version.
+    ``values`` and ``changes`` are that version's; ``rep`` is its owner as a rep of the playbook; ``superseded``: the
+    record has a later version.
     """
-    return bulk.select(connection, _AT_STAGE, batch=batch_id, stage=stage, status=status)
+    return bulk.select(connection, f"SELECT {_ABOUT} {_AT_STAGE}", batch=batch_id, stage=stage)
+
+
+def read_for_qualification(connection: Connection, batch_id: int) -> pd.DataFrame:
+    """As ``read_at_stage``, with what a version is compared with.
+
+    ``before`` are the values of the version before, or None, and ``accepted`` those of the last one that qualification
+    let pass, by itself or because a person said so. ``pushes``: how often the close date was moved later until then.
+    """
+    statement = f"SELECT {_ABOUT}, {_COMPARED} {_AT_STAGE}"
+    return bulk.select(connection, statement, batch=batch_id, stage=StageName.QUALIFICATION)
 
 
 def keep_enriched(connection: Connection, record_ids: Sequence[int], enriched: Sequence[str]) -> None:

@@ -15,13 +15,13 @@ import pandas as pd
 from leadgate.nearest import propose
 from leadgate.playbook import ExpansionKind, Playbook
 from leadgate.playbook.kinds import TRIGGER_WORDS, WITHOUT_SECTION
+from leadgate.playbook.rep_names import RepNames
 from leadgate.records import cells
 from leadgate.records.conditions import match_updates
 from leadgate.records.judgement import (
     NOT_YET,
     UNCHANGED,
     Judgement,
-    People,
     Question,
     Update,
     build_frame,
@@ -55,7 +55,7 @@ class _Judges:
     def __init__(self, playbook: Playbook) -> None:
         found = playbook.kinds.find(JourneyKind.EXPANSION) or WITHOUT_SECTION[JourneyKind.EXPANSION]
         self.section = cast(ExpansionKind, found)
-        self.people = People(playbook)
+        self.reps = RepNames(playbook.reps)
         self._by_word = {fold_word(word): word for word in TRIGGER_WORDS}
         for word, rule in self.section.triggers.items():
             for other in rule.also:
@@ -121,6 +121,6 @@ class _Judges:
                 made.hold(name, questions)
             return
         made.end(Outcome.DONE, "joined", f"the account has {there}")
-        owner = self.people.find_rep(update.text("account_owner")) or self.people.find_rep(update.rep)
+        owner = self.reps.find(update.text("account_owner")) or self.reps.find(update.rep)
         if owner is not None:
             made.tell = ((owner, f"a sign of expansion at an account with {there}"),)

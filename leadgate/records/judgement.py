@@ -196,23 +196,5 @@ def build_frame(judgements: Sequence[Judgement], index: pd.Index) -> pd.DataFram
     return pd.DataFrame(built, index=index).astype({"is_open": bool})
 
 
-class People:
-    """Who hears of a rep's records."""
-
-    def __init__(self, playbook: Playbook) -> None:
-        self._reps = {rep.name: rep for rep in playbook.reps}
-        self._known_as = {rep.email.strip().casefold(): rep.name for rep in playbook.reps if rep.email}
-        self._known_as |= {name.casefold(): name for name in self._reps}
-
-    def find_rep(self, text: str | None) -> str | None:
-        """The rep with that name or e-mail address, in any case."""
-        return None if text is None else self._known_as.get(text.strip().casefold())
-
-    def find_manager(self, rep: str | None) -> str | None:
-        """The manager of a rep, if that is a rep too."""
-        known = self._reps.get(rep or "")
-        return None if known is None else self.find_rep(known.manager)
-
-
 def drop_waived(questions: Iterator[Question], update: Update) -> list[Question]:
     return [question for question in questions if question.reason not in update.waived]

@@ -21,6 +21,7 @@ import pandas as pd
 from leadgate.nearest import propose
 from leadgate.playbook import OpportunityKind, Playbook, SalesStage
 from leadgate.playbook.kinds import WITHOUT_SECTION
+from leadgate.playbook.rep_names import RepNames
 from leadgate.records import cells
 from leadgate.records.cells import Row, read_date
 from leadgate.records.conditions import is_news, match_updates
@@ -28,7 +29,6 @@ from leadgate.records.judgement import (
     NOT_YET,
     UNCHANGED,
     Judgement,
-    People,
     Question,
     Told,
     Update,
@@ -77,7 +77,7 @@ class _Judges:
         found = playbook.kinds.find(JourneyKind.OPPORTUNITY) or WITHOUT_SECTION[JourneyKind.OPPORTUNITY]
         self.section = cast(OpportunityKind, found)
         self.stages = SalesStages(self.section)
-        self.people = People(playbook)
+        self.reps = RepNames(playbook.reps)
         self.now, self.today = now, now.date()
 
     def compare(self, update: Update) -> Update:
@@ -277,7 +277,7 @@ class _Judges:
     def _list_told(self, made: Judgement, update: Update, held: frozenset[str]) -> tuple[Told, ...]:
         """Who hears of it, each once for each rule; a manager who is no rep cannot be told."""
         told: dict[Told, None] = {}
-        manager = self.people.find_manager(update.rep)
+        manager = self.reps.find_manager(update.rep)
         for rule in self.section.tell:
             if f"tell {rule.name}" in held and is_news(rule.when, update):
                 to = manager if rule.to == "manager" else rule.to.removeprefix("rep ")
@@ -286,7 +286,7 @@ class _Judges:
         close = _day(update, "close_date")
         news = update.is_due or update.touches({"close_date", "sales_stage"})
         if made.judgement["slipped"] and news and close != read_date(update.known["slipped_on"]):
-            for each in dict.fromkeys((self.people.find_rep(update.rep), manager)):
+            for each in dict.fromkeys((self.reps.find(update.rep), manager)):
                 if each is not None:
                     told[each, f"slipped: it was to close on {close} and is still open"] = None
         return tuple(told)

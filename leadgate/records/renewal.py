@@ -17,13 +17,13 @@ import pandas as pd
 
 from leadgate.playbook import Playbook, RenewalKind
 from leadgate.playbook.kinds import WITHOUT_SECTION
+from leadgate.playbook.rep_names import RepNames
 from leadgate.records import cells
 from leadgate.records.cells import read_date
 from leadgate.records.judgement import (
     NOT_YET,
     UNCHANGED,
     Judgement,
-    People,
     Question,
     Update,
     build_frame,
@@ -51,7 +51,7 @@ class _Judges:
     def __init__(self, playbook: Playbook, now: datetime) -> None:
         found = playbook.kinds.find(JourneyKind.RENEWAL) or WITHOUT_SECTION[JourneyKind.RENEWAL]
         self.section = cast(RenewalKind, found)
-        self.people = People(playbook)
+        self.reps = RepNames(playbook.reps)
         self.now, self.today = now, now.date()
         self._ends = {fold_word(word): end for end, words in self.section.closed.items() for word in (end, *words)}
 
@@ -65,10 +65,10 @@ class _Judges:
             made.again_at = cells.find_next(self.now, iter((starts, cells.find_day_after(end))))
         is_news = update.is_due or update.touches({"end_date", "status"})
         if made.judgement["slipped"] and is_news and end != read_date(update.known["slipped_on"]):
-            manager = self.people.find_manager(update.rep)
+            manager = self.reps.find_manager(update.rep)
             why = f"slipped: the contract ended on {end}, and nothing is said about its renewal"
             made.tell = tuple(
-                (each, why) for each in dict.fromkeys((self.people.find_rep(update.rep), manager)) if each is not None
+                (each, why) for each in dict.fromkeys((self.reps.find(update.rep), manager)) if each is not None
             )
         name = update.name(_KIND)
         if update.is_unchanged:

@@ -41,7 +41,7 @@ _ANSWERS: Final = (Outcome.CONTINUE, Outcome.HOLD, Outcome.REVIEW, *_ENDS)
 
 def gather(connection: Connection, work: Work) -> Gathered[pd.DataFrame]:
     """Beside the updates, what happened about their records: ``journey_id``, ``kind``, ``occurred_at``."""
-    frame = add_values(records.read_at_stage(connection, work.batch.id, StageName.QUALIFICATION), work.rules)
+    frame = add_values(records.read_for_qualification(connection, work.batch.id), work.rules)
     # of a record that names nobody whom the playbook knows, whoever had it last is asked and told
     had_by, reps = records.find_last_owners(connection, work.batch.id), {rep.name for rep in work.rules.reps}
     named = zip(bulk.list_values(frame["rep"]), bulk.list_values(frame["journey_id"]), strict=True)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from leadgate.ledger import actions, bulk, records, signals
 from leadgate.ledger.journeys import record_moves
 from leadgate.playbook import Playbook
-from leadgate.records.owners import find_rep, index_reps
+from leadgate.playbook.rep_names import RepNames
 from leadgate.records.reading import list_field_types, read_values, write_month_first
 from leadgate.records.standing import Standing, make_account_key, read_words
 from leadgate.records.versions import Known, Update, Version, chain_versions, group_updates
@@ -126,7 +126,7 @@ def _build_versions(
     frame: pd.DataFrame, updates: list[Update], made: dict[int, Version | None], playbook: Playbook
 ) -> pd.DataFrame:
     """A row for each version, in the order of their numbers: what ``records.insert_versions`` takes, both tables'."""
-    words, reps = read_words(playbook), index_reps(playbook)
+    words, reps = read_words(playbook), RepNames(playbook.reps)
     rows = []
     record_ids, received = bulk.list_values(frame["record_id"]), bulk.list_values(frame["captured_at"])
     for version in sorted(filter(None, made.values()), key=lambda each: (record_ids[each.row], each.number)):
@@ -144,7 +144,7 @@ def _build_versions(
                 "changes": orjson.dumps(version.changes).decode(),
                 "late": version.late,
                 **_build_figures(values, standing),
-                "owner": find_rep(values.get("owner"), reps),
+                "owner": reps.find(values.get("owner")),
                 "name": _as_text(values.get("name")),
                 "account": _as_text(values.get("account")),
                 "account_key": make_account_key(str(values["account"])) if values.get("account") else None,

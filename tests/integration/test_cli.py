@@ -692,6 +692,12 @@ def test_a_playbook_is_checked_by_line(cli: Cli, tmp_path: Path) -> None:
     assert "did you mean 'not_spam'?" in result.stderr
     found = read_json(cli("playbook", "check", wrong, "--json", code=2))
     assert (found["ok"], [each["line"] for each in found["problems"] if not each["note"]]) == (False, [line])
+    misspelt = "kinds:\n  renewal:\n    gates: {validated: {severity: {values_redable: warning}}}\n"
+    wrong.write_text(f"{PLAYBOOK.rstrip()}\n{misspelt}", encoding="utf-8")
+    line = len(wrong.read_text(encoding="utf-8").splitlines())
+    result = cli("playbook", "check", wrong, code=2)
+    assert f"wrong.yaml:{line}: kinds.renewal.gates.validated.severity.values_redable:" in result.stderr
+    assert "did you mean 'values_readable'?" in result.stderr
     assert "gone.yaml" in cli("playbook", "check", tmp_path / "gone.yaml", code=2).stderr
 
 

@@ -23,7 +23,7 @@ _MORE: Final = (
     "/account",
     "/team/ana",
     "/reports?section=load",
-    "/forecast/R1",
+    "/records/R1",
     "/leads/1",
     "/queue/1",
     "/nothing/here",

@@ -80,7 +80,7 @@ def test_each_role_sees_the_opportunities_that_are_theirs(ids: dict[str, int], c
 def test_who_sells_nothing_sees_no_forecast(ids: dict[str, int], console: ConsoleSite, role: Role) -> None:
     someone = console.sign_in("someone", role)
     assert someone.get("/forecast").status == 403
-    assert someone.get(f"/forecast/R{ids['won']}").status == 403
+    assert someone.get(f"/records/R{ids['won']}").status == 403
     assert "Forecast" not in someone.get("/account").texts("//nav/a")
 
 
@@ -112,7 +112,7 @@ def test_what_a_rep_asks_for_in_the_address_is_theirs_or_is_refused(
 def test_a_story_is_for_whoever_has_or_had_the_opportunity(
     ids: dict[str, int], console: ConsoleSite, mia: Browser
 ) -> None:
-    address = f"/forecast/R{ids['handed over']}"
+    address = f"/records/R{ids['handed over']}"
     for login in ("ana", "bob"):
         page = console.sign_in_rep(login).get(address)
         assert page.status == 200
@@ -120,17 +120,17 @@ def test_a_story_is_for_whoever_has_or_had_the_opportunity(
     assert mia.get(address).status == 200
     cyn = console.sign_in_rep("cyn")
     assert cyn.get(address).status == 403
-    assert cyn.get("/forecast/R99999").status == 403, "whether it is there is nobody else's business"
+    assert cyn.get("/records/R99999").status == 403, "whether it is there is nobody else's business"
     olga = console.sign_in("olga", Role.OPERATOR)
-    assert [olga.get(f"/forecast/{record}").status for record in ("R99999", "R0", "J1", "x", "9" * 30)][:2] == [
+    assert [olga.get(f"/records/{record}").status for record in ("R99999", "R0", "J1", "x", "9" * 30)][:2] == [
         404,
         404,
     ]
-    assert all(400 <= olga.get(f"/forecast/{record}").status < 500 for record in ("J1", "x", "9" * 30, "%00"))
+    assert all(400 <= olga.get(f"/records/{record}").status < 500 for record in ("J1", "x", "9" * 30, "%00"))
 
 
 def test_the_story_tells_what_changed_from_to_when_and_by_whom(ids: dict[str, int], mia: Browser) -> None:
-    page = mia.get(f"/forecast/R{ids['grew']}")
+    page = mia.get(f"/records/R{ids['grew']}")
     rows = read_changes(page)
     assert ["amount", "20,000.50", "25,000"] in rows
     assert ["forecast category", "best_case", "commit"] in rows
@@ -143,7 +143,7 @@ def test_the_story_tells_what_changed_from_to_when_and_by_whom(ids: dict[str, in
 
 def test_values_that_are_there_to_do_harm_are_shown_harmless(harness: Harness, mia: Browser) -> None:
     ids = tell(harness.ledger, Told("one", at(3), name=HOSTILE, account=HOSTILE, changed_by=HOSTILE))
-    for path in ("/forecast", f"/forecast/R{ids['one']}"):
+    for path in ("/forecast", f"/records/R{ids['one']}"):
         page = load(mia, path)
         assert page.status == 200
         assert page.tree.xpath("//main//script") == []

@@ -108,7 +108,9 @@ def test_a_record_has_a_page(records: dict[str, int], console: ConsoleSite, harn
     assert held.tree.xpath("//a[starts-with(@href, '/queue/')]")
     journey = harness.one("SELECT id FROM journey WHERE record_id = :id", id=records["slipped"])
     moved = mia.get(f"/leads/J{journey}")
-    assert moved.texts("//h1") == ["Deal 2"]
+    before = mia.get(f"/forecast/R{records['slipped']}")
+    assert moved.texts("//h1") == before.texts("//h1") == ["Deal 2"]
+    assert before.address.endswith(f"/records/R{records['slipped']}")
 
 
 @pytest.mark.parametrize(

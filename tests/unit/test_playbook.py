@@ -77,7 +77,8 @@ gates:
         why: The company is known
 """
 GRADED = "scoring:\n  grades: {fit: {A: 40, B: 20, C: 10}, engagement: {1: 30, 2: 15, 3: 5}}"
-PROMISES = {"validated": {"email_well_formed", "not_spam"}}
+OF_GATES = {"validated": {"email_well_formed", "not_spam"}}
+PROMISES = {"lead": OF_GATES}
 
 Edit = Callable[[str, str], list[str]]
 
@@ -941,7 +942,7 @@ def test_a_route_to_a_rep_without_an_sla_is_not_sound(tmp_path: Path) -> None:
 )
 def test_a_pool_without_an_sla_that_holds_no_lead_is_sound(tmp_path: Path, more: str) -> None:
     text = SMALL.replace("members: [{rep: bob}]\n    sla: fast", "members: [{rep: bob}]").replace("gates:\n", more, 1)
-    promises = PROMISES | {"assigned": {"touch_due"}, "followed_up": {"touch_due"}}
+    promises = {"lead": OF_GATES | {"assigned": {"touch_due"}, "followed_up": {"touch_due"}}}
     assert [problem for problem in check(parsed(text, tmp_path), promises=promises) if not problem.note] == []
 
 

@@ -1,7 +1,7 @@
-"""The forecast: what opportunities come to by owner, what moved since a day and why, and each opportunity's story.
+"""The forecast: what opportunities come to by owner, what moved since a day, and why.
 
 Belongs here: reading the address, and whose opportunities a visitor sees. Does not belong here: the figures
-(``console.forecast``), or the words of a story (``console.record_timeline``).
+(``console.forecast``), or the page of one opportunity (``records``).
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from console.forecast.reading import read_forecast
 from console.forecast.request import (
@@ -27,17 +28,14 @@ from console.forecast.request import (
 )
 from console.forecast.sentences import CATEGORY_WORDS, REASON_WORDS, explain_movement, format_money, name_owner
 from console.forecast.text import format_moment, list_notes
-from console.record_timeline import build_record_timeline, describe_standing
 from console.screen import CommandError
 from console.web.rendering import reload_until_there, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate import actors
-from leadgate.ledger.record_history import load_record_story
 from leadgate.permissions import Permission, Scope
 from leadgate.records.forecast import COUNTED
 from leadgate.records.forecast_periods import FORECAST_PERIODS
-from leadgate.references import parse_number
 
 router = APIRouter()
 _LAST: Final = 60.0  # seconds for which a forecast is kept
@@ -80,21 +78,9 @@ def show_forecast(
 
 
 @router.get("/forecast/{record}")
-def show_record(request: Request, site: TheSite, visitor: SignedIn, record: str) -> Response:
-    """The story of a record, for whoever sees one of those who have, or had, it."""
-    number = parse_number(record, "record")
-    with site.ledger.snapshot(much=False) as connection:
-        story = load_record_story(connection, number)
-    seen = _list_seen(visitor)
-    theirs = seen is None or (story is not None and not seen.isdisjoint(story.owners))
-    if not theirs:  # the same whether there is one of this number or not
-        actors.require(visitor.actor, Permission.READ_FORECAST, None)
-    if story is None:
-        raise HTTPException(404)
-    return render(
-        request, "forecast_record.html", visitor=visitor, record=story.record,
-        standing=describe_standing(story.record, site.names), events=build_record_timeline(story, site.names),
-    )  # fmt: skip
+def show_record(record: str) -> Response:
+    """The page of a record, whose story was told here once."""
+    return RedirectResponse(f"/records/{quote(record, safe='')}", 303)
 
 
 def _renew(asked: AskedForecast, options: ForecastOptions, now: datetime) -> AskedForecast:

@@ -22,16 +22,16 @@ __all__ = ["EXPECTATIONS", "check", "require"]
 def check(
     loaded: LoadedPlaybook,
     *,
-    promises: Mapping[GateName, Collection[str]] | None = None,
-    record_promises: Mapping[GateName, Collection[str]] | None = None,
+    promises: Mapping[JourneyKind, Mapping[GateName, Collection[str]]] | None = None,
 ) -> list[Problem]:
     """Everything that is wrong with a loaded playbook, by line; an empty list is a playbook to run by.
 
     Problems with ``note`` set are worth knowing and do not stop anything. ``promises`` names the
-    built-in promises of each gate, so that severities given for them can be checked, and ``record_promises`` those of
-    the gates of records; the caller knows them, this floor does not.
+    built-in promises of each gate, for each kind of journey, so that severities given for them can be checked; the
+    caller knows them, this floor does not.
     """
     checker = Checker(loaded)
+    of_kinds = promises or {}
     parts = (
         sources.check_own_fields(checker),
         sources.check_sources(checker),
@@ -53,9 +53,9 @@ def check(
         gates.check_exceptions(checker),
         gates.check_notifications(checker),
         events.check_events(checker),
-        gates.check_gates(checker, promises or {}),
+        gates.check_gates(checker, of_kinds.get(checker.kind, {})),
         kinds.check_kinds_have_sources(checker),
-        *(_check_kind(loaded, kind, record_promises or {}) for kind in checker.of_kinds if kind is not checker.kind),
+        *(_check_kind(loaded, kind, of_kinds.get(kind, {})) for kind in checker.of_kinds if kind is not checker.kind),
     )
     return sorted({*loaded.document.notes, *(problem for part in parts for problem in part)})
 
@@ -82,11 +82,8 @@ def _check_kind(loaded: LoadedPlaybook, kind: JourneyKind, promises: Mapping[Gat
 def require(
     loaded: LoadedPlaybook,
     *,
-    promises: Mapping[GateName, Collection[str]] | None = None,
-    record_promises: Mapping[GateName, Collection[str]] | None = None,
+    promises: Mapping[JourneyKind, Mapping[GateName, Collection[str]]] | None = None,
 ) -> None:
     """Raises ``PlaybookError`` with every problem that ``check`` finds, notes aside."""
-    if wrong := [
-        problem for problem in check(loaded, promises=promises, record_promises=record_promises) if not problem.note
-    ]:
+    if wrong := [problem for problem in check(loaded, promises=promises) if not problem.note]:
         raise PlaybookError(wrong)

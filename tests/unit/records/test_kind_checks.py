@@ -10,6 +10,7 @@ import pytest
 from leadgate import playbook
 from leadgate.playbook import LoadedPlaybook
 from leadgate.playbook.check import check
+from leadgate.vocabulary import GateName, JourneyKind
 
 BOOK = """\
 version: 1
@@ -51,7 +52,7 @@ kinds:
   expansion:
     triggers: {usage: {when: usage > 2, also: [Consumption]}, seats: {}}
 """
-RECORD_PROMISES = {"validated": {"fields_readable"}}
+PROMISES = {kind: {GateName.VALIDATED: {"fields_readable"}} for kind in JourneyKind}
 
 Edit = Callable[[str, str], list[str]]
 
@@ -66,14 +67,14 @@ def problems(tmp_path: Path) -> Edit:
 
     def edit(old: str, new: str) -> list[str]:
         assert BOOK.count(old) == 1, f"{old!r} is there {BOOK.count(old)} times"
-        found = check(parsed(BOOK.replace(old, new), tmp_path), record_promises=RECORD_PROMISES)
+        found = check(parsed(BOOK.replace(old, new), tmp_path), promises=PROMISES)
         return [f"{'note: ' * each.note}{str(each).partition('playbook.yaml:')[2]}" for each in found]
 
     return edit
 
 
 def test_the_playbook_is_right(tmp_path: Path) -> None:
-    assert check(parsed(BOOK, tmp_path), record_promises=RECORD_PROMISES) == []
+    assert check(parsed(BOOK, tmp_path), promises=PROMISES) == []
 
 
 def test_an_empty_section_is_right(tmp_path: Path) -> None:
@@ -153,8 +154,7 @@ def test_a_record_that_no_sla_gives_a_due_time_would_be_held(tmp_path: Path) -> 
     )
 
     without, given = (
-        check(parsed(text.replace("WITHIN", within), tmp_path), record_promises=RECORD_PROMISES)
-        for within in ("", "3d")
+        check(parsed(text.replace("WITHIN", within), tmp_path), promises=PROMISES) for within in ("", "3d")
     )
 
     errors = [each for each in without if not each.note]
