@@ -78,7 +78,7 @@ def show_forecast(
 
 
 @router.get("/forecast/{record}")
-def show_record(record: str) -> Response:
+def show_record(visitor: SignedIn, record: str) -> Response:
     """The page of a record, whose story was told here once."""
     return RedirectResponse(f"/records/{quote(record, safe='')}", 303)
 
