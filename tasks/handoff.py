@@ -22,18 +22,27 @@ from sqlalchemy import Connection
 
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, gates, outbox, races
+from leadgate.ledger import Ledger, decision_inputs, gates, outbox, races
 from leadgate.ledger.batches import Conflict, applying, fence
 from leadgate.ledger.journeys.locking import lock_journeys
 from leadgate.ledger.journeys.stage_moves import advance
 from leadgate.vocabulary import JourneyStatus, Outcome, StageName
+from tasks.decision_inputs import RECORDED_STAGES, encode
 from tasks.source_breaker import park
 from tasks.stage import Alert, AnyStage, Decided, StageReport, Work
 from tasks.stage_reports import summarise
 from tasks.work_items import open_recovery_tasks, open_work_items
 
 
-def prepare(stage: AnyStage, ledger: Ledger, work: Work) -> Decided[Any] | None:
+@dataclass(frozen=True)
+class Prepared:
+    """What a stage decided, and what it decided from as the ledger keeps it; None for a stage of which nothing is."""
+
+    decided: Decided[Any]
+    inputs: bytes | None
+
+
+def prepare(stage: AnyStage, ledger: Ledger, work: Work) -> Prepared | None:
     """Gather, ask and decide. ``None`` when no journey of the batch is ready for the stage."""
     with ledger.transaction(plan_by_index=True) as connection:
         gathered = stage.gather(connection, work)
@@ -41,18 +50,20 @@ def prepare(stage: AnyStage, ledger: Ledger, work: Work) -> Decided[Any] | None:
         return None
     if stage.ask is not None:
         gathered = stage.ask(ledger, gathered, work)
-    return stage.decide(gathered, work)
+    inputs = encode(gathered) if stage.name in RECORDED_STAGES else None
+    return Prepared(stage.decide(gathered, work), inputs)
 
 
 def apply(
-    stage: AnyStage, ledger: Ledger, work: Work, decided: Decided[Any], result: GateResult, *, locked: bool = False
+    stage: AnyStage, ledger: Ledger, work: Work, prepared: Prepared, result: GateResult, *, locked: bool = False
 ) -> StageReport:
-    """Store what was decided and what the gate found, in one transaction.
+    """Store what was decided, what it was decided from and what the gate found, in one transaction.
 
     ``locked``: the caller holds the lock on all pools. Raises ``LeaseLost`` when the batch was taken
     over, and ``Conflict`` when the ledger changed since it was read; nothing is written then.
     """
-    frame = _apply_gate(stage, decided.frame, result)
+    decided = prepared.decided
+    frame = apply_gate(stage, decided.frame, result)
     alerts: list[Alert] = []
     # what a crash of PostgreSQL takes away of a stage is done again; an owner is on the disk before anybody hears
     with applying(ledger, flushed=stage.name == StageName.ASSIGNMENT) as connection:
@@ -72,6 +83,8 @@ def apply(
         if stage.finish is not None:
             stage.finish(connection, work, frame)
         _keep_evidence(connection, stage, work, frame, result)
+        if prepared.inputs is not None:
+            decision_inputs.insert(connection, work.batch.id, stage.name, len(frame), work.now, prepared.inputs)
         if work.rules.crm:
             outbox.tell_crms(connection, _find_told_of(stage, frame), work.now)
         if work.rules.events:
@@ -111,16 +124,16 @@ def attempt(stage: AnyStage, ledger: Ledger, work: Work, *, accept_unchecked: bo
     for race in races.make_attempts(ledger):
         with race as locked:
             started = time.perf_counter()
-            decided = prepare(stage, ledger, work)
-            if decided is None:
+            prepared = prepare(stage, ledger, work)
+            if prepared is None:
                 return StageReport(stage.name, work.batch.id)
             decided_at = time.perf_counter()
-            result = yield Judging(stage.gate, work, decided.gated)
+            result = yield Judging(stage.gate, work, prepared.decided.gated)
             gated_at = time.perf_counter()
             problem = result.batch_problem
             if problem is not None and problem.reason == CHECK_FAILED and not accept_unchecked:
                 raise UncheckedError(problem)
-            report = apply(stage, ledger, work, decided, result, locked=locked)
+            report = apply(stage, ledger, work, prepared, result, locked=locked)
             report.seconds["gather and decide"] = decided_at - started
             report.seconds["gate"] = gated_at - decided_at
             report.seconds["apply"] = time.perf_counter() - gated_at
@@ -128,7 +141,7 @@ def attempt(stage: AnyStage, ledger: Ledger, work: Work, *, accept_unchecked: bo
     raise Conflict(f"{stage.name} of batch {work.batch.id} lost the race {races.MAX_ATTEMPTS} times; run it again")
 
 
-def _apply_gate(stage: AnyStage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
+def apply_gate(stage: AnyStage, frame: pd.DataFrame, result: GateResult) -> pd.DataFrame:
     """The decided frame with the rows that broke a critical promise on hold, or all that were judged."""
     told = ("outcome", "reason", "item_message", "value", "detail", "promise", "proposal")
     lacking = [column for column in told if column not in frame]

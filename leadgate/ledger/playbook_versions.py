@@ -117,9 +117,14 @@ def _keep_receivers(connection: Connection, playbook: KeptPlaybook, now: datetim
 def read_playbook_content(ledger: Ledger, hash_: str) -> str | None:
     """The content that was activated under ``hash_``."""
     with ledger.transaction() as connection:
-        content: str | None = connection.execute(
-            text("SELECT content FROM playbook_version WHERE hash = :hash"), {"hash": hash_}
-        ).scalar()
+        return read_content(connection, hash_)
+
+
+def read_content(connection: Connection, hash_: str) -> str | None:
+    """The content of the playbook of ``hash_``."""
+    content: str | None = connection.execute(
+        text("SELECT content FROM playbook_version WHERE hash = :hash"), {"hash": hash_}
+    ).scalar()
     return content
 
 

@@ -19,6 +19,7 @@ from leadgate.models.columns import APPEND_ONLY, PERSONAL, STAFF
 from leadgate.models.crm import CrmConnectionRow, CrmLink, CrmTaskLink
 from leadgate.models.crm_positions import CrmPosition
 from leadgate.models.crm_record_states import CrmRecordState
+from leadgate.models.decision_inputs import DecisionInput
 from leadgate.models.delivery import Outbox
 from leadgate.models.forecasts import ForecastDay, ForecastSnapshot
 from leadgate.models.journeys import GateResult, Handoff, Journey, QualificationRecord, Warned
@@ -65,6 +66,7 @@ __all__ = [
     "CrmPosition",
     "CrmRecordState",
     "CrmTaskLink",
+    "DecisionInput",
     "ForecastDay",
     "ForecastSnapshot",
     "GateResult",

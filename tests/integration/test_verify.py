@@ -318,6 +318,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("handoff", "journey_id", "true", {"handoffs_gapless", "moments_are_handoffs"}),
             ("handoff", "batch_id", "true", set()),
             ("gate_result", "batch_id", "true", set()),
+            ("decision_input", "batch_id", "true", set()),
             ("warned", "journey_id", "true", set()),
             ("qualification", "journey_id", "true", set()),
             ("outbox", "journey_id", "true", set()),

@@ -34,6 +34,7 @@ WRITER = {
     "crm_position": "crm_positions",
     "event_subscription": "event_subscriptions",
     "crm_record_state": "crm_record_states",
+    "decision_input": "decision_inputs",
     "gate_result": "gates",
     "handoff": "handoffs",
     "hash_key": "keys",

@@ -13,6 +13,7 @@ from leadgate.ledger.verify.invariant import Invariant
 #: Rows that name another without a foreign key, for speed; and handoffs, which are read in one pass.
 _RECORDS: Final = (
     ("gate_result", "batch_id"),
+    ("decision_input", "batch_id"),
     ("warned", "journey_id"),
     ("qualification", "journey_id"),
     ("outbox", "journey_id"),

@@ -1,0 +1,66 @@
+"""The table ``decision_input``: what stages decided from. Append-only.
+
+Belongs here: every statement that reads or writes the table. Does not belong here: how the content is written and read
+(``tasks.decision_inputs``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from leadgate.ledger.typed_rows import read_rows
+from leadgate.vocabulary import JourneyKind, StageName
+
+_AT_A_TIME: Final = 50  # rows: of large batches each is a megabyte
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionInputRow:
+    """What ``stage`` decided from for ``journeys`` journeys of a batch, and the playbook that it decided by."""
+
+    id: int
+    batch_id: int
+    stage: StageName
+    journeys: int
+    at: datetime
+    content: bytes
+    playbook_hash: str
+
+
+def insert(
+    connection: Connection, batch_id: int, stage: StageName, journeys: int, at: datetime, content: bytes
+) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO decision_input (batch_id, stage, journeys, at, content) "
+            "VALUES (:batch_id, :stage, :journeys, :at, :content)"
+        ),
+        {"batch_id": batch_id, "stage": stage, "journeys": journeys, "at": at, "content": content},
+    )
+
+
+def list_since(
+    connection: Connection, kind: JourneyKind, since: datetime | None, until: datetime | None = None
+) -> Iterator[DecisionInputRow]:
+    """The rows of batches of ``kind``, in the order in which they were decided; a row is read when it is asked for."""
+    wanted = list(
+        connection.execute(
+            text(
+                "SELECT i.id FROM decision_input i JOIN batch b ON b.id = i.batch_id WHERE b.journey_kind = :kind "
+                "AND (CAST(:since AS timestamptz) IS NULL OR i.at >= :since) "
+                "AND (CAST(:until AS timestamptz) IS NULL OR i.at < :until) ORDER BY i.at, i.batch_id, i.id"
+            ),
+            {"kind": kind, "since": since, "until": until},
+        ).scalars()
+    )
+    statement = """
+        SELECT i.id, i.batch_id, i.stage, i.journeys, i.at, i.content, b.playbook_hash
+        FROM decision_input i JOIN batch b ON b.id = i.batch_id
+        WHERE i.id = ANY(:ids) ORDER BY i.at, i.batch_id, i.id"""
+    for start in range(0, len(wanted), _AT_A_TIME):
+        yield from read_rows(connection, DecisionInputRow, statement, ids=wanted[start : start + _AT_A_TIME])

@@ -1,0 +1,126 @@
+"""The data that a stage decided from, as the ledger keeps them, so that the decision can be made again later.
+
+Belongs here: writing what a stage gathered as bytes, and reading it back as an equal frame and context. Does not belong
+here: the table (``leadgate.ledger.decision_inputs``), or making a decision again.
+
+The bytes are JSON, a list for each column, compressed by zlib: columns of few distinct values become small. Nothing in
+them is ever run.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+import pandas as pd
+
+from leadgate.assignment.absences import SaidAbsence
+from leadgate.assignment.availability import Load
+from leadgate.ledger.pools import StoredTurns
+from leadgate.vocabulary import StageName
+from tasks.assignment import Capacity
+from tasks.enrichment import Said
+from tasks.stage import Gathered
+
+#: The stages whose decisions can be made again. Capture decides nothing of a lead, and follow-up is about what people
+#: did.
+RECORDED_STAGES: Final = (StageName.VALIDATION, StageName.ENRICHMENT, StageName.QUALIFICATION, StageName.ASSIGNMENT)
+
+_LEVEL: Final = 1  # the fastest: a higher one makes the bytes a tenth smaller and takes three times as long
+_DTYPES: Final = {"b": "bool", "i": "int64", "f": "float64"}  # by the kind of a numpy dtype
+
+
+def encode(gathered: Gathered[Any]) -> bytes:
+    """Frames of any columns whose cells are JSON values or moments, beside a context of a stage of ``RECORDED_STAGES``.
+
+    Raises ``TypeError`` for a cell or a context of another type.
+    """
+    content = {"frame": _encode_frame(gathered.frame), **_encode_context(gathered.context)}
+    return zlib.compress(orjson.dumps(content, default=_encode_cell), _LEVEL)
+
+
+def decode(content: bytes) -> Gathered[Any]:
+    """What ``encode`` was given."""
+    read = orjson.loads(zlib.decompress(content))
+    return Gathered(_decode_frame(read["frame"]), _decode_context(read))
+
+
+def _encode_cell(value: object) -> object:
+    if value is pd.NaT:
+        return None
+    if isinstance(value, datetime):  # a Timestamp; orjson knows the class itself
+        return value.isoformat()
+    raise TypeError(f"a cell of type {type(value).__name__} cannot be kept")
+
+
+def _encode_frame(frame: pd.DataFrame) -> dict[str, Any]:
+    columns, types = {}, {}
+    for name in frame.columns:
+        values = frame[name]
+        columns[name] = values.tolist()
+        if (kind := values.dtype.kind) != "O":
+            types[name] = "moment" if kind == "M" else _DTYPES.get(kind, "object")
+        elif (first := next((value for value in columns[name] if value is not None), None)) is not None:
+            types[name] = "moments" if isinstance(first, datetime) else "object"
+    return {"columns": columns, "types": {name: kind for name, kind in types.items() if kind != "object"}}
+
+
+def _decode_frame(content: Mapping[str, Any]) -> pd.DataFrame:
+    types: Mapping[str, str] = content["types"]
+    columns = {}
+    for name, values in content["columns"].items():
+        match types.get(name, "object"):
+            case "moment":
+                columns[name] = pd.Series(pd.to_datetime(values, utc=True, format="ISO8601"))
+            case "moments":
+                known = {value: value and datetime.fromisoformat(value) for value in set(values)}
+                columns[name] = pd.Series([known[value] for value in values], dtype=object)
+            case dtype:
+                columns[name] = pd.Series(values, dtype=dtype)
+    return pd.DataFrame(columns)
+
+
+def _encode_context(context: object) -> dict[str, Any]:
+    match context:
+        case None:
+            return {}
+        case pd.DataFrame():
+            return {"beside": _encode_frame(context)}
+        case Said():
+            return {
+                "said": {name: getattr(context, name) for name in ("provenance", "problems", "accounts", "contacts")}
+            }
+        case Capacity():
+            return {
+                "capacity": {
+                    "pools": {name: [stored.state, stored.version] for name, stored in context.pools.items()},
+                    "loads": {rep: list(load) for rep, load in context.loads.items()},
+                    "away": [asdict(each) for each in context.away],
+                }
+            }
+    raise TypeError(f"a context of type {type(context).__name__} cannot be kept")
+
+
+def _decode_context(content: Mapping[str, Any]) -> Any:
+    if (beside := content.get("beside")) is not None:
+        return _decode_frame(beside)
+    if (said := content.get("said")) is not None:
+        return Said(**said)
+    if (capacity := content.get("capacity")) is not None:
+        return Capacity(
+            {name: StoredTurns(state, version) for name, (state, version) in capacity["pools"].items()},
+            {rep: Load(*load) for rep, load in capacity["loads"].items()},
+            [
+                SaidAbsence(each["rep"], datetime.fromisoformat(each["since"]), _read_moment(each["until"]))
+                for each in capacity["away"]
+            ],
+        )
+    return None
+
+
+def _read_moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
