@@ -139,6 +139,15 @@ DEPLOYMENTS: Final = (
         every=timedelta(hours=1),
     ),
     Deployment(
+        "train-score",
+        "train-score",
+        "flows.train_score.train_score",
+        "Learns a score from the leads whose time is up, when the playbook asks for one and the newest is old enough; "
+        "`leadgate score train` does the same. Does nothing when the playbook asks for none.",
+        ("leadgate", "learned score"),
+        cron="37 2 * * *",
+    ),
+    Deployment(
         "housekeeping",
         "housekeeping",
         "flows.housekeeping.housekeeping",

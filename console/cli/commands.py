@@ -206,6 +206,23 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
         },
     ),
+    "score": Group(
+        "Learn a score from outcomes, beside the points of the rules.",
+        {
+            "train": Entry(
+                "console.cli.score",
+                "Learn a score from the leads whose time is up, and keep it with how good it is.",
+            ),
+            "show": Entry(
+                "console.cli.score",
+                "A learned score: from which leads, how good it is beside the points of the rules, and what it reads.",
+            ),
+            "history": Entry(
+                "console.cli.score",
+                "Which scores were learned: when, by whom, from how many leads, and how good each is.",
+            ),
+        },
+    ),
     "quality": Group(
         "Build the pages about what gates found.",
         {

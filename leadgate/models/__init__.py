@@ -39,6 +39,7 @@ from leadgate.models.operation import (
 from leadgate.models.recorded_outcomes import RecordedOutcome
 from leadgate.models.records import Record, RecordJudgement, RecordSlip, RecordVersion
 from leadgate.models.saved_views import ReportMail, SavedViewRow
+from leadgate.models.score_models import ScoreModel
 from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
 from leadgate.models.unmaskings import Unmasking
@@ -99,6 +100,7 @@ __all__ = [
     "ReportMail",
     "ReusedRequest",
     "SavedViewRow",
+    "ScoreModel",
     "SignInLink",
     "Signal",
     "Unmasking",

@@ -91,4 +91,5 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "crm_record_state.crm": _NAME,
     "crm_record_state.record": 32,
     "crm_task.crm": _NAME,
+    "score_model.data_hash": 64,  # SHA-256 in hex
 }

@@ -73,6 +73,7 @@ from leadgate.playbook.kinds import (
     SalesStage,
     Tell,
 )
+from leadgate.playbook.learned import Learned
 from leadgate.playbook.loading import (
     PLAYBOOK_FILE_NAME,
     LoadedPlaybook,
@@ -171,6 +172,7 @@ __all__ = [
     "KindSection",
     "Kinds",
     "LadderStep",
+    "Learned",
     "Leave",
     "Likely",
     "LoadedPlaybook",

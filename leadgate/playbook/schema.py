@@ -18,6 +18,7 @@ from leadgate.playbook.follow_up import FollowUp, Sla
 from leadgate.playbook.gates import Breaker, ExceptionRoute, GateRules, Notification, Retention
 from leadgate.playbook.kind_views import build_view_parts
 from leadgate.playbook.kinds import Kinds
+from leadgate.playbook.learned import Learned
 from leadgate.playbook.matching import Matching
 from leadgate.playbook.routing import Hours, Pool, Reassignments, Rep, Route, Territory
 from leadgate.playbook.scoring import Qualification, Scoring
@@ -42,6 +43,7 @@ class Playbook(Part):
     enrichment: Enrichment = Enrichment()
     scoring: Scoring = Scoring()
     qualification: Qualification = Qualification()
+    learned: Learned | None = None
     hours: dict[Name, Hours] = {}
     reps: tuple[Rep, ...] = Field(min_length=1)
     pools: tuple[Pool, ...] = Field(min_length=1)

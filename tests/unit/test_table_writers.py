@@ -65,6 +65,7 @@ WRITER = {
     "report_mail": "report_mails",
     "reused_request": "requests",
     "saved_view": "saved_views",
+    "score_model": "score_models",
     "sign_in_link": "sign_in_links",
     "signal": "signals",
     "unmasking": "unmaskings",

@@ -1,0 +1,218 @@
+"""``leadgate score train``, ``show`` and ``history``: scores that were learned, and how good each is.
+
+Belongs here: these commands and their tables. Does not belong here: learning (``tasks.score_training``), or keeping
+scores (``leadgate.ledger.score_models``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from console.cli.options import By, Json, Now
+from console.command_context import CommandContext, identify_actor, parse_now
+from console.display_names import write_as_words
+from console.redaction import sanitise
+from console.report.tables import format_percent
+from console.screen import (
+    CommandError,
+    build_console,
+    build_heading,
+    build_table,
+    find_program,
+    format_moment,
+    print_json,
+)
+from leadgate.actors import require
+from leadgate.counting import format_count
+from leadgate.ledger import score_models
+from leadgate.ledger.clock import ask_time
+from leadgate.ledger.score_models import KeptModel
+from leadgate.permissions import Permission
+
+if TYPE_CHECKING:
+    from leadgate.learning.indicators import Indicator
+
+_MEASURES = {
+    "auc": "AUC",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+    "top_lift": "lift of the best tenth",
+}
+_PERIODS = {"taught": "taught", "calibrated": "gave chances", "judged": "judged"}
+
+
+def train(
+    ctx: typer.Context,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Take leads whose outcome was known before they were scored, as imports are."),
+    ] = False,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Learn a score from the leads whose time is up, and keep it with how good it is."""
+    from tasks.score_training import train_score
+
+    context: CommandContext = ctx.obj
+    with context.ledger_and_playbook(checked=True, takes_over=False) as (ledger, loaded):
+        who = identify_actor(loaded.playbook)
+        require(who, Permission.OPERATE)
+        done = train_score(ledger, loaded, by=who.name, now=ask_time(ledger, parse_now(now)), history=history)
+    if json:
+        print_json({"new": done.is_new, **_build_json(done.model)})
+        return
+    if not done.is_new:
+        build_console().print("The same leads taught the same score before; nothing was kept twice.", soft_wrap=True)
+    _print(done.model)
+
+
+def show(
+    ctx: typer.Context,
+    number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="Of a score; else the newest.")] = None,
+    json: Json = False,
+) -> None:
+    """A learned score: from which leads, how good it is beside the points of the rules, and what it reads."""
+    context: CommandContext = ctx.obj
+    with context.ledger() as ledger, ledger.transaction() as connection:
+        model = score_models.find_model(connection, number)
+    if model is None:
+        which = "No score was learned yet" if number is None else f"There is no score {number}"
+        raise CommandError(f"{which}; `{find_program()} score history` lists those that there are")
+    if json:
+        print_json(_build_json(model))
+        return
+    _print(model)
+
+
+def history(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many, the newest first.")] = 20,
+    json: Json = False,
+) -> None:
+    """Which scores were learned: when, by whom, from how many leads, and how good each is."""
+    context: CommandContext = ctx.obj
+    with context.ledger() as ledger, ledger.transaction() as connection:
+        found = score_models.list_models(connection, limit)
+    if json:
+        print_json({"scores": [_build_json(each) for each in found]})
+        return
+    if not found:
+        build_console().print(f"No score was learned yet. Next: {find_program()} score train", soft_wrap=True)
+        return
+    numbers = ("number", "leads", "AUC", "AUC of the rules")
+    rows = build_table("number", "learned (UTC)", "by", "kind", "leads", "AUC", "AUC of the rules", "so", right=numbers)
+    for each in found:
+        rows.add_row(
+            str(each.id),
+            format_moment(each.trained_at),
+            sanitise(each.by, 80),
+            str(each.parameters["kind"]),
+            f"{each.counts['leads']:,}",
+            f"{each.quality['learned']['auc'][0]:.3f}",
+            f"{each.quality['rules']['auc'][0]:.3f}",
+            _describe_gain(each),
+        )
+    build_console().print(rows)
+
+
+def _build_json(model: KeptModel) -> dict[str, Any]:
+    return {**asdict(model), "trained_at": model.trained_at.isoformat(), "horizon": model.horizon.total_seconds()}
+
+
+def _print(model: KeptModel) -> None:
+    console, counts, quality = build_console(), model.counts, model.quality
+    label = "accepted" if model.label == "accepted" else "won"
+    console.print(
+        f"Score {model.id} ({model.parameters['kind']}), learned {format_moment(model.trained_at)} UTC by "
+        f"{sanitise(model.by, 80)} from {format_count(counts['leads'], 'lead', 'leads')} whose time is up, "
+        f"{counts['won']:,} of them {label} within {_format_days(model.horizon)}.",
+        soft_wrap=True,
+    )
+    console.print(
+        f"{counts['scored']:,} leads were scored and {counts['followed_up']:,} followed up; of the others nobody knows "
+        "what they would have come to, and the score is right only for leads like those that were followed up.",
+        soft_wrap=True,
+    )
+    console.print(build_heading("From which leads"))
+    periods = build_table("what they did", "since (UTC)", "until (UTC)", "leads", label, right=("leads", label))
+    for name, words in _PERIODS.items():
+        each = model.periods[name]
+        since, until = (str(each[end])[:16].replace("T", " ") for end in ("since", "until"))
+        periods.add_row(words, since, until, f"{each['leads']:,}", f"{each['won']:,}")
+    console.print(periods)
+    console.print(build_heading("On the leads that judged"))
+    measures = build_table("measure, with its 95 % interval", "learned", "", "points of the rules", "")
+    for name, words in _MEASURES.items():
+        measures.add_row(words, *(cell for of in ("learned", "rules") for cell in _list_cells(quality[of][name])))
+    console.print(measures)
+    console.print(f"Its AUC is {_describe_gain(model)}.", soft_wrap=True)
+    console.print(build_heading("What its chances stand for"))
+    console.print(_build_reliability(quality["learned"]["reliability"], label))
+    if model.parameters["kind"] == "logistic":
+        console.print(build_heading("What it adds, in points of which ten double the odds"))
+        console.print(_build_weights(model))
+    else:
+        console.print("It is made of trees: what a rule adds depends on the others.", soft_wrap=True)
+
+
+def _format_days(horizon: timedelta) -> str:
+    days = horizon / timedelta(days=1)
+    return f"{days:g} days" if days != 1 else "a day"
+
+
+def _list_cells(measure: list[float]) -> tuple[str, str]:
+    value, low, high = measure
+    return f"{value:.3f}", f"{low:.3f} to {high:.3f}"
+
+
+def _describe_gain(model: KeptModel) -> str:
+    gain, low, high = model.quality["auc_gain"]
+    so = "better" if model.quality["is_better"] else "not shown to be better"
+    return f"{gain:+.3f}, {low:+.3f} to {high:+.3f}: {so}"
+
+
+def _build_reliability(groups: list[dict[str, Any]], label: str) -> Table:
+    made = build_table("chance", "leads", "mean chance", label, right=("leads", "mean chance", label))
+    for each in groups:
+        made.add_row(
+            f"{format_percent(each['lowest'])} to {format_percent(each['highest'])}",
+            f"{each['leads']:,}",
+            format_percent(each["chance"]),
+            format_percent(each["won"] / each["leads"]),
+        )
+    return made
+
+
+def _build_weights(model: KeptModel) -> Table:
+    from leadgate.learning.scorer import POINTS_PER_LOG_ODDS, Weights, load  # numpy is slow to import
+
+    score = load(model.parameters)
+    made = build_table("what a lead has", "points", right=("points",))
+    assert isinstance(score.of, Weights)  # noqa: S101 - asked by its kind
+    scale = score.curve.slope * POINTS_PER_LOG_ODDS
+    rows = sorted(zip(score.of.weights, score.indicators, strict=True), key=lambda each: -each[0] * scale)
+    for weight, indicator in rows:
+        made.add_row(sanitise(_describe_indicator(indicator), 60), f"{weight * scale:+.1f}")
+    return made
+
+
+def _describe_indicator(indicator: Indicator) -> str:
+    name = write_as_words(indicator.name)
+    if indicator.kind == "rule":
+        return name
+    if indicator.kind in ("known", "negative"):
+        return f"{name} is {indicator.kind}"
+    if indicator.kind == "missing":
+        return f"{name} is missing"
+    if indicator.kind == "equals":
+        return f"{name} is {'yes' if indicator.value is True else indicator.value}"
+    low, high = indicator.low, indicator.high
+    if low is None:
+        return f"{name} is below {high:g}"
+    return f"{name} is {low:g} or more" if high is None else f"{name} is from {low:g} to below {high:g}"

@@ -1,0 +1,153 @@
+"""A learned score: log-odds from indicators, what each contributes, and the chance that they stand for.
+
+Belongs here: scoring with weights or trees that were learned, in numpy alone, and the form in which these are kept.
+Does not belong here: learning them (``fitting``), or what a lead has (``indicators``).
+
+The calibrated log-odds are ``curve.intercept + curve.slope · raw``, so contributions are scaled alike and still add up.
+Of trees each split contributes what it moves the mean of the leaves below by, to the indicator that it asks for (A.
+Saabas, "Interpreting random forests", 2014): these add up to the leaf's value exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import log
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from leadgate.learning.discrimination import Curve
+from leadgate.learning.indicators import Decision, Floats, Indicator, build_matrix
+
+#: Ten points double the odds.
+POINTS_PER_LOG_ODDS: Final = 10 / log(2)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A logistic regression: a weight for each indicator."""
+
+    intercept: float
+    weights: tuple[float, ...]
+
+    def contribute(self, matrix: Floats) -> tuple[float, Floats]:
+        """What every lead begins with, and what each indicator adds to it, a row for each lead."""
+        return self.intercept, matrix * np.array(self.weights)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree by its nodes, the root first. A lead that has the node's ``indicator`` goes ``right``; of a leaf that is
+    -1. ``values`` are log-odds: of a leaf what it adds, of a node above the mean over the leads that it was learned
+    from."""
+
+    indicators: tuple[int, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Gradient boosting: the sum of many small trees."""
+
+    intercept: float
+    trees: tuple[Tree, ...]
+
+    def contribute(self, matrix: Floats) -> tuple[float, Floats]:
+        """What every lead begins with, and what each indicator adds to it, a row for each lead."""
+        added = np.zeros_like(matrix)
+        rows = np.arange(len(matrix))
+        for tree in self.trees:
+            asked, left, right = (np.array(part) for part in (tree.indicators, tree.left, tree.right))
+            values = np.array(tree.values)
+            node = np.zeros(len(matrix), dtype=np.int64)
+            while (inner := asked[node] >= 0).any():
+                at, where = node[inner], rows[inner]
+                after = np.where(matrix[where, asked[at]] > 0, right[at], left[at])
+                added[where, asked[at]] += values[after] - values[at]  # each row is there once
+                node[inner] = after
+        return self.intercept + sum(tree.values[0] for tree in self.trees), added
+
+
+@dataclass(frozen=True)
+class LearnedScore:
+    """``of`` the ``indicators`` gives raw log-odds, which ``curve`` turns into those of a true chance."""
+
+    indicators: tuple[Indicator, ...]
+    of: Weights | Trees
+    curve: Curve
+
+    @property
+    def kind(self) -> Literal["logistic", "boosting"]:
+        return "logistic" if isinstance(self.of, Weights) else "boosting"
+
+    def compute_log_odds(self, matrix: Floats) -> Floats:
+        """Calibrated log-odds of each row of ``build_matrix``."""
+        begin, added = self._contribute(matrix)
+        summed: Floats = begin + added.sum(axis=1)
+        return summed
+
+    def compute_chances(self, matrix: Floats) -> Floats:
+        """The chance of each row, between 0 and 1."""
+        return compute_chances(self.compute_log_odds(matrix))
+
+    def score(self, decisions: Sequence[Decision]) -> list[ScoredLead]:
+        """The chance of each lead, with what it is made of."""
+        matrix = build_matrix(decisions, self.indicators)
+        begin, added = self._contribute(matrix)
+        chances = compute_chances(begin + added.sum(axis=1))
+        scored = []
+        for row, chance in zip(added, chances.tolist(), strict=True):
+            parts: dict[str, float] = {}
+            for place in np.flatnonzero(row).tolist():
+                words = self.indicators[place].words
+                parts[words] = parts.get(words, 0.0) + float(row[place])
+            scored.append(ScoredLead(chance, begin, parts))
+        return scored
+
+    def _contribute(self, matrix: Floats) -> tuple[float, Floats]:
+        begin, added = self.of.contribute(matrix)
+        return self.curve.intercept + self.curve.slope * begin, self.curve.slope * added
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON, from which ``load`` makes the same score."""
+        return {
+            "kind": self.kind,
+            "indicators": [
+                {name: value for name, value in asdict(each).items() if value is not None} for each in self.indicators
+            ],
+            "of": asdict(self.of),
+            "curve": asdict(self.curve),
+        }
+
+
+@dataclass(frozen=True)
+class ScoredLead:
+    """A lead's ``chance``, and the log-odds that it is made of: ``begin``, which all leads have, and what each
+    contribution adds."""
+
+    chance: float
+    begin: float
+    contributions: dict[str, float]
+
+
+def load(kept: Mapping[str, Any]) -> LearnedScore:
+    """The score that ``LearnedScore.dump`` has kept. Raises ``ValueError`` for a kind that is not known here."""
+    of = kept["of"]
+    learned: Weights | Trees
+    if kept["kind"] == "logistic":
+        learned = Weights(of["intercept"], tuple(of["weights"]))
+    elif kept["kind"] == "boosting":
+        trees = (Tree(**{name: tuple(values) for name, values in each.items()}) for each in of["trees"])
+        learned = Trees(of["intercept"], tuple(trees))
+    else:
+        raise ValueError(f"a learned score of the kind {kept['kind']!r} cannot be read by this version")
+    return LearnedScore(tuple(Indicator(**each) for each in kept["indicators"]), learned, Curve(**kept["curve"]))
+
+
+def compute_chances(log_odds: Floats) -> Floats:
+    """The chance for log-odds."""
+    chances: Floats = 1 / (1 + np.exp(-np.clip(log_odds, -700, 700)))
+    return chances

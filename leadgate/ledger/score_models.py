@@ -1,0 +1,105 @@
+"""The table ``score_model``: scores that were learned, with how good each was. Append-only.
+
+Belongs here: every statement that writes the table, and reading it. Does not belong here: which leads a score is
+learned from (``score_samples``), or learning (``leadgate.learning``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, text
+
+from leadgate.failpoints import failpoint
+from leadgate.ledger.typed_rows import list_columns, read_row, read_rows
+
+
+@dataclass(frozen=True, slots=True)
+class KeptModel:
+    """A score that was learned. ``data_hash`` is of the leads and of everything else that it was learned by."""
+
+    id: int
+    trained_at: datetime
+    by: str
+    playbook_hash: str
+    data_hash: str
+    label: str
+    horizon: timedelta
+    counts: dict[str, Any]
+    periods: dict[str, Any]
+    quality: dict[str, Any]
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewModel:
+    """The same before it is kept."""
+
+    trained_at: datetime
+    by: str
+    playbook_hash: str
+    data_hash: str
+    label: str
+    horizon: timedelta
+    counts: dict[str, Any]
+    periods: dict[str, Any]
+    quality: dict[str, Any]
+    parameters: dict[str, Any]
+
+
+_COLUMNS: Final = list_columns(KeptModel, "m")
+
+
+def insert_model(connection: Connection, model: NewModel) -> tuple[int, bool]:
+    """Keep a score. Returns its number, and whether it is new: the same leads teach the same score once."""
+    failpoint("score.model.before")
+    number: int | None = connection.execute(
+        text(
+            """
+            INSERT INTO score_model (trained_at, by, playbook_hash, data_hash, label, horizon, counts, periods,
+                quality, parameters)
+            VALUES (:trained_at, :by, :playbook_hash, :data_hash, :label, :horizon, CAST(:counts AS jsonb),
+                CAST(:periods AS jsonb), CAST(:quality AS jsonb), CAST(:parameters AS jsonb))
+            ON CONFLICT (data_hash) DO NOTHING RETURNING id"""
+        ),
+        {
+            "trained_at": model.trained_at,
+            "by": model.by,
+            "playbook_hash": model.playbook_hash,
+            "data_hash": model.data_hash,
+            "label": model.label,
+            "horizon": model.horizon,
+            "counts": orjson.dumps(model.counts).decode(),
+            "periods": orjson.dumps(model.periods).decode(),
+            "quality": orjson.dumps(model.quality).decode(),
+            "parameters": orjson.dumps(model.parameters).decode(),
+        },
+    ).scalar()
+    failpoint("score.model.after")
+    if number is not None:
+        return number, True
+    known: int = connection.execute(
+        text("SELECT id FROM score_model WHERE data_hash = :hash"), {"hash": model.data_hash}
+    ).scalar_one()
+    return known, False
+
+
+def find_model(connection: Connection, number: int | None = None) -> KeptModel | None:
+    """The score ``number``, or the newest one; None where there is none."""
+    return read_row(
+        connection,
+        KeptModel,
+        f"SELECT {_COLUMNS} FROM score_model m WHERE CAST(:number AS bigint) IS NULL OR m.id = :number "
+        "ORDER BY m.id DESC LIMIT 1",
+        number=number,
+    )
+
+
+def list_models(connection: Connection, limit: int) -> list[KeptModel]:
+    """The newest scores first."""
+    return read_rows(
+        connection, KeptModel, f"SELECT {_COLUMNS} FROM score_model m ORDER BY m.id DESC LIMIT :limit", limit=limit
+    )

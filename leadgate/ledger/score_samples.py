@@ -1,0 +1,113 @@
+"""Leads that a score is learned from: what was recorded when each was decided about, and what it came to in time.
+
+Belongs here: this query. Does not belong here: learning (``leadgate.learning``).
+
+Of each lead the first journey that was followed up counts (one that had an owner, or of which an outcome was recorded),
+by its first qualification: what a person, an owner or time added later is in a later one. Of the assignment nothing is
+read but whether the lead was accepted in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import orjson
+from sqlalchemy import Connection, text
+
+from leadgate.learning.indicators import Decision
+from leadgate.learning.training import Sample
+from leadgate.ledger.assignments import ENDED_OR_NOT
+from leadgate.ledger.typed_rows import read_row
+from leadgate.vocabulary import RecordedVerdict
+
+#: What a lead is recorded as by a file, where it is accepted, and where it came to more.
+_ACCEPTED: Final = (RecordedVerdict.ACCEPTED.value, RecordedVerdict.WON.value)
+_WON: Final = (RecordedVerdict.WON.value,)
+
+_FIRST: Final = f"""first AS (
+        SELECT DISTINCT ON (j.lead_id) j.lead_id, j.id AS journey_id FROM journey j
+        WHERE j.kind = 'lead' AND j.lead_id IS NOT NULL AND j.status <> 'joined'
+            AND (EXISTS (SELECT FROM assignment a WHERE a.journey_id = j.id AND {ENDED_OR_NOT})
+                OR EXISTS (SELECT FROM recorded_outcome r WHERE r.journey_id = j.id AND r.withdrawn_at IS NULL))
+        ORDER BY j.lead_id, j.id),
+    decided AS (
+        SELECT f.lead_id, q.contributions, q.evidence, q.score, q.at, least(q.at, o.first_at) AS decided_at
+        FROM first f
+        CROSS JOIN LATERAL (SELECT * FROM qualification q WHERE q.journey_id = f.journey_id
+            ORDER BY q.generation LIMIT 1) q
+        CROSS JOIN LATERAL (SELECT min(r.occurred_at) AS first_at FROM recorded_outcome r
+            WHERE r.lead_id = f.lead_id AND r.withdrawn_at IS NULL) o
+        WHERE :history OR o.first_at IS NULL OR o.first_at >= q.at)"""
+_SAMPLES: Final = f"""
+    WITH {_FIRST}
+    SELECT d.lead_id, d.decided_at, CAST(d.contributions AS text), CAST(d.evidence AS text), d.score,
+        (:accepted AND EXISTS (SELECT FROM journey j JOIN assignment a ON a.journey_id = j.id AND {ENDED_OR_NOT}
+            WHERE j.lead_id = d.lead_id AND a.accepted_at BETWEEN d.at AND d.decided_at + :horizon))
+        OR EXISTS (SELECT FROM activity t WHERE t.lead_id = d.lead_id AND t.kind = ANY(:outcomes)
+            AND t.withdrawn_at IS NULL AND t.occurred_at BETWEEN d.at AND d.decided_at + :horizon)
+        OR EXISTS (SELECT FROM recorded_outcome r WHERE r.lead_id = d.lead_id AND r.kind = ANY(:recorded)
+            AND r.withdrawn_at IS NULL AND r.occurred_at BETWEEN d.decided_at AND d.decided_at + :horizon) AS won
+    FROM decided d WHERE d.decided_at + :horizon <= :now ORDER BY d.lead_id"""
+_COUNTS: Final = f"""
+    WITH {_FIRST}
+    SELECT (SELECT count(DISTINCT j.lead_id) FROM journey j JOIN qualification q ON q.journey_id = j.id
+            WHERE j.kind = 'lead' AND j.lead_id IS NOT NULL) AS scored,
+        (SELECT count(*) FROM decided) AS followed_up,
+        (SELECT count(*) FROM decided d WHERE d.decided_at + :horizon > :now) AS not_ripe"""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCounts:
+    """How many leads were ever ``scored``, how many of them were ``followed_up`` so that an outcome can be known, and
+    how many of these are ``not_ripe``: their time is not up."""
+
+    scored: int
+    followed_up: int
+    not_ripe: int
+
+
+def read_samples(
+    connection: Connection, *, label: str, outcomes: Sequence[str], horizon: timedelta, history: bool, now: datetime
+) -> list[Sample]:
+    """The leads whose time is up by ``now``. ``outcomes``: kinds of activities that win a lead, by the playbook.
+
+    A lead whose outcome was known before it was scored is left out: what it was scored by may be later. ``history``
+    takes it, as of when the outcome was known: for leads that were imported as they came.
+    """
+    accepted = label == "accepted"
+    rows = connection.execute(
+        text(_SAMPLES),
+        {
+            "accepted": accepted,
+            "outcomes": list(outcomes),
+            "recorded": [*(_ACCEPTED if accepted else _WON), *outcomes],
+            "horizon": horizon,
+            "history": history,
+            "now": now,
+        },
+    )
+    known: dict[tuple[str, str], Decision] = {}
+    return [
+        Sample(lead_id, decided_at, _read_decision(contributions, evidence, known), score, won)
+        for lead_id, decided_at, contributions, evidence, score, won in rows
+    ]
+
+
+def count_leads(connection: Connection, *, horizon: timedelta, history: bool, now: datetime) -> SampleCounts:
+    """How many leads could be learned from, and how many could not."""
+    found = read_row(connection, SampleCounts, _COUNTS, horizon=horizon, history=history, now=now)
+    return found or SampleCounts(0, 0, 0)
+
+
+def _read_decision(contributions: str, evidence: str, known: dict[tuple[str, str], Decision]) -> Decision:
+    if (found := known.get((contributions, evidence))) is None:
+        parts = orjson.loads(evidence).items()
+        found = known[contributions, evidence] = Decision(
+            frozenset(name for name in orjson.loads(contributions) if not name.startswith("cap of ")),
+            frozenset(part for part, proof in parts if proof["known"]),
+            frozenset(part for part, proof in parts if proof.get("negative")),
+        )
+    return found

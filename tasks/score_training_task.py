@@ -1,0 +1,31 @@
+"""Learning a score as a task of Prefect.
+
+Belongs here: the task. Does not belong here: what it does (``tasks.score_training``), which a command does without
+Prefect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Final
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from leadgate.ledger import Ledger, faults
+from leadgate.playbook import LoadedPlaybook
+from tasks.score_training import NotLearnedError, describe_trained, train_score
+
+#: Who a score of the schedule was learned by.
+SCHEDULE: Final = "schedule"
+
+
+@task(task_run_name="learn a score", cache_policy=NO_CACHE, persist_result=False)
+async def train_score_task(ledger: Ledger, loaded: LoadedPlaybook, now: datetime) -> str:
+    """Learn a score, beside the event loop. Returns what came of it: not enough leads yet is no failure."""
+    try:
+        with faults.removing_values(NotLearnedError):
+            return describe_trained(await asyncio.to_thread(train_score, ledger, loaded, by=SCHEDULE, now=now))
+    except NotLearnedError as error:
+        return str(error)
