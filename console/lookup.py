@@ -1,4 +1,4 @@
-"""Which lead a person means: by id, by e-mail address, or through a journey or a work item.
+"""Which lead or record a person means: by id, by e-mail address, or through a journey or a work item.
 
 Belongs here: reading what was typed, and helping when nothing matches. Does not belong here: the queries
 (``ledger.lead_history``).
@@ -14,12 +14,13 @@ from console.screen import CommandError
 from leadgate.actors import Actor
 from leadgate.counting import format_count
 from leadgate.ledger import Ledger, lead_history
+from leadgate.ledger.record_history import find_owned_journey
 from leadgate.masking import mask
 from leadgate.playbook import Playbook
 from leadgate.references import parse
 from leadgate.values.addresses import Kinds, read_address
 
-_AN: Final = {"batch": "a batch", "action": "an action", "record": "a record"}
+_AN: Final = {"batch": "a batch", "action": "an action", "saved view": "a saved view"}
 
 
 def identify_journey_actor(ledger: Ledger, journey: int, playbook: Playbook, acts_for: str | None) -> Actor:
@@ -34,7 +35,7 @@ def describe_actor(who: Actor) -> dict[str, str | None]:
 
 
 def resolve_journey(ledger: Ledger, reference: str, playbook: Playbook) -> int:
-    """The journey to tell a lead's story by. Raises ``CommandError`` unless exactly one lead matches."""
+    """The journey of a lead or a record that a person acts on. Raises ``CommandError`` unless exactly one matches."""
     numbered = parse(reference)
     if numbered is not None:
         kind, number = numbered
@@ -45,8 +46,10 @@ def resolve_journey(ledger: Ledger, reference: str, playbook: Playbook) -> int:
         elif kind in _AN:
             raise CommandError(
                 f"{sanitise(reference.strip(), 40)} is {_AN[kind]}, and a lead is expected: give its number, J12 for a "
-                "journey, W12 for a work item, or an e-mail address"
+                "journey, R12 for a record, W12 for a work item, or an e-mail address"
             )
+        elif kind == "record":
+            return _find_by_record(ledger, number)
         else:
             found, what = lead_history.find_journey_of_lead(ledger, number), f"lead {number}"
         if found is None:
@@ -55,9 +58,17 @@ def resolve_journey(ledger: Ledger, reference: str, playbook: Playbook) -> int:
     if "@" not in reference:
         raise CommandError(
             f"{sanitise(reference, 80)!r} is no lead; give an id like 17, an e-mail address, J12 for a "
-            "journey, W12 for a work item"
+            "journey, R12 for a record, W12 for a work item"
         )
     return _find_by_email(ledger, reference.strip(), playbook)
+
+
+def _find_by_record(ledger: Ledger, number: int) -> int:
+    with ledger.statement() as connection:
+        found = find_owned_journey(connection, number)
+    if found is None:
+        raise CommandError(f"there is no record R{number}; `leadgate records` lists those that there are")
+    return found
 
 
 def _find_by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:

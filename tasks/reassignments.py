@@ -1,18 +1,20 @@
-"""Leads that a person gives to somebody else, takes away, or moves with a leaver's whole book.
+"""Leads and records that a person gives to somebody else, takes away, or moves with a leaver's whole book.
 
-Belongs here: one transaction for each of them, and the race for a pool's turns. Does not belong here: who gets a
-lead (``leadgate.assignment.reassignment``), the queries (``ledger.reassignments``), or the words for a screen.
+Belongs here: one transaction for each of them, and the race for a pool's turns. Does not belong here: who gets
+each (``leadgate.assignment.reassignment``), the queries (``ledger.reassignments``), or the words for a screen.
+
+Pools keep their turns for each kind of journey apart, and each kind has its own SLAs: what is of one kind is placed
+together, by the playbook as it is for the kind.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
@@ -21,9 +23,8 @@ from leadgate.assignment import reassignment
 from leadgate.assignment.absences import add_absences
 from leadgate.assignment.assignment_result import Assigned
 from leadgate.assignment.availability import Load, find_pools_sharing_reps
-from leadgate.assignment.pool_assignment import describe_candidates
 from leadgate.assignment.rotation import PoolState
-from leadgate.ledger import Ledger, absences, bulk, ownership, pools, races, reassignments
+from leadgate.ledger import Ledger, absences, ownership, pools, races, reassignments
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.batches import Conflict, applying
 from leadgate.ledger.pools import StoredTurns
@@ -33,28 +34,15 @@ from leadgate.masking import mask_within
 from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.playbook.routing import SlaClock
-from leadgate.vocabulary import ActionKind, AssignmentMethod, StageName, WorkItemKind
+from leadgate.vocabulary import ActionKind, AssignmentMethod, JourneyKind, StageName, WorkItemKind
 from tasks import playbook_in_use
 from tasks.assignment import read_loads
+from tasks.handed_over import Handed, list_handed
 from tasks.work_items import build_work_item
 
 UNASSIGNED: Final = "unassigned"
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Handed:
-    """One lead: who had it, and who has it now (``owner``), or ``why`` it stays with whom it was."""
-
-    journey_id: int
-    lead_id: int
-    had_it: str
-    owner: str | None
-    pool: str | None
-    why: str
-    due_at: datetime | None = None
-    action: int | None = None  # the number that undoes it
 
 
 @dataclass(frozen=True)
@@ -69,8 +57,18 @@ class Transfer:
 
     @property
     def by_owner(self) -> dict[str, int]:
-        """How many leads each new owner gets, most first."""
+        """How many leads and records each new owner gets, most first."""
         return dict(Counter(str(each.owner) for each in self.placed).most_common())
+
+
+@dataclass(frozen=True)
+class _Turns:
+    """What was placed of one kind, and the pools' turns of the kind before and after."""
+
+    view: Playbook
+    frame: pd.DataFrame
+    before: dict[str, StoredTurns]
+    after: dict[str, PoolState]
 
 
 def reassign(
@@ -86,7 +84,7 @@ def reassign(
     now: datetime,
     generation: int | None = None,
 ) -> Handed:
-    """The lead to ``rep``, or to whose turn it is in ``pool``. Raises ``ActionError`` when that is not possible.
+    """The lead or record to ``rep``, or to whose turn it is in ``pool``. Raises ``ActionError`` when that cannot be.
 
     ``generation`` is the journey's that ``by`` has seen: one that has changed hands since is not handed over.
     """
@@ -98,7 +96,8 @@ def reassign(
         frame = _read_owned(connection, journey_id, by, ActionKind.REASSIGN)
         if generation is not None and int(frame["generation"].iloc[0]) != generation:
             raise ActionError(f"journey J{journey_id} has changed hands meanwhile: {frame['had_it'].iloc[0]} has it")
-        before, loads, book = _read_state(connection, playbook, now)
+        view = playbook.for_kind(JourneyKind(frame["kind"].iloc[0]))
+        before, loads, book = _read_state(connection, view, now)
         if rep is not None:
             if frame["had_it"].iloc[0] == rep:
                 raise ActionError(f"{rep} has journey J{journey_id} already")
@@ -108,12 +107,11 @@ def reassign(
             method = AssignmentMethod.REASSIGN
             assigned = reassignment.to_pools(frame, [pool], book, states, loads, now, method=method)
         decided = _apply_assignment(frame, assigned, playbook.reassignments.on_reassign, book, now)
-        (handed,) = _list_handed(decided)
+        (handed,) = list_handed(decided)
         if handed.owner is None:
             raise ActionError(f"nobody in pool {pool} can take it: {handed.why}")
-        number = _store(
-            connection, loaded, decided, before, assigned, AssignmentMethod.REASSIGN, reason, by, now, locked=locked
-        )
+        turns = [_Turns(view, decided, before, assigned.pools)]
+        number = _store(connection, loaded, turns, AssignmentMethod.REASSIGN, reason, by, now, locked=locked)
         return replace(handed, action=number)
 
     return _retry_races(ledger, loaded, now, attempt)
@@ -140,12 +138,13 @@ def follow_owner(
         frame = reassignments.lock_owned(connection, journey_id)
         if frame.empty or frame["assignment_id"].iloc[0] != assignment_id or frame["had_it"].iloc[0] == rep:
             return None
-        before, loads, book = _read_state(connection, playbook, now)
+        view = playbook.for_kind(JourneyKind(frame["kind"].iloc[0]))
+        before, loads, book = _read_state(connection, view, now)
         assigned = _assign_to_rep(frame, rep, book, loads, now, anyway=True)
         decided = _apply_assignment(frame, assigned, playbook.reassignments.on_reassign, book, now)
-        (handed,) = _list_handed(decided)
-        method = AssignmentMethod.REASSIGN
-        number = _store(connection, loaded, decided, before, assigned, method, reason, Actor(by), now, locked=locked)
+        (handed,) = list_handed(decided)
+        turns = [_Turns(view, decided, before, assigned.pools)]
+        number = _store(connection, loaded, turns, AssignmentMethod.REASSIGN, reason, Actor(by), now, locked=locked)
         return replace(handed, action=number)
 
     return _retry_races(ledger, loaded, now, attempt)
@@ -168,7 +167,7 @@ def unassign(
     by: Actor,
     now: datetime,
 ) -> TakenAway:
-    """The lead has no owner any more: a work item asks where it goes, or it is nurtured.
+    """The lead or record has no owner any more: a work item asks where it goes, or it is nurtured.
 
     Raises ``ActionError`` when nobody owns it, and ``ActorError`` when it is not theirs to give.
     """
@@ -176,7 +175,8 @@ def unassign(
 
     def attempt(connection: Connection, *, locked: bool) -> TakenAway:
         frame = _read_owned(connection, journey_id, by, ActionKind.UNASSIGN)
-        item = None if nurture else _build_work_item(frame, loaded.playbook, reason, now)
+        view = loaded.playbook.for_kind(JourneyKind(frame["kind"].iloc[0]))
+        item = None if nurture else _build_work_item(frame, view, reason, now)
         return reassignments.take_away(
             connection, frame, work_item=item, reason=reason, by=by, now=now, playbook_hash=loaded.hash
         )
@@ -221,21 +221,16 @@ def transfer(
             return Transfer(rep, clock)
         if not dry_run:
             require(by, ActionKind.TRANSFER, rep)
-        before, loads, book = _read_state(connection, playbook, now)
-        states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
-        pools, method = reassignment.find_target_pools(frame, rep, book, to_pool), AssignmentMethod.TRANSFER
-        if to_rep is not None:
-            assigned = _assign_to_rep(frame, to_rep, book, loads, now, anyway=False)
-        else:
-            assigned = reassignment.to_pools(
-                frame, pools, book, states, loads, now, method=method, why=f"{rep}'s leads", leaver=rep
-            )
-        decided = _apply_assignment(frame, assigned, clock, book, now)
-        told = _list_handed(decided)
+        turns = [
+            _place(connection, playbook.for_kind(kind), frame[frame["kind"] == kind], rep, to_pool, to_rep, now)
+            for kind in JourneyKind
+            if (frame["kind"] == kind).any()
+        ]
+        told = [each for of_kind in turns for each in list_handed(of_kind.frame)]
         number = None
         if not dry_run:
-            placed = decided[decided["owner"].notna()]
-            number = _store(connection, loaded, placed, before, assigned, method, reason, by, now, locked=locked)
+            placed = [replace(each, frame=each.frame[each.frame["owner"].notna()]) for each in turns]
+            number = _store(connection, loaded, placed, AssignmentMethod.TRANSFER, reason, by, now, locked=locked)
         return Transfer(
             rep,
             clock,
@@ -245,6 +240,29 @@ def transfer(
         )
 
     return _retry_races(ledger, loaded, now, attempt)
+
+
+def _place(
+    connection: Connection,
+    view: Playbook,
+    frame: pd.DataFrame,
+    leaver: str,
+    to_pool: str | None,
+    to_rep: str | None,
+    now: datetime,
+) -> _Turns:
+    """What ``leaver`` has of the kind of ``view``, placed. What nobody can take has no owner in the frame."""
+    before, loads, book = _read_state(connection, view, now)
+    states = {name: PoolState.from_dict(state) for name, (state, _) in before.items()}
+    if to_rep is not None:
+        assigned = _assign_to_rep(frame, to_rep, book, loads, now, anyway=False)
+    else:
+        pools, why = reassignment.find_target_pools(frame, leaver, book, to_pool), f"{leaver}'s {view.kind.plural}"
+        assigned = reassignment.to_pools(
+            frame, pools, book, states, loads, now, method=AssignmentMethod.TRANSFER, why=why, leaver=leaver
+        )
+    decided = _apply_assignment(frame, assigned, view.reassignments.on_transfer, book, now)
+    return _Turns(view, decided, before, assigned.pools)
 
 
 def _retry_races(ledger: Ledger, loaded: LoadedPlaybook, now: datetime, attempt: Callable[..., _T]) -> _T:
@@ -263,13 +281,15 @@ def _retry_races(ledger: Ledger, loaded: LoadedPlaybook, now: datetime, attempt:
 def _read_state(
     connection: Connection, playbook: Playbook, now: datetime
 ) -> tuple[dict[str, StoredTurns], dict[str, Load], Playbook]:
-    """The stored turns, the loads, and the playbook with those who have said that they are away."""
+    """The stored turns of the kind that ``playbook`` is for, the loads, and the playbook with those who have said that
+    they are away."""
     book = add_absences(playbook, absences.read_absences(connection, now))
-    return pools.read_stored_turns(connection), read_loads(connection, playbook, now), book
+    pools.add_pools(connection, [pool.name for pool in playbook.pools], playbook.kind)
+    return pools.read_stored_turns(connection, playbook.kind), read_loads(connection, playbook, now), book
 
 
 def _read_owned(connection: Connection, journey_id: int, by: Actor, action: OwnersAction) -> pd.DataFrame:
-    ownership.lock_owned_by(connection, journey_id, by, action).require_lead(ActionKind(action))
+    ownership.lock_owned_by(connection, journey_id, by, action)
     return reassignments.lock_owned(connection, journey_id)
 
 
@@ -282,28 +302,10 @@ def _apply_assignment(
     return pd.concat([kept, new], axis=1)
 
 
-def _list_handed(decided: pd.DataFrame) -> list[Handed]:
-    columns = ("journey_id", "lead_id", "had_it", "owner", "pool", "candidates", "due_at")
-    rows = zip(*(bulk.list_values(decided[name]) for name in columns), strict=True)
-    return [
-        Handed(journey, lead, had_it, owner, pool, "" if owner else _explain_unassigned(candidates, pool), due)
-        for journey, lead, had_it, owner, pool, candidates, due in rows
-    ]
-
-
-def _explain_unassigned(candidates: str, pool: str | None) -> str:
-    considered = describe_candidates(orjson.loads(candidates))
-    if considered:
-        return considered
-    return f"nobody else is in pool {pool}" if pool else "it came by no pool; name one with --to-pool"
-
-
 def _store(
     connection: Connection,
     loaded: LoadedPlaybook,
-    decided: pd.DataFrame,
-    before: dict[str, StoredTurns],
-    assigned: Assigned,
+    turns: Sequence[_Turns],
     method: AssignmentMethod,
     reason: str,
     by: Actor,
@@ -311,16 +313,13 @@ def _store(
     *,
     locked: bool,
 ) -> int | None:
-    if decided.empty:
+    """Take the turns of each kind, and hand all of it over as one action: its number. None for nothing."""
+    taken = [each for each in turns if not each.frame.empty]
+    if not taken:
         return None
-    states = {
-        name: state.to_dict()
-        for name, state in assigned.pools.items()
-        if name not in before or state != PoolState.from_dict(before[name][0])
-    }
-    used = find_pools_sharing_reps(loaded.playbook, {*states, *decided["pool"].dropna()}, set(decided["owner"]))
-    versions = {name: before[name][1] for name in used if name in before}
-    pools.take_turns(connection, versions=versions, states=states, locked=locked)
+    for each in taken:
+        _take_turns(connection, each, locked=locked)
+    decided = pd.concat([each.frame for each in taken]).sort_values("journey_id", ignore_index=True)
     next_check_at = decided["due_soon_at"].where(decided["clock_from"].isna(), now)
     return reassignments.hand_over(
         connection,
@@ -331,6 +330,18 @@ def _store(
         now=now,
         playbook_hash=loaded.hash,
     )
+
+
+def _take_turns(connection: Connection, turns: _Turns, *, locked: bool) -> None:
+    before, frame = turns.before, turns.frame
+    states = {
+        name: state.to_dict()
+        for name, state in turns.after.items()
+        if name not in before or state != PoolState.from_dict(before[name][0])
+    }
+    used = find_pools_sharing_reps(turns.view, {*states, *frame["pool"].dropna()}, set(frame["owner"]))
+    versions = {name: before[name][1] for name in used if name in before}
+    pools.take_turns(connection, versions=versions, states=states, locked=locked, kind=turns.view.kind)
 
 
 def _build_work_item(frame: pd.DataFrame, playbook: Playbook, reason: str, now: datetime) -> NewWorkItem:

@@ -99,24 +99,30 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "What waits for a reviewer, with what there is to decide by; and the decision.",
         WordsOptional,
     ),
-    "accept": Entry("console.cli.owner_decision", "The owner takes the lead. An operator acts for them, with --for."),
+    "accept": Entry(
+        "console.cli.owner_decision", "The owner takes the lead or the record. An operator acts for them, with --for."
+    ),
     "reject": Entry(
-        "console.cli.owner_decision", "The owner gives the lead back. An operator acts for them, with --for."
+        "console.cli.owner_decision",
+        "The owner gives the lead or the record back. An operator acts for them, with --for.",
     ),
     "reassign": Entry(
         "console.cli.reassignment",
-        "Give an owned lead to another rep, or to a pool. The playbook says what its clock does.",
+        "Give an owned lead or record to another rep, or to a pool. The playbook says what its clock does.",
     ),
-    "unassign": Entry("console.cli.reassignment", "Take a lead from its owner."),
+    "unassign": Entry("console.cli.reassignment", "Take a lead or a record from its owner."),
     "transfer": Entry(
-        "console.cli.reassignment", "Spread all the leads of somebody who leaves evenly over their colleagues."
+        "console.cli.reassignment",
+        "Spread all the leads and records of somebody who leaves evenly over their colleagues.",
     ),
     "wait": Entry(
         "console.cli.wait",
-        "The owner waits for the lead: its clocks stand still until then, or until the lead is heard of.",
+        "The owner waits: the clocks of the lead or the record stand still until then, or until it is heard of.",
     ),
-    "resume": Entry("console.cli.wait", "The wait for the lead is over: its clocks run on."),
-    "touch": Entry("console.cli.touch", "Log by hand what a rep did about a lead. A touch stops the owner's clock."),
+    "resume": Entry("console.cli.wait", "The wait for the lead or the record is over: its clocks run on."),
+    "touch": Entry(
+        "console.cli.touch", "Log by hand what a rep did about a lead or a record. A touch stops the owner's clock."
+    ),
     "note": Entry("console.cli.note", "Write something about a lead that is kept with it, and that `explain` shows."),
     "away": Entry(
         "console.cli.away",

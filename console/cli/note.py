@@ -17,6 +17,7 @@ from console.redaction import sanitise
 from console.screen import build_console, find_program, print_json
 from leadgate.ledger import notes
 from leadgate.ledger.clock import ask_time
+from leadgate.ledger.lead_history import find_subject
 from leadgate.vocabulary import ActionKind
 
 
@@ -37,12 +38,11 @@ def note(
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         done = notes.write_note(ledger, journey, words, by=who, now=at)
+        name = find_subject(ledger, journey).name(journey)
     if json:
         data = {"journey_id": journey, "did": ActionKind.NOTE, **describe_actor(who)}
         print_json({**data, "new": done.new, "action": done.action})
         return
     what = "Kept with" if done.new else "Known already of"
-    build_console().print(
-        f"{what} lead J{journey}, by {sanitise(who.in_words, 160)}. Next: {find_program()} explain J{journey}"
-    )
+    build_console().print(f"{what} {name}, by {sanitise(who.in_words, 160)}. Next: {find_program()} explain J{journey}")
     build_console().print(describe_undo(ActionKind.NOTE, done.action))

@@ -45,7 +45,9 @@ For = Annotated[
 Personal = Annotated[bool, typer.Option("--show-personal", help="Do not mask names, addresses and numbers.")]
 Lead = Annotated[
     str,
-    typer.Argument(metavar="LEAD", help="A lead's id or e-mail address, J12 for a journey, W12 for a work item."),
+    typer.Argument(
+        metavar="LEAD", help="A lead's id or e-mail address, J12 for a journey, R12 for a record, W12 for a work item."
+    ),
 ]
 Items = Annotated[
     list[int] | None,

@@ -1,4 +1,4 @@
-"""``leadgate accept`` and ``reject``: what the owner of a lead decides about it.
+"""``leadgate accept`` and ``reject``: what the owner of a lead or a record decides about it.
 
 Belongs here: what was asked for, whether the owner may say it, and saying what was done. Does not belong here:
 doing it (``ledger.ownership``).
@@ -19,6 +19,7 @@ from console.redaction import sanitise
 from console.screen import CommandError, build_console, find_program, print_json
 from leadgate.ledger import ownership
 from leadgate.ledger.clock import ask_time
+from leadgate.ledger.lead_history import find_subject
 from leadgate.nearest import propose
 from leadgate.vocabulary import ActionKind
 
@@ -32,7 +33,7 @@ def accept(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The owner takes the lead. An operator acts for them, with --for."""
+    """The owner takes the lead or the record. An operator acts for them, with --for."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
         playbook = loaded.playbook
@@ -62,15 +63,16 @@ def reject(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The owner gives the lead back. An operator acts for them, with --for."""
+    """The owner gives the lead or the record back. An operator acts for them, with --for."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
         playbook = loaded.playbook
-        rules = {each.name: each for each in playbook.follow_up.reject_reasons}
-        if reason not in rules:
-            raise CommandError(f"{reason!r} is no reason to reject a lead; {propose(reason, rules)}")
-        at = ask_time(ledger, parse_now(now))
         journey = resolve_journey(ledger, lead, playbook)
+        about = find_subject(ledger, journey).kind
+        rules = {each.name: each for each in playbook.for_kind(about).follow_up.reject_reasons}
+        if reason not in rules:
+            raise CommandError(f"{reason!r} is no reason to reject this {about}; {propose(reason, rules)}")
+        at = ask_time(ledger, parse_now(now))
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         done = ownership.reject(ledger, journey, by=who, now=at, reason=reason, playbook=playbook)
         standing = go_on(context, ledger, loaded, [journey], parse_now(now), later=later)
@@ -89,6 +91,6 @@ def reject(
     else:
         finds = f"; `{find_program()} run` finds one" if done.waits and later else ""
         by = sanitise(who.in_words, 160)
-        build_console().print(f"J{journey} rejected by {by} ({reason}): the lead goes to {done.goes_to}{finds}.")
+        build_console().print(f"J{journey} rejected by {by} ({reason}): the {about} goes to {done.goes_to}{finds}.")
         tell(standing, 0)
         build_console().print(describe_undo(ActionKind.REJECT, done.action))

@@ -1,10 +1,11 @@
-"""``leadgate reassign``, ``unassign`` and ``transfer``: what a person decides about who has which lead.
+"""``leadgate reassign``, ``unassign`` and ``transfer``: what a person decides about who has which lead or record.
 
 Belongs here: what was asked for, and saying what was done. Does not belong here: doing it (``tasks.reassignments``).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -20,9 +21,9 @@ from console.screen import CommandError, build_console, build_table, find_progra
 from leadgate.counting import format_count
 from leadgate.ledger.clock import ask_time
 from leadgate.playbook.routing import SlaClock
-from leadgate.vocabulary import ActionKind
+from leadgate.vocabulary import ActionKind, JourneyKind
 from tasks import reassignments
-from tasks.reassignments import Handed
+from tasks.handed_over import Handed
 
 _MOST_SHOWN = 20
 
@@ -42,7 +43,7 @@ def reassign(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Give an owned lead to another rep, or to a pool. The playbook says what its clock does."""
+    """Give an owned lead or record to another rep, or to a pool. The playbook says what its clock does."""
     context: CommandContext = ctx.obj
     if (to is None) == (pool is None):
         raise CommandError("say who gets it: --to REP, or --pool POOL for whose turn it is there")
@@ -78,7 +79,7 @@ def unassign(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Take a lead from its owner."""
+    """Take a lead or a record from its owner."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(parse_now(now)) as (ledger, loaded):
         at = ask_time(ledger, parse_now(now))
@@ -110,7 +111,7 @@ def unassign(
 
 def transfer(
     ctx: typer.Context,
-    rep: Annotated[str, typer.Argument(metavar="REP", help="Whose leads; they need not be in the playbook any more.")],
+    rep: Annotated[str, typer.Argument(metavar="REP", help="Who leaves; they need not be in the playbook any more.")],
     reason: Why,
     to_pool: Annotated[
         str | None, typer.Option("--to-pool", metavar="POOL", help="Who shares them; else the pool each came by.")
@@ -121,7 +122,7 @@ def transfer(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Spread all the leads of somebody who leaves evenly over their colleagues."""
+    """Spread all the leads and records of somebody who leaves evenly over their colleagues."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(parse_now(now)) as (ledger, loaded):
         at = ask_time(ledger, parse_now(now))
@@ -141,13 +142,12 @@ def transfer(
     console = build_console()
     whose = sanitise(rep, 80)
     if not done.placed and not done.left:
-        console.print(f"{whose} has no leads; nothing was changed.")
+        console.print(f"{whose} has no leads and no records; nothing was changed.")
         return
     verb = "would go" if dry_run else "went"
     if done.placed:
-        leads = format_count(len(done.placed), "lead", "leads")
-        console.print(f"{leads} of {whose} {verb} to {format_count(len(done.by_owner), 'rep', 'reps')}:")
-        made = build_table("rep", "leads", right=("leads",))
+        console.print(f"{_count(done.placed)} of {whose} {verb} to {format_count(len(done.by_owner), 'rep', 'reps')}:")
+        made = build_table("rep", "gets", right=("gets",))
         for owner, leads_of in done.by_owner.items():
             made.add_row(sanitise(owner, 80), f"{leads_of:,}")
         console.print(made)
@@ -159,12 +159,19 @@ def transfer(
         console.print("\nNothing was stored. Without --dry-run it is.")
 
 
+def _count(handed: Sequence[Handed]) -> str:
+    """How many leads, and how many records of each kind."""
+    counts = Counter(each.kind for each in handed)
+    found = [format_count(counts[kind], kind.value, kind.plural) for kind in JourneyKind if counts[kind]]
+    return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
+
+
 def _say_left(whose: str, left: Sequence[Handed]) -> None:
     if not left:
         return
     console = build_console()
-    stays = format_count(len(left), "lead stays", "leads stay")
-    console.print(f"\n{stays} with {whose}, because nobody can take more:")
+    stay = "stays" if len(left) == 1 else "stay"
+    console.print(f"\n{_count(left)} {stay} with {whose}, because nobody can take more:")
     for each in left[:_MOST_SHOWN]:
         console.print(f"J{each.journey_id}: {sanitise(each.why, 300)}")
     if len(left) > _MOST_SHOWN:

@@ -1,4 +1,4 @@
-"""``leadgate touch``: what a rep did about a lead, logged by hand.
+"""``leadgate touch``: what a rep did about a lead or a record, logged by hand.
 
 Belongs here: what was asked for, whether it can count, and saying what was done. Does not belong here: storing it
 (``ledger.ownership``).
@@ -19,6 +19,7 @@ from console.redaction import sanitise
 from console.screen import CommandError, build_console, find_program, format_moment, print_json
 from leadgate.ledger import ownership
 from leadgate.ledger.clock import ask_time
+from leadgate.ledger.lead_history import find_subject
 from leadgate.nearest import propose
 from leadgate.vocabulary import ActionKind
 
@@ -35,12 +36,14 @@ def touch(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Log by hand what a rep did about a lead. A touch stops the owner's clock."""
+    """Log by hand what a rep did about a lead or a record. A touch stops the owner's clock."""
     context: CommandContext = ctx.obj
     said = None if at is None else parse_moment(at)
     with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
         playbook = loaded.playbook
-        known = [*(each.kind for each in playbook.follow_up.touches), *playbook.follow_up.outcomes]
+        journey = resolve_journey(ledger, lead, playbook)
+        rules = playbook.for_kind(find_subject(ledger, journey).kind).follow_up
+        known = [*(each.kind for each in rules.touches), *rules.outcomes]
         if kind not in known:
             raise CommandError(f"{kind!r} is no touch and no outcome of the playbook; {propose(kind, known)}")
         reps = [rep.name for rep in playbook.reps]
@@ -53,7 +56,6 @@ def touch(
             )
         moment_now = ask_time(ledger, parse_now(now))
         happened = said or moment_now
-        journey = resolve_journey(ledger, lead, playbook)
         done = ownership.touch(
             ledger, journey, kind=kind, rep=rep, by=who, at=happened, seconds=seconds, now=moment_now
         )

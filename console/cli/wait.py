@@ -1,4 +1,4 @@
-"""``leadgate wait`` and ``resume``: an owner stops and starts the clocks of a lead.
+"""``leadgate wait`` and ``resume``: an owner stops and starts the clocks of a lead or a record.
 
 Belongs here: what was asked for, whether it can be meant, and saying what was done. Does not belong here: doing it
 (``ledger.ownership``).
@@ -36,7 +36,7 @@ def wait(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The owner waits for the lead: its clocks stand still until then, or until the lead is heard of."""
+    """The owner waits: the clocks of the lead or the record stand still until then, or until it is heard of."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook
@@ -45,13 +45,14 @@ def wait(
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         end = find_end(until, lead_history.find_owner(ledger, journey), playbook)
         number = ownership.wait(ledger, journey, until=end, reason=reason.strip(), by=who, now=at)
+        name = lead_history.find_subject(ledger, journey).name(journey)
     if json:
         print_json(
             {"journey_id": journey, "did": ActionKind.WAIT, **describe_actor(who), "until": end, "action": number}
         )
     else:
         build_console().print(
-            f"The clocks of lead J{journey} stand still until {format_moment(end)} UTC, or until the lead is heard of. "
+            f"The clocks of {name} stand still until {format_moment(end)} UTC, or until it is heard of. "
             f"Next: {find_program()} explain J{journey}"
         )
         build_console().print(describe_undo(ActionKind.WAIT, number))
@@ -60,7 +61,7 @@ def wait(
 def resume(
     ctx: typer.Context, lead: Lead, acts_for: For = None, by: By = None, json: Json = False, now: Now = None
 ) -> None:
-    """The wait for the lead is over: its clocks run on."""
+    """The wait for the lead or the record is over: its clocks run on."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook
@@ -68,8 +69,9 @@ def resume(
         journey = resolve_journey(ledger, lead, playbook)
         who = identify_journey_actor(ledger, journey, playbook, acts_for)
         number = ownership.resume(ledger, journey, by=who, now=at)
+        name = lead_history.find_subject(ledger, journey).name(journey)
     if json:
         print_json({"journey_id": journey, "did": ActionKind.RESUME, **describe_actor(who), "action": number})
     else:
-        build_console().print(f"The clocks of lead J{journey} run again. Next: {find_program()} explain J{journey}")
+        build_console().print(f"The clocks of {name} run again. Next: {find_program()} explain J{journey}")
         build_console().print(describe_undo(ActionKind.RESUME, number))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.ledger.assignments import ENDED_OR_NOT
 from leadgate.ledger.typed_rows import read_rows
-from leadgate.vocabulary import OPEN, EndReason, JourneyStatus, StageName
+from leadgate.vocabulary import OPEN, EndReason, JourneyKind, JourneyStatus, StageName
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,17 @@ class ActedJourney:
 
     The fields ``then_…`` are of the assignment that the action ended, accepted or touched. ``begun_ended_at`` is when
     the wait ended that the action began, ``ended_until`` until when the one was that the action ended, and ``again``
-    a wait that goes on. ``held_alone``: the work item that holds the journey holds no other. ``activity_id``,
+    a wait that goes on. ``other_journey``: another open one of the lead; of a record an owned one, or that of a later
+    update. ``held_alone``: the work item that holds the journey holds no other. ``activity_id``,
     ``logged`` and ``occurred_at`` are of the activity that a touch logged. ``then_owned_in`` is the generation of the
     journey in which it has, or had, the assignment of then. ``task_closed_in`` names a CRM in which the follow-up
     task of the assignment is closed.
     """
 
     id: int
+    kind: JourneyKind
     lead_id: int | None
+    record_id: int | None
     status: JourneyStatus
     stage: StageName
     generation: int
@@ -96,8 +99,9 @@ def read_acted_journeys(connection: Connection, number: int, *, lock: bool = Tru
         connection,
         ActedJourney,
         f"""
-        SELECT j.id, j.lead_id, j.status, j.stage, j.generation, j.version, j.work_item_id AS held_by,
-            x.what, x.by, x.acted_for, x.at, x.generation AS then_generation, x.version AS then_version,
+        SELECT j.id, j.kind, j.lead_id, j.record_id, j.status, j.stage, j.generation, j.version,
+            j.work_item_id AS held_by, x.what, x.by, x.acted_for, x.at, x.generation AS then_generation,
+            x.version AS then_version,
             x.work_item_id, a.owner, a.accepted_at, a.touched_at, w.assignee, w.route, w.resolution,
             then_.id AS then_assignment, then_.owner AS then_owner, then_.ended_at AS then_ended_at,
             then_.end_reason AS then_end_reason, then_.playbook_hash AS then_playbook_hash,
@@ -106,8 +110,13 @@ def read_acted_journeys(connection: Connection, number: int, *, lock: bool = Tru
             (SELECT h.journey_id FROM work_item h WHERE h.id = j.work_item_id) = j.id AS held_alone,
             begun.ended_at AS begun_ended_at, ended.until AS ended_until, again.id AS again,
             EXISTS (SELECT 1 FROM action u WHERE u.undoes = x.number AND u.journey_id = j.id) AS undone,
-            (SELECT min(o.id) FROM journey o WHERE o.lead_id = j.lead_id AND o.id <> j.id AND o.status = ANY(:open))
-                AS other_journey,
+            coalesce(
+                (SELECT min(o.id) FROM journey o WHERE o.lead_id = j.lead_id AND o.id <> j.id
+                    AND o.status = ANY(:open)),
+                (SELECT min(o.id) FROM journey o WHERE o.record_id = j.record_id AND o.id <> j.id
+                    AND (o.status = 'owned'
+                        OR o.id > j.id AND EXISTS (SELECT 1 FROM record_version v WHERE v.journey_id = o.id)))
+            ) AS other_journey,
             x.activity_id, t.kind AS logged, t.occurred_at,
             (SELECT min(c.crm) FROM crm_task c WHERE c.journey_id = j.id AND c.generation = then_.generation
                 AND c.is_done) AS task_closed_in

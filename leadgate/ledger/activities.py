@@ -117,16 +117,26 @@ BY_HAND: Final = "by_hand"
 
 
 def log_touch(
-    connection: Connection, lead_id: int, *, kind: str, rep: str, at: datetime, seconds: int | None, now: datetime
+    connection: Connection,
+    lead_id: int | None,
+    record_id: int | None,
+    *,
+    kind: str,
+    rep: str,
+    at: datetime,
+    seconds: int | None,
+    now: datetime,
 ) -> int | None:
-    """What ``rep`` did about a lead ``at`` a moment, as a person says: the activity's id. None when that is known
-    already; one that was withdrawn counts again."""
+    """What ``rep`` did about a lead or a record ``at`` a moment, as a person says: the activity's id. None when that is
+    known already; one that was withdrawn counts again."""
+    subject = str(lead_id) if record_id is None else f"R{record_id}"
     values = {
         "source": BY_HAND,
-        "key": f"{lead_id}:{kind}:{rep}:{at.isoformat()}",
+        "key": f"{subject}:{kind}:{rep}:{at.isoformat()}",
         "kind": kind,
         "by": rep,
         "lead": lead_id,
+        "record": record_id,
         "at": at,
         "seconds": seconds,
         "payload": orjson.dumps({"kind": kind, "seconds": seconds}).decode(),
@@ -134,8 +144,9 @@ def log_touch(
     }
     logged: int | None = connection.execute(
         text(
-            "INSERT INTO activity AS a (source, key, kind, actor, rep, lead_id, occurred_at, payload, received_at, "
-            "seconds) VALUES (:source, :key, :kind, 'rep', :by, :lead, :at, :payload, :now, :seconds) "
+            "INSERT INTO activity AS a (source, key, kind, actor, rep, lead_id, record_id, occurred_at, payload, "
+            "received_at, seconds) "
+            "VALUES (:source, :key, :kind, 'rep', :by, :lead, :record, :at, :payload, :now, :seconds) "
             "ON CONFLICT (source, key) DO UPDATE SET withdrawn_at = NULL, seconds = excluded.seconds, "
             "payload = excluded.payload WHERE a.withdrawn_at IS NOT NULL RETURNING a.id"
         ),

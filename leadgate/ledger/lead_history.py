@@ -41,6 +41,7 @@ from leadgate.ledger.story_rows import (
     WorkItemRow,
 )
 from leadgate.ledger.typed_rows import Read, list_columns, read_row, read_rows
+from leadgate.vocabulary import JourneyKind
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -134,6 +135,34 @@ def find_owner(ledger: Ledger, journey_id: int) -> str | None:
             text("SELECT owner FROM assignment WHERE journey_id = :id AND ended_at IS NULL"), {"id": journey_id}
         ).scalar()
         return owner
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a journey is about. Neither number: it is not known yet."""
+
+    kind: JourneyKind
+    lead_id: int | None
+    record_id: int | None
+
+    def name(self, journey_id: int) -> str:
+        """As people are told: by the record's number, else by that of the journey.
+
+        >>> Subject(JourneyKind.RENEWAL, None, 3).name(7), Subject(JourneyKind.LEAD, 5, None).name(7)
+        ('renewal R3', 'lead J7')
+        """
+        return f"{self.kind} J{journey_id}" if self.record_id is None else f"{self.kind} R{self.record_id}"
+
+
+def find_subject(ledger: Ledger, journey_id: int) -> Subject:
+    """What a journey is about. Raises ``LookupError`` where there is none."""
+    with ledger.statement() as connection:
+        found = read_row(
+            connection, Subject, "SELECT kind, lead_id, record_id FROM journey WHERE id = :id", id=journey_id
+        )
+    if found is None:
+        raise LookupError(f"there is no journey J{journey_id}")
+    return found
 
 
 def find_leads_by_email(ledger: Ledger, address: str, canonical: str | None) -> list[int]:

@@ -1,7 +1,7 @@
-"""An owner decides about a lead: accepts it, gives it back, waits for it, goes on, logs what they did.
+"""An owner decides about a lead or a record: accepts it, gives it back, waits for it, goes on, logs what they did.
 
 Belongs here: these decisions, each one transaction that compares what it found and composes what the entities write.
-Does not belong here: a statement that writes a table, or what follows for the lead's clocks (follow-up).
+Does not belong here: a statement that writes a table, or what follows for its clocks (follow-up).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor, ActorError, OwnersAction, may, require
-from leadgate.ledger import activities, assignments, handoffs, leads, pauses, work_items
+from leadgate.ledger import activities, assignments, handoffs, leads, pauses, records, work_items
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
@@ -22,7 +22,7 @@ from leadgate.ledger.journeys.locking import lock_journey, raise_versions
 from leadgate.ledger.journeys.transitions import REJECT, REJECT_FOR_GOOD, REJECT_TO_NURTURE, find_handoff
 from leadgate.nearest import propose
 from leadgate.sla.zones import LAST_YEAR
-from leadgate.vocabulary import ActionKind, EndReason, JourneyStatus, StageName
+from leadgate.vocabulary import ActionKind, EndReason, JourneyKind, JourneyStatus, StageName
 
 if TYPE_CHECKING:
     from leadgate.playbook import Playbook
@@ -33,19 +33,12 @@ class OwnedJourney:
     """A journey that somebody owns, locked."""
 
     id: int
+    kind: JourneyKind
     lead_id: int | None  # none: it is about a record
+    record_id: int | None
     generation: int
     owner: str
     playbook_hash: str  # of the open assignment
-
-    def require_lead(self, action: ActionKind) -> int:
-        """Its lead. Raises ``ActionError`` for a record, with which ``action`` is not done."""
-        if self.lead_id is None:
-            raise ActionError(
-                f"cannot {_SAID.get(action, action)} journey J{self.id}: it is about a record, whose next update says "
-                "what became of it"
-            )
-        return self.lead_id
 
 
 def accept(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
@@ -83,32 +76,31 @@ class Rejected:
     waits: bool
 
 
-#: Where a rejected lead goes: the journey's transition, and in words.
+#: Where a rejected lead goes: the journey's transition, and in words. A record comes back by its next update, too.
 _REJECTED: Final = {
     "nurture": (REJECT_TO_NURTURE, "nurture"),
     "recycle": (REJECT_TO_NURTURE, "nurture until {:%Y-%m-%d}, and through qualification again then"),
-    "disqualify": (REJECT_FOR_GOOD, "the disqualified leads"),
+    "disqualify": (REJECT_FOR_GOOD, "those that are disqualified"),
     "reassign": (REJECT, "another owner"),
 }
 
 
 def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason: str, playbook: Playbook) -> Rejected:
-    """The owner gives the lead back, for one of the playbook's reasons.
+    """The owner gives the lead or the record back, for one of the reasons that ``playbook``, the whole one, has for it.
 
     Raises ``ActionError`` when nobody owns it, or the reason is none of the playbook's, and ``ActorError`` when it is
     not theirs.
     """
-    rules = playbook.follow_up
-    reasons = {each.name: each for each in rules.reject_reasons}
-    if reason not in reasons:
-        raise ActionError(f"{reason!r} is no reason of the playbook; {propose(reason, reasons)}")
-    then = reasons[reason].then or rules.rejected
-    transition, goes_to = _REJECTED[then]
     ended_as = EndReason.REJECTED.add(reason)
-    back_at = now + (reasons[reason].after or rules.recycle_after)
     with ledger.transaction() as connection:
         journey = lock_owned_by(connection, journey_id, by, ActionKind.REJECT)
-        lead = journey.require_lead(ActionKind.REJECT)
+        rules = playbook.for_kind(journey.kind).follow_up
+        reasons = {each.name: each for each in rules.reject_reasons}
+        if reason not in reasons:
+            raise ActionError(f"{reason!r} is no reason of the playbook; {propose(reason, reasons)}")
+        then = reasons[reason].then or rules.rejected
+        transition, goes_to = _REJECTED[then]
+        back_at = now + (reasons[reason].after or rules.recycle_after)
         assignments.end(connection, [journey.id], ended_as, now)
         handoffs.record(
             connection,
@@ -121,11 +113,19 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
         person_moves.reject(connection, journey.id, transition, now)
         pauses.end_open(connection, journey.id, by.name, now)
         work_items.close_escalations(connection, [journey.id], now)
-        leads.drop_pending_rescores(connection, [lead])
-        if then == "recycle":
-            leads.recycle(connection, [lead], back_at)
+        _leave(connection, journey, then, back_at)
         number = record(connection, [journey], ActionKind.REJECT, by, now, note=reason)
     return Rejected(goes_to.format(back_at), number, waits=transition is REJECT)
+
+
+def _leave(connection: Connection, journey: OwnedJourney, then: str, back_at: datetime) -> None:
+    """When what was given back is looked at again by itself."""
+    if journey.lead_id is not None:
+        leads.drop_pending_rescores(connection, [journey.lead_id])
+        if then == "recycle":
+            leads.recycle(connection, [journey.lead_id], back_at)
+    elif journey.record_id is not None and then in ("recycle", "disqualify"):
+        records.look_again(connection, [journey.record_id], [back_at if then == "recycle" else None])
 
 
 def schedule_check_now(connection: Connection, journeys: Sequence[int], now: datetime) -> None:
@@ -159,7 +159,7 @@ def lock_owned_journey(connection: Connection, journey_id: int, action: ActionKi
         raise ActionError(
             f"cannot {_SAID.get(action, action)} journey J{journey_id}: it is {row.status}, so nobody owns it now"
         )
-    return OwnedJourney(row.id, row.lead_id, row.generation, row.owner, row.playbook_hash)
+    return OwnedJourney(row.id, row.kind, row.lead_id, row.record_id, row.generation, row.owner, row.playbook_hash)
 
 
 @dataclass(frozen=True)
@@ -208,10 +208,10 @@ def resume(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime) -> int:
 def touch(
     ledger: Ledger, journey_id: int, *, kind: str, rep: str, by: Actor, at: datetime, seconds: int | None, now: datetime
 ) -> Touched:
-    """Log what ``rep`` did about the lead ``at`` a moment, as ``by`` says. The same again is no second touch.
+    """Log what ``rep`` did about it ``at`` a moment, as ``by`` says. The same again is no second touch.
 
-    Raises ``ActionError`` when nobody owns the lead, or ``at`` is ahead, and ``ActorError`` when ``by`` may not decide
-    about the owner's leads, or ``rep`` is somebody else for whom they do not act.
+    Raises ``ActionError`` when nobody owns it, or ``at`` is ahead, and ``ActorError`` when ``by`` may not decide
+    about what the owner has, or ``rep`` is somebody else for whom they do not act.
     """
     if at > now:
         raise ActionError(f"{at:%Y-%m-%d %H:%M} UTC is ahead: what has not happened yet cannot be logged")
@@ -219,8 +219,9 @@ def touch(
         journey = lock_owned_by(connection, journey_id, by, ActionKind.TOUCH)
         if not may(by, ActionKind.TOUCH, rep):
             raise ActorError(f"{by.in_words} did not do what {rep} did; only {rep} or their manager may log it")
-        lead = journey.require_lead(ActionKind.TOUCH)
-        logged = activities.log_touch(connection, lead, kind=kind, rep=rep, at=at, seconds=seconds, now=now)
+        logged = activities.log_touch(
+            connection, journey.lead_id, journey.record_id, kind=kind, rep=rep, at=at, seconds=seconds, now=now
+        )
         schedule_check_now(connection, [journey.id], now)
         if logged is None:
             return Touched(False, None)

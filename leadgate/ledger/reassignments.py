@@ -1,7 +1,7 @@
-"""Owned leads that change hands by a person's word: what they are now, and what they become.
+"""Owned leads and records that change hands by a person's word: what they are now, and what they become.
 
 Belongs here: reading them, and composing what the entities write. Does not belong here: a statement that writes a
-table, who gets the leads (``assignment.reassignment``), or accepting and rejecting by an owner (``ownership``).
+table, who gets them (``assignment.reassignment``), or accepting and rejecting by an owner (``ownership``).
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from leadgate.ledger import assignments, bulk, handoffs, leads, outbox, work_ite
 from leadgate.ledger.actions import record
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.transitions import REASSIGN, UNASSIGN, UNASSIGN_TO_NURTURE, Transition, find_handoff
-from leadgate.ledger.owner_messages import build
+from leadgate.ledger.owner_messages import build, build_assigned
 from leadgate.ledger.work_items import NewWorkItem
 from leadgate.vocabulary import (
     ActionKind,
     AssignmentMethod,
     EndReason,
     HandoffOutcome,
-    JourneyKind,
     MessageKind,
     StageName,
 )
@@ -41,12 +40,15 @@ _PAST: Final = {
 }
 
 _OWNED: Final = """
-    SELECT j.id AS journey_id, j.lead_id, j.source, j.generation, a.id AS assignment_id, a.owner AS had_it,
-        a.pool, a.sla, a.priority, coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at,
+    SELECT j.id AS journey_id, j.kind, j.lead_id, j.record_id, j.source, j.generation, a.id AS assignment_id,
+        a.owner AS had_it, a.pool, a.sla, a.priority,
+        coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at,
         a.ladder_step, a.acceptance_step, a.stage_step,
-        l.language, l.product, ARRAY(SELECT DISTINCT e.owner FROM assignment e
-            WHERE e.journey_id = j.id ORDER BY e.owner) AS excluded
-    FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL JOIN lead l ON l.id = j.lead_id
+        coalesce(l.language, r.values ->> 'language') AS language,
+        coalesce(l.product, r.values ->> 'product') AS product,
+        ARRAY(SELECT DISTINCT e.owner FROM assignment e WHERE e.journey_id = j.id ORDER BY e.owner) AS excluded
+    FROM journey j JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL
+    LEFT JOIN lead l ON l.id = j.lead_id LEFT JOIN record r ON r.id = j.record_id
     WHERE j.status = 'owned' AND {} ORDER BY j.id FOR NO KEY UPDATE OF j"""
 
 
@@ -104,7 +106,6 @@ def hand_over(
     assignments.insert_assignments(
         connection,
         frame.assign(
-            kind=JourneyKind.LEAD,  # records are handed over by an update
             generation=next_one,
             inputs=None,
             playbook_hash=playbook_hash,
@@ -113,7 +114,7 @@ def hand_over(
         ),
     )
     person_moves.reassign(connection, _list_journeys(frame), REASSIGN, now)
-    told = build(MessageKind.LEAD_ASSIGNED, zip(frame["journey_id"], next_one, frame["owner"], strict=True))
+    told = build_assigned(zip(frame["kind"], frame["journey_id"], next_one, frame["owner"], strict=True))
     outbox.send(connection, pd.concat([_build_farewell(frame), told], ignore_index=True), now)
     number = _record(connection, frame, what, by, now, reason)
     failpoint("hand_over.after")
@@ -137,7 +138,7 @@ def take_away(
     item: int | None = None
     if work_item is None:
         person_moves.reassign(connection, _list_journeys(frame), transition, now)
-        leads.drop_pending_rescores(connection, bulk.list_values(frame["lead_id"]))
+        leads.drop_pending_rescores(connection, bulk.list_values(frame["lead_id"].dropna()))
     else:
         item = work_items.open_work_items(connection, pd.DataFrame([work_item]))[0]
         held = frame.assign(generation=frame["generation"] + 1)

@@ -130,6 +130,18 @@ def load_record_story(connection: Connection, record_id: int) -> RecordStory | N
     return RecordStory(record, versions[::-1], judgements[::-1], slips[::-1])
 
 
+def find_owned_journey(connection: Connection, record_id: int) -> int | None:
+    """The journey of a record that a person acts on: the owned one, else the one that waits, else the last."""
+    found: int | None = connection.execute(
+        text(
+            "SELECT id FROM journey WHERE record_id = CAST(:id AS bigint) "
+            "ORDER BY (status = 'owned') DESC, (status = 'held') DESC, id DESC LIMIT 1"
+        ),
+        {"id": record_id},
+    ).scalar()
+    return found
+
+
 def find_journey_of_record(connection: Connection, record_id: int) -> int | None:
     """The journey to explain a record by: the one that waits for a person, else the owned one, else the last."""
     found: int | None = connection.execute(

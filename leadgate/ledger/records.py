@@ -18,7 +18,6 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
-from leadgate.ledger.assignments import ENDED_OR_NOT
 from leadgate.ledger.faults import Conflict
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.values.json_types import JsonObject
@@ -236,19 +235,6 @@ def read_follow_up_activities(connection: Connection, batch_id: int, outcomes: S
         batch=batch_id,
         outcomes=list(outcomes),
     )
-
-
-def find_last_owners(connection: Connection, batch_id: int) -> dict[int, str]:
-    """Who had the record of each journey of a batch before, by journey; records that nobody had are left out."""
-    rows = connection.execute(
-        text(
-            f"""SELECT j.id, (SELECT a.owner FROM journey e JOIN assignment a ON a.journey_id = e.id AND {ENDED_OR_NOT}
-                WHERE e.record_id = j.record_id AND e.id <> j.id ORDER BY a.id DESC LIMIT 1) AS owner
-            FROM journey j WHERE j.batch_id = :batch"""
-        ),
-        {"batch": batch_id},
-    )
-    return {row.id: row.owner for row in rows if row.owner is not None}
 
 
 def list_told_before(connection: Connection, batch_id: int) -> list[int]:

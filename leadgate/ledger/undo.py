@@ -117,7 +117,7 @@ def _check_unchanged(row: ActedJourney) -> str | None:
 
 def _check_followed(row: ActedJourney) -> str | None:
     if row.other_journey is not None:
-        return f"has been followed by J{row.other_journey}, a new journey of the same lead"
+        return f"has been followed by J{row.other_journey}, another journey of the same {row.kind}"
     return None
 
 

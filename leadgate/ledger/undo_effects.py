@@ -94,7 +94,7 @@ def restore_owner(connection: Connection, rows: Sequence[ActedJourney], by: Acto
         reason="by hand (undo)",
         now=now,
     )
-    leads.recycle(connection, [_required(row.lead_id) for row in rows], None)
+    leads.recycle(connection, [row.lead_id for row in rows if row.lead_id is not None], None)
     outbox.send(connection, _build_messages(rows, owned, generations), now)
 
 
@@ -105,8 +105,8 @@ def _build_messages(
     to_losers = owner_messages.build(
         MessageKind.LEAD_HANDED_OVER, ((row.id, row.generation, _required(row.owner)) for row in owned)
     )
-    to_previous_owners = owner_messages.build(
-        MessageKind.LEAD_ASSIGNED, ((row.id, generations[row.id], _required(row.then_owner)) for row in rows)
+    to_previous_owners = owner_messages.build_assigned(
+        (row.kind, row.id, generations[row.id], _required(row.then_owner)) for row in rows
     )
     return pd.concat([to_losers, to_previous_owners], ignore_index=True)
 

@@ -79,7 +79,7 @@ class Stale(Part):
     same_owner: bool = False  # whether whose lead went stale may get it again
 
 
-def _as(key: str) -> BeforeValidator:
+def read_as(key: str) -> BeforeValidator:
     """A bare word stands for a part in which only ``key`` is given."""
 
     def read(value: Any) -> Any:
@@ -90,14 +90,14 @@ def _as(key: str) -> BeforeValidator:
 
 class FollowUp(Part):
     priorities: tuple[Priority, ...] = ()
-    touches: tuple[Annotated[Touch, _as("kind")], ...] = tuple(
+    touches: tuple[Annotated[Touch, read_as("kind")], ...] = tuple(
         Touch(kind=kind) for kind in ("call", "email", "meeting")
     )
     touched_by: Literal["owner", "anybody"] = "owner"
     finished_by: Literal["first_touch", "acceptance", "outcome"] | None = None  # none: as sales_qualified_by says
     outcomes: tuple[str, ...] = ()  # kinds of activity, by anybody, that end a journey finished by outcome
     lost_outcomes: tuple[str, ...] = ()  # those of them with which the lead is lost; with the others it is won
-    reject_reasons: tuple[Annotated[RejectReason, _as("name")], ...] = tuple(
+    reject_reasons: tuple[Annotated[RejectReason, read_as("name")], ...] = tuple(
         RejectReason(name=name) for name in ("not_a_fit", "wrong_territory", "duplicate", "unreachable", "other")
     )
     rejected: Literal["nurture", "reassign"] = "nurture"

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from leadgate.playbook.base import Duration, Expression, Name, Part
-from leadgate.playbook.follow_up import FollowUp, Sla
+from leadgate.playbook.follow_up import FollowUp, RejectReason, Sla, read_as
 from leadgate.playbook.gates import ExceptionRoute, GateRules
 from leadgate.playbook.routing import Route
 from leadgate.playbook.scoring import Qualification, Scoring
@@ -43,6 +43,15 @@ class RecordQualification(Qualification):
     sales_qualified: int = _ANY_SCORE
 
 
+class RecordFollowUp(FollowUp):
+    """As of a lead, but what its owner gives back goes to another owner: a customer is behind it."""
+
+    reject_reasons: tuple[Annotated[RejectReason, read_as("name")], ...] = tuple(
+        RejectReason(name=name) for name in ("not_mine", "wrong_territory", "duplicate", "other")
+    )
+    rejected: Literal["nurture", "reassign"] = "reassign"
+
+
 class KindSection(Part):
     """What holds for records of one kind. Reps, pools, hours, territories and notifications are those of leads."""
 
@@ -53,7 +62,7 @@ class KindSection(Part):
     qualification: RecordQualification = RecordQualification()
     routing: tuple[Route, ...] = ()  # none: the record's owner, else the account's, else the first pool
     slas: tuple[Sla, ...] = ()  # before those of leads, which may be named, too
-    follow_up: FollowUp = FollowUp()
+    follow_up: RecordFollowUp = RecordFollowUp()
     exceptions: tuple[ExceptionRoute, ...] = ()  # before those of leads
     gates: dict[GateName, GateRules] = {}
 

@@ -11,8 +11,10 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate.ledger import absences, bulk, pools, qualifications, records, superseding
+from leadgate.ledger import absences, bulk, pools, qualifications, record_owners, records, superseding
+from leadgate.ledger.record_owners import PastOwners
 from leadgate.records.judgement import LATER_UPDATE
+from leadgate.sla.sla_targets import list_returnable_reasons
 from leadgate.vocabulary import JourneyStatus, MessageKind, Outcome, StageName
 from tasks import assignment
 from tasks.assignment import Capacity, TurnChanges
@@ -21,15 +23,21 @@ from tasks.stage import Decided, Gathered, Stage, Work
 
 
 def gather(connection: Connection, work: Work) -> Gathered[Capacity]:
-    """``record_owner`` is the rep whom the update names, else who had the record before."""
+    """``record_owner`` is the rep whom the update names, unless they have lost the record by a person's word; else who
+    had it before."""
     frame = add_values(records.read_at_stage(connection, work.batch.id, StageName.ASSIGNMENT), work.rules)
     frame = qualifications.add_scores(frame, connection, work.batch.id)
-    before = records.find_last_owners(connection, work.batch.id)
-    had = pd.Series([before.get(journey) for journey in frame["journey_id"]], index=frame.index, dtype=object)
-    frame["had_by"] = had
-    frame["record_owner"] = frame["rep"].where(frame["rep"].notna(), had)
-    frame["earlier_owner"] = had
-    frame["excluded"] = pd.Series([()] * len(frame), index=frame.index, dtype=object)
+    known = record_owners.find_past_owners(connection, work.batch.id, list_returnable_reasons(work.rules))
+    past = [known.get(journey, PastOwners()) for journey in bulk.list_values(frame["journey_id"])]
+    named = zip(past, bulk.list_values(frame["rep"]), strict=True)
+    columns = {
+        "had_by": [each.last for each in past],
+        "earlier_owner": [each.last for each in past],
+        "record_owner": [each.choose_owner(rep) for each, rep in named],
+        "excluded": [tuple(sorted(each.lost | each.tried)) for each in past],
+    }
+    for name, values in columns.items():
+        frame[name] = pd.Series(values, index=frame.index, dtype=object)
     kind = work.batch.journey_kind
     pools.add_pools(connection, [pool.name for pool in work.rules.pools], kind)
     capacity = Capacity(

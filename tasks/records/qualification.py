@@ -14,11 +14,13 @@ import orjson
 import pandas as pd
 from sqlalchemy import Connection
 
-from leadgate.ledger import bulk, outbox, qualifications, record_judgements, records, superseding
+from leadgate.ledger import bulk, outbox, qualifications, record_judgements, record_owners, records, superseding
+from leadgate.ledger.record_owners import PastOwners
 from leadgate.playbook import Playbook
 from leadgate.records import expansion, opportunity, renewal
 from leadgate.records.judgement import LATER_UPDATE, UNCHANGED
 from leadgate.scoring import qualify, score
+from leadgate.sla.sla_targets import list_returnable_reasons
 from leadgate.vocabulary import JourneyKind, JourneyStatus, MessageKind, Outcome, StageName
 from tasks.records import lead_outcomes
 from tasks.records.frames import add_values
@@ -42,11 +44,12 @@ _ANSWERS: Final = (Outcome.CONTINUE, Outcome.HOLD, Outcome.REVIEW, *_ENDS)
 def gather(connection: Connection, work: Work) -> Gathered[pd.DataFrame]:
     """Beside the updates, what happened about their records: ``journey_id``, ``kind``, ``occurred_at``."""
     frame = add_values(records.read_for_qualification(connection, work.batch.id), work.rules)
-    # of a record that names nobody whom the playbook knows, whoever had it last is asked and told
-    had_by, reps = records.find_last_owners(connection, work.batch.id), {rep.name for rep in work.rules.reps}
+    # of a record that names nobody who may have it, whoever had it last is asked and told
+    past = record_owners.find_past_owners(connection, work.batch.id, list_returnable_reasons(work.rules))
+    reps = {rep.name for rep in work.rules.reps}
     named = zip(bulk.list_values(frame["rep"]), bulk.list_values(frame["journey_id"]), strict=True)
-    found = [rep or (last if (last := had_by.get(journey)) in reps else None) for rep, journey in named]
-    frame["rep"] = pd.Series(found, index=frame.index, dtype=object)
+    found = [past.get(journey, PastOwners()).choose_owner(rep) for rep, journey in named]
+    frame["rep"] = pd.Series([rep if rep in reps else None for rep in found], index=frame.index, dtype=object)
     return Gathered(frame, records.read_activities(connection, work.batch.id, StageName.QUALIFICATION))
 
 

@@ -614,7 +614,7 @@ def test_a_manager_moves_leads_and_hears_what_the_clock_does(cli: Cli, worked: H
     assert sum(moved["by_owner"].values()) == len(moved["placed"]) > 0
     assert worked.one("SELECT count(*) FROM assignment WHERE owner = :rep AND ended_at IS NULL", rep=others[0]) == 0
     assert "transferred: left, call •••67" in join_lines(cli("explain", journey))  # what is kept holds no number
-    assert "has no leads; nothing was changed" in cli("transfer", others[0], "--reason", "left").stdout
+    assert "has no leads and no records; nothing was changed" in cli("transfer", others[0], "--reason", "left").stdout
     assert "is no rep, and has no leads" in cli("transfer", "nobody", "--reason", "left", code=2).stderr
 
     taken = join_lines(cli("unassign", journey, "--reason", "wrong team", "--for", "mia"))

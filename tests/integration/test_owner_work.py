@@ -398,7 +398,7 @@ REASONS = """  reject_reasons:
 @pytest.mark.parametrize(
     ("reason", "goes_to", "status"),
     [
-        ("not_a_fit", "the disqualified leads", "disqualified"),
+        ("not_a_fit", "those that are disqualified", "disqualified"),
         ("wrong_territory", "another owner", "ready"),
         ("other", "nurture", "nurture"),
         ("not_now", "nurture until 2026-03-07, and through qualification again then", "nurture"),

@@ -179,7 +179,7 @@ def test_the_owner_of_a_record_accepts_it_and_waits_for_it(beside: dict[str, int
     ownership.accept(harness.ledger, journey, **who)
     ownership.wait(harness.ledger, journey, until=NOW + timedelta(days=2), reason="legal", **who)
     ownership.resume(harness.ledger, journey, **who)
-    with pytest.raises(ActionError, match="about a record"):
+    with pytest.raises(ActionError, match="no reason of the playbook"):
         ownership.reject(harness.ledger, journey, reason="not_a_fit", playbook=harness.loaded.playbook, **who)
     assert harness.one("SELECT accepted_at FROM assignment WHERE journey_id = :id", id=journey) == who["now"]
     assert harness.find_broken() == []

@@ -45,7 +45,9 @@ class LockedJourney:
     """A journey as it is now; ``owner`` and ``playbook_hash`` are of its open assignment, if it has one."""
 
     id: int
+    kind: JourneyKind
     lead_id: int | None
+    record_id: int | None
     status: JourneyStatus
     stage: StageName
     generation: int
@@ -131,8 +133,8 @@ def lock_journey(connection: Connection, journey_id: int) -> LockedJourney | Non
     return read_row(
         connection,
         LockedJourney,
-        "SELECT j.id, j.lead_id, j.status, j.stage, j.generation, a.owner, a.playbook_hash FROM journey j "
-        "LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL WHERE j.id = :id",
+        "SELECT j.id, j.kind, j.lead_id, j.record_id, j.status, j.stage, j.generation, a.owner, a.playbook_hash "
+        "FROM journey j LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL WHERE j.id = :id",
         id=journey_id,
     )
 
