@@ -91,15 +91,16 @@ def measure(ledger: Ledger, playbook: Playbook, now: datetime) -> Measured:
         learn=int(learn.sum()),
         aside=int(aside.sum()),
         aside_won=int(scored.won[aside].sum()),
-        points=_judge(scored.scores, scored.won, learn, aside),
-        joint=_judge(joint, scored.won, learn, aside),
+        points=judge(scored.scores, scored.won, learn, aside),
+        joint=judge(joint, scored.won, learn, aside),
         fit=fit,
         given={rule.name: rule.points for rule in playbook.scoring.fit}
         | {rule.name: rule.points for rule in playbook.scoring.engagement},
     )
 
 
-def _judge(scores: Floats, won: Flags, learn: Flags, aside: Flags) -> Judged:
+def judge(scores: Floats, won: Flags, learn: Flags, aside: Flags) -> Judged:
+    """Scores as those of ``aside`` judge them; what points stand for is a curve that ``learn`` teaches."""
     auc = compute_auc(scores[aside], won[aside])
     curve = fit_curve(scores[learn], won[learn]) if learn.any() else None
     if curve is None:

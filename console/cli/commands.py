@@ -167,6 +167,11 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
                 "How well its points tell won leads from lost ones, on leads kept aside; and what history would give "
                 "its rules.",
             ),
+            "suggest": Entry(
+                "console.cli.playbook_suggest",
+                "Which columns of a file of leads with outcomes tell won from lost, and a draft of scoring "
+                "rules to edit.",
+            ),
             "activate": Entry(
                 "console.cli.playbook_activation",
                 "Make a file's content the playbook in use, for every process. One that is not sound is refused, and "

@@ -73,34 +73,34 @@ def _build_json(found: Measured) -> dict[str, object]:
     fit = found.fit
     return {
         "leads": found.leads, "won": found.won, "learned_from": found.learn, "aside": found.aside,
-        "aside_won": found.aside_won, "points": _build_judged(found.points), "joint": _build_judged(found.joint),
+        "aside_won": found.aside_won, "points": build_judged(found.points), "joint": build_judged(found.joint),
         "weights": [
             {
                 "rule": each.rule, "points": found.given.get(each.rule), "joint_points": each.points,
-                "joint_interval": _list_ends(each.interval), "leads": each.leads, "so": _judge(each),
+                "joint_interval": list_ends(each.interval), "leads": each.leads, "so": _judge(each),
             }
             for each in (fit.weights if fit else ())
         ],
     }  # fmt: skip
 
 
-def _build_judged(judged: Judged) -> dict[str, object]:
+def build_judged(judged: Judged) -> dict[str, object]:
     auc = judged.auc
     return {
         "auc": None if auc is None else auc.value,
-        "auc_interval": None if auc is None else _list_ends(auc.interval),
+        "auc_interval": None if auc is None else list_ends(auc.interval),
         "ece": judged.error,
         "reliability": [
             {
                 "lowest": each.lowest, "highest": each.highest, "leads": each.share.of, "chance": each.chance,
-                "won": each.share.count, "share": each.share.value, "interval": _list_ends(each.share.interval),
+                "won": each.share.count, "share": each.share.value, "interval": list_ends(each.share.interval),
             }
             for each in judged.groups
         ],
     }  # fmt: skip
 
 
-def _list_ends(interval: Interval | None) -> list[float] | None:
+def list_ends(interval: Interval | None) -> list[float] | None:
     return None if interval is None else [*interval]
 
 
@@ -118,25 +118,25 @@ def _print(found: Measured, name: str) -> None:
     )
     console.print(build_heading("On the leads kept aside"))
     made = build_table("measure", f"points of {sanitise(name, 40)}", "joint points")
-    made.add_row("AUC, with its 95 % interval", _format_auc(found.points.auc), _format_auc(found.joint.auc))
-    made.add_row("calibration error", _format_error(found.points.error), _format_error(found.joint.error))
+    made.add_row("AUC, with its 95 % interval", format_auc(found.points.auc), format_auc(found.joint.auc))
+    made.add_row("calibration error", format_error(found.points.error), format_error(found.joint.error))
     console.print(made)
     console.print(build_heading("What points stand for"))
-    console.print(_build_reliability(found.points.groups))
+    console.print(build_reliability(found.points.groups))
     if found.fit is not None:
         console.print(build_heading("What the leads to learn from would give each rule"))
         console.print(_build_weights(found, sorted(found.fit.weights, key=lambda each: -(each.points or -1e9))))
 
 
-def _format_auc(auc: Auc | None) -> str:
+def format_auc(auc: Auc | None) -> str:
     return "·" if auc is None else f"{auc.value:.3f}   {auc.interval.low:.3f} to {auc.interval.high:.3f}"
 
 
-def _format_error(error: float | None) -> str:
+def format_error(error: float | None) -> str:
     return "·" if error is None else f"{error:.3f}"
 
 
-def _build_reliability(groups: Sequence[Group]) -> Table:
+def build_reliability(groups: Sequence[Group]) -> Table:
     numbers = ("leads", "chance", "won", "95 % interval")
     made = build_table("points", *numbers, right=numbers)
     for each in groups:

@@ -136,3 +136,24 @@ def compute_calibration_error(groups: Sequence[Group]) -> float | None:
     if not leads:
         return None
     return sum(abs((group.share.value or 0.0) - group.chance) * group.share.of for group in groups) / leads
+
+
+@dataclass(frozen=True)
+class TopShare:
+    """The tenth of the leads with the most points: how many of them were won, and how many times the share of all."""
+
+    share: Share
+    lift: float | None
+
+
+def compute_top_share(scores: Floats, won: Flags, tenths: int = 1) -> TopShare:
+    """Of leads with as many points at the border, as many count as there is room for, with the share of all of them."""
+    room = -(-len(scores) * tenths // 10)
+    if not room:
+        return TopShare(Share(0, 0), None)
+    border = np.sort(scores)[-room]
+    above, beside = scores > border, scores == border
+    left = room - int(above.sum())
+    count = int(won[above].sum()) + left * float(won[beside].mean())
+    everywhere = float(won.mean())
+    return TopShare(Share(round(count), room), count / room / everywhere if everywhere else None)

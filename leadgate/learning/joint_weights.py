@@ -66,8 +66,8 @@ class JointFit:
     weights: list[JointWeight]
 
 
-def fit_joint_weights(patterns: Iterable[Pattern]) -> JointFit | None:
-    """The fit over all rules that the ``patterns`` name.
+def fit_joint_weights(patterns: Iterable[Pattern], least: int = LEAST) -> JointFit | None:
+    """The fit over all rules that the ``patterns`` name. Weights of fewer leads than ``least`` are not told.
 
     On the playbook's scale the points of leads vary as much as they do now: the standard deviation is the same. None
     where all leads were won, or all lost, or no rule met any.
@@ -87,7 +87,7 @@ def fit_joint_weights(patterns: Iterable[Pattern]) -> JointFit | None:
         met = hits[:, place] > 0
         groups = (won[met].sum(), lost[met].sum(), won[~met].sum(), lost[~met].sum())
         log_odds, reach = float(coefficients[place + 1]), _Z * float(deviations[place + 1])
-        enough = min(groups) >= LEAST
+        enough = min(groups) >= least
         weights.append(
             JointWeight(
                 rule,

@@ -44,7 +44,7 @@ _NAMES: Final = ("first_name", "last_name", "full_name")
 _SEVERAL_LINES: Final = frozenset({"message", "street"})
 
 #: Fields in which "unknown" or "none" is no value. In the others it may be one: a surname, a budget.
-_NOTHING_IN_WORDS: Final = frozenset(
+NOTHING_IN_WORDS: Final = frozenset(
     {"email", "phone", "website", "country", "company", "job_title", "industry", "company_size",
      "annual_revenue", "language", "lead_source", "occurred_at"}
 )  # fmt: skip
@@ -322,7 +322,7 @@ class _Batch:
 
     def _clean(self, name: str) -> _Texts:
         clean = clean_lines if name in _SEVERAL_LINES else clean_line
-        nothing = is_no_value if name in _NOTHING_IN_WORDS else _is_never
+        nothing = is_no_value if name in NOTHING_IN_WORDS else _is_never
         raw = [
             value if value is None or isinstance(value, str) else as_text(value) for value in self._read_column(name)
         ]
