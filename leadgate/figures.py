@@ -27,6 +27,10 @@ OUTCOMES: Final = ("won", "lost", "undecided")
 #: What became of the first touch that an assignment asks for: one of these, and never two of them.
 FIRST_TOUCHES: Final = ("kept", "missed", "early", "not_due", "released", "no_sla")
 
+#: Which path an update of a record took: one of these, and never two of them. The first is clean, the last three are
+#: stalled: it is held now, a touch that was due is missed, or it waits.
+PATHS: Final = ("clean", "helped", "held", "late", "waiting")
+
 _Z: Final = 1.959963984540054  # of the normal distribution: 95 % are within so many deviations
 
 

@@ -328,6 +328,17 @@ class ForecastCategory(StrEnum):
     OMITTED = "omitted"
 
 
+class NothingNew(StrEnum):
+    """Why an update of a record goes no further: it says what is known, it came after a later one, another journey
+    judges what it says, or the record's own time had come and nothing follows yet."""
+
+    NOTHING_CHANGED = "nothing_changed"
+    UNCHANGED = "unchanged"
+    TOLD_LATE = "told_late"
+    LATER_UPDATE = "later_update"
+    NOT_YET = "not_yet"
+
+
 class MovementReason(StrEnum):
     """Why a forecast changed, or what was told of an opportunity in it: from what came to what went."""
 

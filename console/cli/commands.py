@@ -71,7 +71,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     "summary": Entry("console.cli.summary", "What became of everything that was captured, on one screen."),
     "report": Entry(
         "console.report.command",
-        "The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths.",
+        "The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths of leads and records.",
     ),
     "forecast": Entry(
         "console.forecast.command",

@@ -22,10 +22,11 @@ from console.report.request import Options, add_outcomes, choose_sections, compu
 from console.report.zones import choose_zone
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.ledger.clock import ask_time
+from leadgate.ledger.record_figures import list_sections
 
 _SECTION_HELP: Final = (
-    "funnel, conversion, speed, load or paths; with --rep speed, load or overdue; or trend, the period by day, week or"
-    " month. May be repeated."
+    "funnel, conversion, speed, load or paths; with --rep speed, load or overdue; opportunities, renewals or"
+    " expansions; or trend, the period by day, week or month. May be repeated."
 )
 
 
@@ -73,7 +74,7 @@ def report(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths."""
+    """The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths of leads and records."""
     if period is not None and (since is not None or until is not None):
         raise CommandError("--period names the days already; leave --since and --until out, or --period")
     options = Options(since, until, zone, source, rep, tuple(section or ()))
@@ -81,9 +82,9 @@ def report(
         options = replace(options, period=period)
     context: CommandContext = ctx.obj
     ways = Ways(json, csv, html)
-    sections = choose_sections(options, over_time=ways != Ways())
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook
+        sections = choose_sections(options, list_sections(ledger), over_time=ways != Ways())
         names = DisplayNames(playbook)
         rep = None if options.rep is None else names.find_rep(options.rep)
         zone, whose = choose_zone(playbook, options.zone, rep, names.name_rep(rep or ""))
@@ -106,7 +107,7 @@ def report(
     if ways.as_json:
         headlines = {"headlines": trend.build_json_data(read.plain, read.before)}
         print_json(_build_head(read) | headlines | files.build_json_data(built))
-    elif not read.signals:
+    elif read.is_empty:
         build_console().print(f"Nothing has been captured yet. Next: {find_program()} capture FILE --source NAME")
     elif ways == Ways():
         text.render(built, about, build_console())

@@ -24,6 +24,7 @@ from console.report.request import choose_sections, describe_request
 from console.report.tables import NONE, Section, Table
 from console.report.view import TITLES, View, compute_asked
 from leadgate.ledger import Ledger
+from leadgate.ledger.record_figures import list_sections
 from leadgate.ledger.report_mails import ClaimedMail
 from leadgate.playbook import Playbook
 from tasks.report_mail import ComposedMail
@@ -49,7 +50,7 @@ def compose(ledger: Ledger, playbook: Playbook, mail: ClaimedMail, now: datetime
     """
     names, view = DisplayNames(playbook), View.of_saved(mail.view)
     options = view.read_options(names)
-    sections = choose_sections(options, over_time=True)
+    sections = choose_sections(options, list_sections(ledger), over_time=True)
     chosen = view.choose_section(sections)
     asked, whose = compute_asked(options, names, playbook, now)
     report = read_report(ledger, asked, sections, playbook)
@@ -65,7 +66,7 @@ def compose(ledger: Ledger, playbook: Playbook, mail: ClaimedMail, now: datetime
         "manage": f"{console_url}/reports#saved",
         "schedule": mail.view.schedule.in_words if mail.view.schedule is not None else "when you ask for it",
         "section": TITLES[chosen],
-        "is_empty": not report.signals,
+        "is_empty": report.is_empty,
     }
     html = _load_template().render(**values, sections=shown, columns=_list_columns, most=_ROWS)
     return ComposedMail(f"{mail.view.name}: {days}", _write_text(values, shown), html)

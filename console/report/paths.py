@@ -15,7 +15,7 @@ from console.report import charts
 from console.report.tables import STATUS_WORDS, Column, Section, Table, Tile, describe_count, format_percent
 from console.screen import format_span
 from leadgate.figures import Share
-from leadgate.ledger.figure_rows import EndingCount, FigureRows, StageTime
+from leadgate.ledger.figure_rows import EndingCount, FigureRows, ReasonCount, StageTime
 from leadgate.vocabulary import STAGES, STATUSES, JourneyStatus, StageName
 
 
@@ -83,46 +83,7 @@ def build_section(found: FigureRows) -> Section:
                     [("c1", "clean"), ("c2", "needed a person")],
                 ),
             ),
-            Table(
-                key="reasons",
-                title="What a person was needed for",
-                columns=[
-                    Column("reason", "reason", "text", format_name=write_as_words),
-                    Column("kind", "kind", "text"),
-                    Column("journeys", "journeys"),
-                    Column("items", "work items"),
-                    Column("open", "open"),
-                    Column("closed_p50", "closed within: median", "span"),
-                    Column("closed_p95", "95 %", "span"),
-                ],
-                rows=[
-                    {
-                        "reason": row["reason"],
-                        "kind": row["kind"],
-                        "journeys": row["journeys"],
-                        "items": row["items"],
-                        "open": row["open"],
-                        "closed_p50": row["p50"],
-                        "closed_p95": row["p95"],
-                    }
-                    for row in found["reasons"]
-                ],
-                chart=charts.draw_bars(
-                    "What a person was needed for, by journeys",
-                    [
-                        charts.Bar(
-                            write_as_words(row["reason"]),
-                            [
-                                charts.Part(
-                                    "c2", float(row["journeys"]), describe_count(row["journeys"], "journey", "journeys")
-                                )
-                            ],
-                            f"{row['journeys']:,}",
-                        )
-                        for row in found["reasons"][:12]
-                    ],
-                ),
-            ),
+            build_reasons_table(found["reasons"]),
             Table(
                 key="stages",
                 title="The time each took",
@@ -144,6 +105,46 @@ def build_section(found: FigureRows) -> Section:
             ),
         ],
         tiles=_build_tiles(endings, stages),
+    )
+
+
+def build_reasons_table(rows: Sequence[ReasonCount]) -> Table:
+    """Why somebody was asked, the most frequent first."""
+    return Table(
+        key="reasons",
+        title="What a person was needed for",
+        columns=[
+            Column("reason", "reason", "text", format_name=write_as_words),
+            Column("kind", "kind", "text"),
+            Column("journeys", "journeys"),
+            Column("items", "work items"),
+            Column("open", "open"),
+            Column("closed_p50", "closed within: median", "span"),
+            Column("closed_p95", "95 %", "span"),
+        ],
+        rows=[
+            {
+                "reason": row["reason"],
+                "kind": row["kind"],
+                "journeys": row["journeys"],
+                "items": row["items"],
+                "open": row["open"],
+                "closed_p50": row["p50"],
+                "closed_p95": row["p95"],
+            }
+            for row in rows
+        ],
+        chart=charts.draw_bars(
+            "What a person was needed for, by journeys",
+            [
+                charts.Bar(
+                    write_as_words(row["reason"]),
+                    [charts.Part("c2", float(row["journeys"]), describe_count(row["journeys"], "journey", "journeys"))],
+                    f"{row['journeys']:,}",
+                )
+                for row in rows[:12]
+            ],
+        ),
     )
 
 

@@ -6,16 +6,18 @@ section shows (a file for each), or how it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from console.report import conversion, funnel, load, over_time, overdue, paths, speed, trend
+from console.report import conversion, funnel, load, over_time, overdue, paths, records, speed, trend
 from console.report.request import compute_period_before, require_known
 from console.report.tables import Section
 from leadgate.assignment.availability import find_midnights, find_mondays
 from leadgate.ledger import Ledger, figures
 from leadgate.ledger.figure_rows import FigureRows
 from leadgate.ledger.figures import Asked
+from leadgate.ledger.record_figures import SECTIONS as RECORD_SECTIONS
 from leadgate.playbook import Playbook
 
 
@@ -28,6 +30,13 @@ class Report:
     plain: Sequence[Section]
     before: Sequence[Section]
     signals: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell of yet: no signal was ever captured, and no record told."""
+        return not self.signals and not any(
+            table.rows for section in self.plain if section.key in RECORD_SECTIONS for table in section.tables
+        )
 
     @property
     def sections(self) -> list[Section]:
@@ -52,7 +61,7 @@ def read_report(ledger: Ledger, asked: Asked, sections: Sequence[str], playbook:
 
 def build_sections(sections: Sequence[str], found: FigureRows, asked: Asked, playbook: Playbook) -> list[Section]:
     """The sections that are wanted, from what ``figures.read`` found for them."""
-    made = {
+    made: dict[str, Callable[[], Section]] = {
         "funnel": lambda: funnel.build_section(found, playbook),
         "conversion": lambda: conversion.build_section(found, playbook),
         "speed": lambda: speed.build_section(found, playbook, asked.zone),
@@ -60,5 +69,6 @@ def build_sections(sections: Sequence[str], found: FigureRows, asked: Asked, pla
         "paths": lambda: paths.build_section(found),
         "overdue": lambda: overdue.build_section(found, playbook, asked.now, asked.zone),
         "trend": lambda: over_time.build_section(found, asked),
+        **{name: partial(records.build_section, found, playbook, kind) for name, kind in RECORD_SECTIONS.items()},
     }
     return [made[name]() for name in sections]

@@ -6,7 +6,7 @@ Belongs here: reading what was asked for, and telling it in a line. Does not bel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 from console.display_names import DisplayNames
 from console.report.tables import SECTIONS
 from console.screen import CommandError
-from leadgate.ledger import Ledger, figures
+from leadgate.ledger import Ledger, figures, record_figures
 from leadgate.ledger.figures import Asked
+from leadgate.ledger.record_figures import SECTIONS as RECORD_SECTIONS
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook
 from leadgate.report_periods import PERIODS, compute_days, count_days
@@ -95,24 +96,26 @@ def _parse_day(text: str | None) -> date | None:
     return day
 
 
-def choose_sections(options: Options, *, over_time: bool = False) -> list[str]:
-    """The sections to show, in their order; unless sections are named, ``over_time`` says whether that is one of them.
+def choose_sections(options: Options, told: Collection[str] = (), *, over_time: bool = False) -> list[str]:
+    """The sections to show, in their order. Unless sections are named, those of records are the ones in ``told``, and
+    ``over_time`` says whether that is one of them.
 
     Raises ``CommandError`` for one that does not exist.
     """
-    known = (*(SECTIONS if options.rep is None else _OF_A_REP), _OVER_TIME)
+    known = (*(SECTIONS if options.rep is None else _OF_A_REP), *RECORD_SECTIONS, _OVER_TIME)
     for name in options.sections:
         if name not in known:
             of = "" if options.rep is None else " of a rep"
             raise CommandError(f"there is no section {name!r}{of}; {propose(name, known)}")
-    chosen = options.sections or [name for name in known if over_time or name != _OVER_TIME]
+    left_out = {*RECORD_SECTIONS} - {*told} | (set() if over_time else {_OVER_TIME})
+    chosen = options.sections or [name for name in known if name not in left_out]
     return [name for name in known if name in chosen]
 
 
 def require_known(ledger: Ledger, asked: Asked, playbook: Playbook) -> None:
     """A source and a rep that neither the playbook nor the ledger knows are misspelt. Raises ``CommandError``."""
     if asked.source is not None and asked.source not in playbook.sources:
-        sources = sorted({*playbook.sources, *figures.list_sources(ledger)})
+        sources = sorted({*playbook.sources, *figures.list_sources(ledger), *record_figures.list_sources(ledger)})
         if asked.source not in sources:
             raise CommandError(f"there is no source {asked.source!r}; {propose(asked.source, sources)}")
     known = {rep.name for rep in playbook.reps}

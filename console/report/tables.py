@@ -104,6 +104,7 @@ class Section:
     about: str  # what is counted, in a sentence
     tables: Sequence[Table]
     tiles: Sequence[Tile] = field(default=())
+    tiles_within: bool = False  # on a page of all sections its tiles stand with it: others have the same labels
 
 
 def describe_value(value: object, kind: Kind) -> str:

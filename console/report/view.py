@@ -15,6 +15,7 @@ from console.report.request import Options, add_outcomes, compute_period
 from console.report.zones import choose_zone
 from console.screen import CommandError
 from leadgate.ledger.figures import Asked
+from leadgate.ledger.record_figures import SECTIONS as RECORD_SECTIONS
 from leadgate.ledger.saved_views import SavedView
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook
@@ -23,6 +24,7 @@ from leadgate.report_periods import count_days
 TITLES: Final = {
     "funnel": "Funnel", "conversion": "Conversion", "speed": "Speed and SLA", "load": "Load and fairness",
     "paths": "Clean paths", "overdue": "Overdue now", "trend": "Over time",
+    **{name: name.title() for name in RECORD_SECTIONS},
 }  # fmt: skip
 _DEFAULT_DAYS: Final = 30
 

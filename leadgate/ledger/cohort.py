@@ -28,6 +28,18 @@ COHORT: Final = f"""cohort AS NOT MATERIALIZED (
     SELECT c.id, c.trigger, c.source, c.captured_at, c.stage, c.status, c.generation FROM journey c WHERE {CAPTURED})"""
 
 
+def build_first_touch(done_at: str) -> str:
+    """What became of the first touch of an assignment ``a``, which was done at ``done_at``: one of
+    ``leadgate.figures.FIRST_TOUCHES``. An owner who lost the lead before the touch was due is released from it.
+    Acceptance is no touch."""
+    return f"""CASE WHEN a.due_at IS NULL THEN 'no_sla'
+        WHEN {done_at} > a.due_at THEN 'missed'
+        WHEN {done_at} IS NOT NULL THEN CASE WHEN a.due_at <= :now THEN 'kept' ELSE 'early' END
+        WHEN a.ended_at > a.due_at THEN 'missed'
+        WHEN a.ended_at IS NOT NULL THEN 'released'
+        WHEN a.due_at <= :now THEN 'missed' ELSE 'not_due' END"""
+
+
 def build_percentiles(seconds: str) -> str:
     """The median ``p50`` of a column, and ``p95``, within which 95 % are."""
     return f"""percentile_cont(0.5) WITHIN GROUP (ORDER BY {seconds}) AS p50,

@@ -180,6 +180,44 @@ class BucketCount(TypedDict):
     to_touch: float | None
 
 
+class UpdateCount(TypedDict):
+    """``n`` updates of records that are alike: their ``path`` (one of ``leadgate.figures.PATHS``), and what became
+    of the first touches that they asked for. ``not_done``: those of the missed that nobody has done yet."""
+
+    about: str
+    source: str
+    owner: str | None
+    path: str
+    kept: int
+    missed: int
+    not_done: int
+    n: int
+
+
+class RecordCount(TypedDict):
+    """``n`` records that are open now, or were closed in the period with an ``outcome``, and are alike."""
+
+    about: str
+    source: str
+    owner: str | None
+    sales_stage: str | None
+    is_open: bool
+    outcome: str | None
+    owned: bool
+    unowned: bool
+    held: bool
+    overdue: bool
+    stale: bool
+    slipped: bool
+    n: int
+
+
+class RecordReason(ReasonCount):
+    """Of updates of records of one kind."""
+
+    about: str
+
+
 class EarlyCount(TypedDict):
     """Outcomes of any time that came before their lead had an owner, and are not recorded either."""
 
@@ -212,3 +250,6 @@ class FigureRows(TypedDict, total=False):
     reasons: list[ReasonCount]
     late: list[LateLead]
     trend: list[BucketCount]
+    updates: list[UpdateCount]
+    records: list[RecordCount]
+    record_reasons: list[RecordReason]

@@ -1,7 +1,8 @@
 """The ledger in figures for managers and reps: the queries behind ``leadgate report``.
 
 Belongs here: one query for each thing that is counted, over all journeys of leads at once. Does not belong here:
-shares, intervals and bands (``leadgate.figures``), and any words. No query reads a personal value.
+those of records (``record_figures``), shares, intervals and bands (``leadgate.figures``), and any words. No query reads
+a personal value.
 
 Most of them ask about a **cohort**: the journeys of leads captured in a period, and what became of them up to now.
 What a pool gave out is counted by when it was assigned, and what is open or overdue as of now.
@@ -19,8 +20,8 @@ from typing import Final, Literal, cast
 from sqlalchemy import Connection, RowMapping, text
 
 from leadgate.figures import FIRST_TOUCHES
-from leadgate.ledger import assignments
-from leadgate.ledger.cohort import COHORT, SIGNALS, Query
+from leadgate.ledger import assignments, record_figures
+from leadgate.ledger.cohort import COHORT, SIGNALS, Query, build_first_touch
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.figure_rows import FigureRows
@@ -62,14 +63,8 @@ class Asked:
         return "day" if days <= _MOST_DAYS else "week" if days <= _MOST_WEEKS * 7 else "month"
 
 
-#: What became of the first touch of an assignment ``a``: one of ``leadgate.figures.FIRST_TOUCHES``. An owner who lost
-#: the lead before the touch was due is released from it. Acceptance is no touch.
-FIRST_TOUCH: Final = """CASE WHEN a.due_at IS NULL THEN 'no_sla'
-        WHEN a.touched_at > a.due_at THEN 'missed'
-        WHEN a.touched_at IS NOT NULL THEN CASE WHEN a.due_at <= :now THEN 'kept' ELSE 'early' END
-        WHEN a.ended_at > a.due_at THEN 'missed'
-        WHEN a.ended_at IS NOT NULL THEN 'released'
-        WHEN a.due_at <= :now THEN 'missed' ELSE 'not_due' END"""
+#: What became of the first touch of an assignment ``a``.
+FIRST_TOUCH: Final = build_first_touch("a.touched_at")
 
 #: As of ``now``, which may be past.
 _OPEN: Final = "a.assigned_at <= :now AND (a.ended_at IS NULL OR a.ended_at > :now)"
@@ -251,6 +246,7 @@ QUERIES: Final[Mapping[str, Mapping[str, Query]]] = {
     "paths": {"endings": ENDINGS, "stages": STAGE_TIMES, "reasons": REASONS},
     "overdue": {"late": _LATE},
     "trend": {"trend": _TREND},
+    **dict.fromkeys(record_figures.SECTIONS, record_figures.QUERIES),
 }
 
 
@@ -259,7 +255,10 @@ _CAPTURED: Final = {"captured": Query("", f"SELECT {SIGNALS} AS n")}
 _LONGEST: Final = ("stages", "journeys", "conversion", "to_owner")
 
 #: Those of them that headline figures are made of, and are read for the period before, too.
-HEADLINES: Final = ("journeys", "conversion", "to_owner", "to_touch", "turns", "owners", "endings", "stages", "late")
+HEADLINES: Final = (
+    "journeys", "conversion", "to_owner", "to_touch", "turns", "owners", "endings", "stages", "late",
+    *record_figures.HEADLINES,
+)  # fmt: skip
 #: Sections that tell how things stand now, and of the period before how they stood when it ended.
 _AS_OF: Final = ("load", "overdue")
 

@@ -10,11 +10,12 @@ from typing import Final
 from leadgate.ledger.cohort import CAPTURED, COHORT, Query, build_percentiles
 from leadgate.vocabulary import STAGES, StageName, list_in_sql
 
-#: Whether nobody was needed for a journey ``j`` that ran only once: to decide a work item, or to do something. What an
-#: owner does with a lead that is theirs is how the path goes by itself, unless they give it back.
-_CLEAN: Final = """NOT (j.status = 'held'
+#: What an owner does with a lead that is theirs is how the path goes by itself, unless they give it back.
+OF_OWNERS: Final = "'accept', 'wait', 'resume', 'touch', 'note'"
+#: Whether nobody was needed for a journey ``j`` that ran only once: to decide a work item, or to do something.
+_CLEAN: Final = f"""NOT (j.status = 'held'
         OR j.id IN (SELECT journey_id FROM work_item WHERE journey_id IS NOT NULL)
-        OR j.id IN (SELECT journey_id FROM action WHERE what NOT IN ('accept', 'wait', 'resume', 'touch', 'note'))
+        OR j.id IN (SELECT journey_id FROM action WHERE what NOT IN ({OF_OWNERS}))
         OR j.id IN (SELECT journey_id FROM correction))"""
 
 ENDINGS: Final = Query(
@@ -90,19 +91,28 @@ figures AS (SELECT {", ".join(map(_build_figures, _TIMES))} FROM spent)""",
     WHERE t.n > 0""",
 )
 
-#: Why a person was needed: by reason, how many journeys, and how long until somebody had decided.
-REASONS: Final = Query(
-    f"""{COHORT},
+
+def build_reasons(tables: str, among: str, about: str = "") -> Query:
+    """Why a person was needed for the journeys of the table ``among``: by reason, how many journeys, and how long until
+    somebody had decided. ``about``: a column of that table by which the rows are told apart, too."""
+    of_journey, by = (f", c.{about}" if about else "", f"{about}, " if about else "")
+    of_items = f", asked.{about}" if about else ""
+    return Query(
+        f"""{tables},
 asked AS (
-        SELECT w.id, w.journey_id FROM work_item w JOIN cohort c ON c.id = w.journey_id
-        UNION SELECT x.work_item_id, x.journey_id FROM action x JOIN cohort c ON c.id = x.journey_id
+        SELECT w.id, w.journey_id{of_journey} FROM work_item w JOIN {among} c ON c.id = w.journey_id
+        UNION SELECT x.work_item_id, x.journey_id{of_journey} FROM action x JOIN {among} c ON c.id = x.journey_id
             WHERE x.work_item_id IS NOT NULL
-        UNION SELECT j.work_item_id, j.id FROM journey j JOIN cohort c ON c.id = j.id WHERE j.work_item_id IS NOT NULL),
+        UNION SELECT j.work_item_id, j.id{of_journey} FROM journey j JOIN {among} c ON c.id = j.id
+            WHERE j.work_item_id IS NOT NULL),
     items AS (
-        SELECT w.id, w.kind, w.reason, w.closed_at, count(*) AS journeys,
+        SELECT w.id, w.kind, w.reason, w.closed_at{of_items}, count(*) AS journeys,
             date_part('epoch', w.closed_at - w.opened_at) AS seconds
-        FROM asked JOIN work_item w ON w.id = asked.id GROUP BY w.id)""",
-    f"""SELECT reason, kind, count(*) AS items, CAST(sum(journeys) AS bigint) AS journeys,
+        FROM asked JOIN work_item w ON w.id = asked.id GROUP BY w.id{of_items})""",
+        f"""SELECT {by}reason, kind, count(*) AS items, CAST(sum(journeys) AS bigint) AS journeys,
         count(*) FILTER (WHERE closed_at IS NULL) AS open, {build_percentiles("seconds")}
-    FROM items GROUP BY reason, kind ORDER BY journeys DESC, reason, kind""",
-)
+    FROM items GROUP BY {by}reason, kind ORDER BY journeys DESC, {by}reason, kind""",
+    )
+
+
+REASONS: Final = build_reasons(COHORT, "cohort")

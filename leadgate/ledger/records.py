@@ -21,7 +21,7 @@ from leadgate.ledger import bulk
 from leadgate.ledger.faults import Conflict
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.values.json_types import JsonObject
-from leadgate.vocabulary import JourneyKind, MessageKind, StageName
+from leadgate.vocabulary import JourneyKind, MessageKind, NothingNew, StageName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,14 +156,14 @@ CLEAR_DUE: Final = "UPDATE record r SET again_at = NULL FROM due WHERE r.id = du
 
 #: What a version is compared with, which qualification alone asks for: the version before, the last one about which no
 #: question is open, and how often the close date was moved later.
-_COMPARED: Final = """
+_COMPARED: Final = f"""
         (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
             ORDER BY p.number DESC LIMIT 1) AS before,
         (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
             AND (EXISTS (SELECT FROM journey g WHERE g.id = p.journey_id AND g.stage IN ('assignment', 'follow_up'))
                 OR EXISTS (SELECT FROM handoff h WHERE h.journey_id = p.journey_id AND h.stage = 'qualification'
                 AND (h.outcome IN ('continued', 'nurture', 'disqualified') OR h.outcome = 'done'
-                    AND coalesce(h.reason, '') NOT IN ('later_update', 'unchanged'))))
+                    AND coalesce(h.reason, '') NOT IN ('{NothingNew.LATER_UPDATE}', '{NothingNew.UNCHANGED}'))))
             ORDER BY p.number DESC LIMIT 1) AS accepted,
         (SELECT count(*) FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
             AND (p.changes->'close_date'->>0) COLLATE "C" < (p.changes->'close_date'->>1) COLLATE "C") AS pushes"""

@@ -19,8 +19,6 @@ from leadgate.playbook.rep_names import RepNames
 from leadgate.records import cells
 from leadgate.records.conditions import match_updates
 from leadgate.records.judgement import (
-    NOT_YET,
-    UNCHANGED,
     Judgement,
     Question,
     Update,
@@ -29,7 +27,7 @@ from leadgate.records.judgement import (
     read_updates,
 )
 from leadgate.records.sales_stages import fold_word
-from leadgate.vocabulary import ForecastCategory, JourneyKind, Outcome
+from leadgate.vocabulary import ForecastCategory, JourneyKind, NothingNew, Outcome
 
 _KIND: Final = "Expansion"
 
@@ -84,9 +82,9 @@ class _Judges:
         }
         name = update.name(_KIND)
         if update.is_unchanged:
-            made.end(Outcome.DONE, UNCHANGED)
+            made.end(Outcome.DONE, NothingNew.UNCHANGED)
         elif update.is_due:
-            made.end(Outcome.DONE, NOT_YET)
+            made.end(Outcome.DONE, NothingNew.NOT_YET)
         elif trigger is not None and rule is None:
             made.is_open = False
             made.end(Outcome.DISQUALIFIED, "trigger_not_counted", f"{trigger} is none of the playbook's triggers")
@@ -98,7 +96,10 @@ class _Judges:
             made.end(Outcome.NURTURE, "trigger_not_met", f"the condition of {trigger} does not hold")
         elif not made.follow_qualification(name, update) and others > 0:
             self._settle_conflict(made, update, name, others)
-        if made.outcome in (Outcome.DONE, Outcome.DISQUALIFIED) and made.reason not in (UNCHANGED, NOT_YET):
+        if made.outcome in (Outcome.DONE, Outcome.DISQUALIFIED) and made.reason not in (
+            NothingNew.UNCHANGED,
+            NothingNew.NOT_YET,
+        ):
             made.is_open, made.category = False, ForecastCategory.OMITTED
             made.judgement["to_category"] = made.category.value
         return made

@@ -23,11 +23,7 @@ from leadgate.vocabulary import ForecastCategory, Outcome, StageName
 Ask = Literal["owner", "manager"]
 Told = tuple[str, str]
 
-#: Reasons of what qualification decides, and of an update that changed nothing.
-UNCHANGED: Final = "unchanged"
-NOT_YET: Final = "not_yet"
-#: The reason of an update that has a later one.
-LATER_UPDATE: Final = "later_update"
+#: Reasons of what qualification decides.
 OF_QUALIFICATION: Final[Mapping[str, str]] = {
     Outcome.DISQUALIFIED: "disqualified",
     Outcome.NURTURE: "score_too_low",

@@ -26,8 +26,6 @@ from leadgate.records import cells
 from leadgate.records.cells import Row, read_date
 from leadgate.records.conditions import is_news, match_updates
 from leadgate.records.judgement import (
-    NOT_YET,
-    UNCHANGED,
     Judgement,
     Question,
     Told,
@@ -37,7 +35,7 @@ from leadgate.records.judgement import (
     read_updates,
 )
 from leadgate.records.sales_stages import SalesStages, choose_category, find_category
-from leadgate.vocabulary import ForecastCategory, JourneyKind, Outcome
+from leadgate.vocabulary import ForecastCategory, JourneyKind, NothingNew, Outcome
 
 #: More than any opportunity is worth: a number with a slip in it, or in another unit.
 MOST: Final = 1e12
@@ -115,7 +113,7 @@ class _Judges:
         made.tell = self._list_told(made, update, held)
         name = update.name(_KIND)
         if update.is_unchanged:
-            made.end(Outcome.DONE, UNCHANGED)
+            made.end(Outcome.DONE, NothingNew.UNCHANGED)
         elif update.qualified == Outcome.DISQUALIFIED:
             made.follow_qualification(name, update)
         elif questions := drop_waived(self._ask(update, stage, held), update):
@@ -123,7 +121,7 @@ class _Judges:
         elif stage is not None and stage.closed is not None:
             made.end(Outcome.DONE, stage.closed)
         elif update.is_due:
-            made.end(Outcome.DONE if made.again_at is None else Outcome.NURTURE, NOT_YET)
+            made.end(Outcome.DONE if made.again_at is None else Outcome.NURTURE, NothingNew.NOT_YET)
         else:
             made.follow_qualification(name, update)
         return made

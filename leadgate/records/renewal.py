@@ -21,8 +21,6 @@ from leadgate.playbook.rep_names import RepNames
 from leadgate.records import cells
 from leadgate.records.cells import read_date
 from leadgate.records.judgement import (
-    NOT_YET,
-    UNCHANGED,
     Judgement,
     Question,
     Update,
@@ -31,7 +29,7 @@ from leadgate.records.judgement import (
     read_updates,
 )
 from leadgate.records.sales_stages import fold_word
-from leadgate.vocabulary import ForecastCategory, JourneyKind, Outcome
+from leadgate.vocabulary import ForecastCategory, JourneyKind, NothingNew, Outcome
 
 _KIND: Final = "Contract"
 
@@ -72,7 +70,7 @@ class _Judges:
             )
         name = update.name(_KIND)
         if update.is_unchanged:
-            made.end(Outcome.DONE, UNCHANGED)
+            made.end(Outcome.DONE, NothingNew.UNCHANGED)
         elif update.qualified == Outcome.DISQUALIFIED:
             made.follow_qualification(name, update)
         elif questions := drop_waived(self._ask(update, end, is_open=made.is_open), update):
@@ -80,7 +78,7 @@ class _Judges:
         elif ended is not None:
             made.end(Outcome.DONE, ended)
         elif starts is not None and starts > self.now:
-            made.end(Outcome.NURTURE, NOT_YET)
+            made.end(Outcome.NURTURE, NothingNew.NOT_YET)
         else:
             made.follow_qualification(name, update)
         return made

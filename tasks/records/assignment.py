@@ -13,9 +13,8 @@ from sqlalchemy import Connection
 
 from leadgate.ledger import absences, bulk, pools, qualifications, record_owners, records, superseding
 from leadgate.ledger.record_owners import PastOwners
-from leadgate.records.judgement import LATER_UPDATE
 from leadgate.sla.sla_targets import list_returnable_reasons
-from leadgate.vocabulary import JourneyStatus, MessageKind, Outcome, StageName
+from leadgate.vocabulary import JourneyStatus, MessageKind, NothingNew, Outcome, StageName
 from tasks import assignment
 from tasks.assignment import Capacity, TurnChanges
 from tasks.records.frames import add_values
@@ -52,7 +51,7 @@ def decide(gathered: Gathered[Capacity], work: Work) -> Decided[TurnChanges]:
     """As for leads. What has a later update ends, and takes nobody's turn."""
     superseded = gathered.frame["superseded"].astype(bool)
     decided = assignment.decide(Gathered(gathered.frame[~superseded], gathered.context), work)
-    ended = gathered.frame[superseded].assign(outcome=Outcome.SUPERSEDED, reason=LATER_UPDATE)
+    ended = gathered.frame[superseded].assign(outcome=Outcome.SUPERSEDED, reason=NothingNew.LATER_UPDATE)
     frame = pd.concat([decided.frame, ended]) if len(ended) else decided.frame
     return Decided(frame.sort_values("journey_id", ignore_index=True), decided.context)
 

@@ -18,10 +18,9 @@ from leadgate.ledger import bulk, outbox, qualifications, record_judgements, rec
 from leadgate.ledger.record_owners import PastOwners
 from leadgate.playbook import Playbook
 from leadgate.records import expansion, opportunity, renewal
-from leadgate.records.judgement import LATER_UPDATE, UNCHANGED
 from leadgate.scoring import qualify, score
 from leadgate.sla.sla_targets import list_returnable_reasons
-from leadgate.vocabulary import JourneyKind, JourneyStatus, MessageKind, Outcome, StageName
+from leadgate.vocabulary import JourneyKind, JourneyStatus, MessageKind, NothingNew, Outcome, StageName
 from tasks.records import lead_outcomes
 from tasks.records.frames import add_values
 from tasks.stage import Decided, Gathered, Stage, Work
@@ -69,7 +68,7 @@ def decide(gathered: Gathered[pd.DataFrame], work: Work) -> Decided:
     frame.loc[approval, "outcome"] = Outcome.REVIEW
     superseded = frame["superseded"].astype(bool)
     frame.loc[superseded, "outcome"] = Outcome.SUPERSEDED
-    frame.loc[superseded, "reason"] = LATER_UPDATE
+    frame.loc[superseded, "reason"] = NothingNew.LATER_UPDATE
     frame["reason_missing"] = frame["outcome"].isin((Outcome.DISQUALIFIED, Outcome.HOLD)) & frame["reason"].isna()
     frame["playbook_hash"] = work.playbook.hash
     return Decided(frame)
@@ -132,7 +131,7 @@ def finish(connection: Connection, work: Work, frame: pd.DataFrame) -> None:
 def _stays_owned(current: pd.DataFrame) -> pd.Series:
     """Updates that end here and leave the record with its owner: nothing new was told, and its time has not come."""
     due = current["due"].astype(bool) & current["outcome"].isin(_ENDS) & current["is_open"].astype(bool)
-    return due | (current["reason"] == UNCHANGED)
+    return due | (current["reason"] == NothingNew.UNCHANGED)
 
 
 def _note_times(connection: Connection, current: pd.DataFrame) -> None:

@@ -19,15 +19,17 @@ from leadgate.playbook import Playbook
 from leadgate.playbook.rep_names import RepNames
 from leadgate.records.reading import list_field_types, read_values, write_month_first
 from leadgate.records.standing import Standing, make_account_key, read_words
-from leadgate.records.versions import Known, Update, Version, chain_versions, group_updates
+from leadgate.records.versions import (
+    Known,
+    Update,
+    Version,
+    chain_versions,
+    group_updates,
+)
 from leadgate.values.json_types import JsonObject, JsonValue
-from leadgate.vocabulary import Outcome, StageName
+from leadgate.vocabulary import NothingNew, Outcome, StageName
 from tasks.records.updates import read_updates
 from tasks.stage import Decided, Gathered, Stage, Work
-
-#: The reasons of updates that go no further.
-TOLD_LATE: Final = "told_late"
-NOTHING_CHANGED: Final = "nothing_changed"
 
 
 def gather(connection: Connection, work: Work) -> Gathered[pd.DataFrame]:
@@ -109,8 +111,8 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
 def _find_end(version: Version | None, is_current: bool) -> str | None:
     """Why an update goes no further; None for one that goes on."""
     if version is None:
-        return None if is_current else NOTHING_CHANGED
-    return TOLD_LATE if version.late else None
+        return None if is_current else NothingNew.NOTHING_CHANGED
+    return NothingNew.TOLD_LATE if version.late else None
 
 
 def _build_update(row: Any) -> Update:

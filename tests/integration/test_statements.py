@@ -99,6 +99,7 @@ ABOUT_NO_TABLE = {"account_rows", "bulk", "database", "provision", "reads_togeth
 PARTS = {
     "handoffs._INSERT",
     "leads.POSTPONE_ENRICHMENTS",
+    "record_figures._CLOSED_AT",
     "records.CLEAR_DUE",
     "recorded_outcomes._RECORD",
     "recorded_outcomes._JOURNEY_AT",

@@ -28,8 +28,9 @@ from console.report.request import Options, choose_sections, compute_period, com
 from console.report.tables import Column, Section, Table, Tile, describe_value
 from console.report.zones import choose_zone
 from console.screen import CommandError
-from leadgate.figures import FIRST_TOUCHES, Interval
+from leadgate.figures import FIRST_TOUCHES, PATHS, Interval
 from leadgate.ledger.figures import QUERIES, Asked
+from leadgate.ledger.record_figures import SECTIONS as RECORD_SECTIONS
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import STATUSES
 
@@ -110,6 +111,22 @@ def make_rows(name: str) -> dict[str, list[dict[str, Any]]]:
         ],
         "trend": [{"begins": NOW.date(), "signals": 3, "owned": 2, "kept": 1, "missed": 1, "to_touch": 60.0}],
         "captured": [{"n": 3}],
+        "updates": [
+            {"about": about, "source": name, "owner": name, "path": path, "kept": 1, "missed": 1, "not_done": 1, "n": 2}
+            for about in RECORD_SECTIONS.values()
+            for path in PATHS
+        ],
+        "records": [
+            dict.fromkeys(("owned", "unowned", "held", "overdue", "stale", "slipped"), outcome is None)
+            | {"about": about, "source": name, "owner": name, "sales_stage": name, "n": 2}
+            | {"is_open": outcome is None, "outcome": outcome}
+            for about in RECORD_SECTIONS.values()
+            for outcome in (None, "won", "lost", "churned")
+        ],
+        "record_reasons": [
+            {"about": about, "reason": name, "kind": name, "items": 1, "journeys": 2, "open": 1} | times
+            for about in RECORD_SECTIONS.values()
+        ],
     }
 
 
@@ -400,6 +417,8 @@ def test_sections_come_in_their_order() -> None:
     assert choose_sections(Options()) == ["funnel", "conversion", "speed", "load", "paths"]
     assert choose_sections(Options(sections=("paths", "speed"))) == ["speed", "paths"]
     assert choose_sections(Options(rep="ana")) == ["speed", "load", "overdue"]
+    assert choose_sections(Options(), ["renewals"])[-2:] == ["paths", "renewals"]
+    assert choose_sections(Options(sections=("expansions",))) == ["expansions"]
     with pytest.raises(CommandError, match=r"no section 'sped'; did you mean .*speed"):
         choose_sections(Options(sections=("sped",)))
     with pytest.raises(CommandError, match="no section 'funnel' of a rep"):

@@ -20,6 +20,7 @@ from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate import actors
 from leadgate.ledger import report_mails, saved_views
+from leadgate.ledger.record_figures import SECTIONS as RECORD_SECTIONS
 from leadgate.ledger.report_mails import MailStep
 from leadgate.ledger.saved_views import SavedView, ViewError, ViewSettings
 from leadgate.permissions import Permission
@@ -213,7 +214,7 @@ def _require_known(site: Site, settings: ViewSettings, now: datetime) -> None:
     """Raises ``CommandError`` for a section, source, rep, period or time zone that there is not."""
     view = View(settings.section, source=settings.source, rep=settings.rep, zone=settings.zone)
     options = view.with_period(settings.period).read_options(site.names)
-    view.choose_section(choose_sections(options, over_time=True))
+    view.choose_section(choose_sections(options, RECORD_SECTIONS, over_time=True))
     asked, _ = compute_asked(options, site.names, site.playbook, now)
     require_known(site.ledger, asked, site.playbook)
 

@@ -32,6 +32,7 @@ from console.web.view_address import read_view
 from console.web.visitors import SignedIn
 from leadgate import actors
 from leadgate.ledger.figures import Asked
+from leadgate.ledger.record_figures import list_sections
 from leadgate.permissions import Permission
 from leadgate.report_periods import PERIODS, describe_period
 
@@ -61,10 +62,10 @@ def show_report(
 ) -> Response:
     actors.require(visitor.actor, Permission.READ_REPORTS)
     options = view.read_options(site.names)
-    sections = choose_sections(options, over_time=True)
+    sections = choose_sections(options, list_sections(site.ledger), over_time=True)
     chosen = view.choose_section(sections)
     asked, whose = compute_asked(options, site.names, site.playbook, visitor.now)
-    kept = site.figures.ask(_build_key(asked), lambda: _compute(site, asked, sections), keep=_LAST)
+    kept = site.figures.ask(_build_key(asked, sections), lambda: _compute(site, asked, sections), keep=_LAST)
     report = None if kept is None else kept.figures
     shown = report.sections if report else []
     section = next((each for each in shown if each.key == chosen), None)
@@ -90,10 +91,10 @@ def export_table(
     """A table of a view as a file; the page instead while its figures are being computed."""
     actors.require(visitor.actor, Permission.READ_REPORTS)
     options = view.read_options(site.names)
-    sections = choose_sections(options, over_time=True)
+    sections = choose_sections(options, list_sections(site.ledger), over_time=True)
     chosen = view.choose_section(sections)
     asked, _ = compute_asked(options, site.names, site.playbook, visitor.now)
-    kept = site.figures.ask(_build_key(asked), lambda: _compute(site, asked, sections), _LAST, _PATIENCE)
+    kept = site.figures.ask(_build_key(asked, sections), lambda: _compute(site, asked, sections), _LAST, _PATIENCE)
     if kept is None:
         return RedirectResponse(build_view_address(view), 303)
     tables = {each.key: each for section in kept.figures.sections if section.key == chosen for each in section.tables}
@@ -106,8 +107,10 @@ def export_table(
 def refresh(site: TheSite, visitor: SignedIn, view: Annotated[View, Depends(read_sent_view)]) -> Response:
     """Compute the figures of a view again."""
     actors.require(visitor.actor, Permission.READ_REPORTS)
-    asked, _ = compute_asked(view.read_options(site.names), site.names, site.playbook, visitor.now)
-    site.figures.forget(_build_key(asked), older_than=_YOUNG)
+    options = view.read_options(site.names)
+    sections = choose_sections(options, list_sections(site.ledger), over_time=True)
+    asked, _ = compute_asked(options, site.names, site.playbook, visitor.now)
+    site.figures.forget(_build_key(asked, sections), older_than=_YOUNG)
     return RedirectResponse(build_view_address(view), 303)
 
 
@@ -121,8 +124,8 @@ def list_periods(chosen: str) -> list[tuple[str, str]]:
     return [(name, describe_period(name)) for name in dict.fromkeys([*PERIODS, chosen])]
 
 
-def _build_key(asked: Asked) -> tuple[object, ...]:
-    return ("report", asked.since, asked.until, asked.before, asked.zone, asked.source, asked.rep)
+def _build_key(asked: Asked, sections: list[str]) -> tuple[object, ...]:
+    return ("report", *sections, asked.since, asked.until, asked.before, asked.zone, asked.source, asked.rep)
 
 
 def _compute(site: Site, asked: Asked, sections: list[str]) -> Report:
