@@ -15,7 +15,7 @@ from console.answers import Grid, show_value
 from console.display_names import DisplayNames, write_as_words
 from console.forecast.sentences import CATEGORY_WORDS, format_day, format_money
 from console.timeline import Event, Tone
-from leadgate.ledger.record_history import JudgementRow, RecordRow, RecordStory, SlipRow, VersionRow
+from leadgate.ledger.record_history import DeletionRow, JudgementRow, RecordRow, RecordStory, SlipRow, VersionRow
 from leadgate.vocabulary import ForecastCategory, Outcome
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -66,6 +66,7 @@ def build_record_timeline(story: RecordStory, names: DisplayNames) -> list[Event
         *(_tell_version(version, names, is_first=version.number == first == 1) for version in story.versions),
         *(_tell_judgement(each) for each in story.judgements),
         *(_tell_slip(each) for each in story.slips),
+        *(_tell_deletion(each) for each in story.deletions),
     ]
     return sorted(events, key=lambda event: event.at)[::-1]  # what happened in one moment stays in this order
 
@@ -112,6 +113,11 @@ def _tell_judgement(each: JudgementRow) -> Event:
     words, tone = _JUDGED.get(each.outcome, (write_as_words(each.outcome), ""))
     why = f": {write_as_words(each.reason)}" if each.reason else ""
     return Event(each.at, "judgement", f"Journey J{each.journey_id} {words}{why}.", None, tone)
+
+
+def _tell_deletion(deletion: DeletionRow) -> Event:
+    words = "Deleted where it came from, or merged into another: nobody follows it up any more."
+    return Event(deletion.noticed_at, "deletion", words, None, "warn")
 
 
 def _tell_slip(slip: SlipRow) -> Event:

@@ -229,7 +229,8 @@ class RecordedVerdict(StrEnum):
 
 class EndReason(StrEnum):
     """Why an assignment ended. Those from ``rejected`` to ``outcome`` are stored with a word of the playbook behind
-    them (``add``); ``superseded``: a later update of the record took the journey's place."""
+    them (``add``); ``superseded``: a later update of the record took the journey's place; ``deleted``: the record was
+    deleted where it came from."""
 
     ACCEPTED = "accepted"
     TOUCHED = "touched"
@@ -242,6 +243,7 @@ class EndReason(StrEnum):
     STALE = "stale"
     OUTCOME = "outcome"
     SUPERSEDED = "superseded"
+    DELETED = "deleted"
 
     def add(self, word: str) -> str:
         """The reason with the word that says more, as it is stored.
@@ -274,6 +276,7 @@ class MessageKind(StrEnum):
     RECORD_ASSIGNED = "record_assigned"
     RECORD_CHANGED = "record_changed"
     RECORD_SLIPPED = "record_slipped"
+    RECORD_DELETED = "record_deleted"
 
 
 class CrmMessageKind(StrEnum):
@@ -330,13 +333,14 @@ class ForecastCategory(StrEnum):
 
 class NothingNew(StrEnum):
     """Why an update of a record goes no further: it says what is known, it came after a later one, another journey
-    judges what it says, or the record's own time had come and nothing follows yet."""
+    judges what it says, the record's own time had come and nothing follows yet, or the record was deleted since."""
 
     NOTHING_CHANGED = "nothing_changed"
     UNCHANGED = "unchanged"
     TOLD_LATE = "told_late"
     LATER_UPDATE = "later_update"
     NOT_YET = "not_yet"
+    DELETED = "deleted"
 
 
 class MovementReason(StrEnum):
@@ -353,7 +357,7 @@ class MovementReason(StrEnum):
     WON = "won"
     LOST = "lost"
     MOVED_OUT = "moved_out"
-    REMOVED = "removed"
+    DELETED = "deleted"
     PUSHED = "pushed"
     PULLED_IN = "pulled_in"
     SLIPPED = "slipped"

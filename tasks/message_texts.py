@@ -159,6 +159,12 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         "{count} {several} slipped",
         "Their close dates have passed, and these {several} are still open.",
     ),
+    MessageKind.RECORD_DELETED: Template(
+        "{What} {number} was deleted",
+        "This {what} was deleted where it came from, or became part of another: nobody follows it up any more.",
+        "{count} {several} were deleted",
+        "These {several} were deleted where they came from, or became part of others: nobody follows them up any more.",
+    ),
     MessageKind.WORK_ITEM_OVERDUE: Template(
         "Overdue: work item {item}",
         "This {what} waits behind {item}, which nobody has taken or decided in time: leadgate explain {item}.",

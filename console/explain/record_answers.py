@@ -88,7 +88,8 @@ def _answer_evidence(record: RecordStory, story: Story, view: Playbook) -> Answe
         facts = [(write_as_words(name), _show_fact(value)) for name, value in (judged.facts or {}).items()]
         answer.show(("fact", "value"), [(name, value) for name, value in facts if value])
     if not record.record.is_open:
-        answer.say(f"It is closed: {record.record.outcome or 'nobody follows it up any more'}.")
+        ended = "it was deleted where it came from" if record.is_deleted else record.record.outcome
+        answer.say(f"It is closed: {ended or 'nobody follows it up any more'}.")
     return follow_up.add_evidence(answer, story, view)
 
 

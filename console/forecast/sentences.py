@@ -38,7 +38,7 @@ REASON_WORDS: Final[Mapping[MovementReason, str]] = MappingProxyType(
         MovementReason.WON: "Won",
         MovementReason.LOST: "Lost",
         MovementReason.MOVED_OUT: "Moved out",
-        MovementReason.REMOVED: "Removed",
+        MovementReason.DELETED: "Deleted",
         MovementReason.PUSHED: "Pushed",
         MovementReason.PULLED_IN: "Pulled in",
         MovementReason.SLIPPED: "Slipped",
@@ -104,8 +104,8 @@ def _explain_reason(reason: MovementReason, movement: Movement, name_rep: NameRe
             return f"won with {_format_amount(now)}{_say_before(before)}"
         case MovementReason.LOST:
             return f"lost with {_format_amount(was)}{_say_before(before)}"
-        case MovementReason.REMOVED:
-            return f"not known any more, {_format_amount(was)} less"
+        case MovementReason.DELETED:
+            return f"deleted where it came from, with {_format_amount(was)}"
         case MovementReason.PUSHED | MovementReason.PULLED_IN:
             return f"{reason.replace('_', ' ')} {_count_days(was, now)}: {_explain_dates(was, now, year)}"
         case MovementReason.SLIPPED:

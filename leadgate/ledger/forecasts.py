@@ -37,7 +37,8 @@ _AS_KNOWN: Final = f"""
     SELECT r.id AS record_id, {_VERSION} FROM record r CROSS JOIN LATERAL (
         SELECT * FROM record_version v WHERE v.record_id = r.id AND NOT v.late AND v.stored_at <= :at
         ORDER BY v.number DESC LIMIT 1) v
-    WHERE r.kind = 'opportunity'"""
+    WHERE r.kind = 'opportunity' AND NOT EXISTS (SELECT FROM record_deletion d
+        WHERE d.record_id = r.id AND d.noticed_at >= v.stored_at AND d.noticed_at <= :at)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,13 +79,27 @@ class SlipRow:
 
 
 @dataclass(frozen=True)
+class DeletionRow:
+    """The record was deleted where it came from, or merged into another."""
+
+    noticed_at: datetime
+
+
+@dataclass(frozen=True)
 class RecordStory:
-    """A record with its versions, judgements and slips, each in the order in which they became known."""
+    """A record with its versions, judgements, slips and deletions, each in the order in which they became known."""
 
     record: RecordRow
     versions: Sequence[VersionRow]
     judgements: Sequence[JudgementRow]
     slips: Sequence[SlipRow]
+    deletions: Sequence[DeletionRow] = ()
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether nothing was told of it since it was deleted."""
+        last = next((each for each in reversed(self.versions) if not each.late), None)
+        return bool(self.deletions) and (last is None or last.stored_at <= self.deletions[-1].noticed_at)
 
     @property
     def owners(self) -> frozenset[str]:
@@ -127,7 +141,15 @@ def load_record_story(connection: Connection, record_id: int) -> RecordStory | N
         id=record_id,
         most=MOST,
     )
-    return RecordStory(record, versions[::-1], judgements[::-1], slips[::-1])
+    deletions = read_rows(
+        connection,
+        DeletionRow,
+        f"SELECT {list_columns(DeletionRow, 'd')} FROM record_deletion d WHERE d.record_id = :id "
+        "ORDER BY d.noticed_at DESC LIMIT :most",
+        id=record_id,
+        most=MOST,
+    )
+    return RecordStory(record, versions[::-1], judgements[::-1], slips[::-1], deletions[::-1])
 
 
 def find_owned_journey(connection: Connection, record_id: int) -> int | None:

@@ -21,10 +21,12 @@ from leadgate.vocabulary import BY_A_PERSON, EndReason
 
 @dataclass(frozen=True, slots=True)
 class PastOwners:
-    """``last``: whoever had the record last and has not lost it. ``lost``: who gave it back, or lost it by a person's
-    word, since an update last told another owner. ``tried``: who had it in this journey before."""
+    """``last``: whoever had the record last and has not lost it; ``knows``: unless it was deleted since. ``lost``: who
+    gave it back, or lost it by a person's word, since an update last told another owner. ``tried``: who had it in this
+    journey before."""
 
     last: str | None = None
+    knows: bool = False
     lost: frozenset[str] = frozenset()
     tried: frozenset[str] = frozenset()
 
@@ -38,6 +40,7 @@ _LOST: Final = f"^({'|'.join((EndReason.REJECTED, *BY_A_PERSON))})"
 #: Of each journey of a batch, the last assignment of each rep who ever had its record.
 _PAST: Final = f"""
     SELECT j.id, h.owner, h.journey_id = j.id AND h.ended_at IS NOT NULL AND h.may_not AS tried,
+        h.end_reason IS DISTINCT FROM '{EndReason.DELETED}' AS knows,
         coalesce(h.end_reason ~ '{_LOST}' AND h.may_not AND h.ended_at >= t.told_at, false) AS lost
     FROM journey j
     CROSS JOIN LATERAL (SELECT coalesce(max(v.stored_at), '-infinity') AS told_at FROM record_version v
@@ -58,6 +61,7 @@ def find_past_owners(connection: Connection, batch_id: int, returnable: Sequence
         past = found.get(row.id, PastOwners())
         found[row.id] = PastOwners(
             past.last if row.lost else row.owner,
+            past.knows if row.lost else row.knows,
             past.lost | {row.owner} if row.lost else past.lost,
             past.tried | {row.owner} if row.tried else past.tried,
         )

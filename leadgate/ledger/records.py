@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CurrentRecord:
-    """A record as its last version says. ``changed_at`` and ``journey_id`` are of that version."""
+    """A record as its last version says. ``changed_at`` and ``journey_id`` are of that version. ``deleted_at``: since
+    then it is not known any more."""
 
     id: int
     source: str
@@ -38,10 +39,13 @@ class CurrentRecord:
     values: JsonObject
     changed_at: datetime
     journey_id: int
+    deleted_at: datetime | None
 
 
 _CURRENT: Final = """
-    SELECT r.id, r.source, r.key, r.version, coalesce(r.values, '{}') AS values, v.changed_at, v.journey_id
+    SELECT r.id, r.source, r.key, r.version, coalesce(r.values, '{}') AS values, v.changed_at, v.journey_id,
+        (SELECT max(d.noticed_at) FROM record_deletion d
+            WHERE d.record_id = r.id AND d.noticed_at >= v.stored_at) AS deleted_at
     FROM record r JOIN record_version v ON v.id = r.version_id"""
 
 
@@ -154,12 +158,14 @@ def look_again(connection: Connection, record_ids: Sequence[int], at: Sequence[d
 #: Clears what was due of the records that ``due`` selects: a part of the statement that starts their journeys.
 CLEAR_DUE: Final = "UPDATE record r SET again_at = NULL FROM due WHERE r.id = due.id"
 
-#: What a version is compared with, which qualification alone asks for: the version before, the last one about which no
+#: What a version is compared with since the record was told, or told anew after a deletion, which qualification alone
+#: asks for: the version before, the last one about which no
 #: question is open, and how often the close date was moved later.
 _COMPARED: Final = f"""
         (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
-            ORDER BY p.number DESC LIMIT 1) AS before,
+            AND p.stored_at > t.anew_since ORDER BY p.number DESC LIMIT 1) AS before,
         (SELECT p.values FROM record_version p WHERE p.record_id = v.record_id AND p.number < v.number AND NOT p.late
+            AND p.stored_at > t.anew_since
             AND (EXISTS (SELECT FROM journey g WHERE g.id = p.journey_id AND g.stage IN ('assignment', 'follow_up'))
                 OR EXISTS (SELECT FROM handoff h WHERE h.journey_id = p.journey_id AND h.stage = 'qualification'
                 AND (h.outcome IN ('continued', 'nurture', 'disqualified') OR h.outcome = 'done'
@@ -178,6 +184,8 @@ _AT_STAGE: Final = """
     JOIN LATERAL (SELECT * FROM record_version o
         WHERE o.record_id = r.id AND (o.journey_id = j.id OR o.id = r.version_id)
         ORDER BY (o.journey_id = j.id) DESC, o.number DESC LIMIT 1) v ON true
+    CROSS JOIN LATERAL (SELECT coalesce(max(d.noticed_at), '-infinity') AS anew_since FROM record_deletion d
+        WHERE d.record_id = r.id AND d.noticed_at < v.stored_at) t
     WHERE j.batch_id = :batch AND j.stage = :stage AND j.status = 'ready' ORDER BY j.id"""
 
 
@@ -274,15 +282,6 @@ def list_open_ids(connection: Connection, kind: JourneyKind, record_ids: Sequenc
         {"ids": sorted(set(record_ids)), "kind": kind},
     )
     return {row.id for row in rows}
-
-
-def find_open(connection: Connection, source: str, keys: Sequence[str]) -> list[int]:
-    """The open records of a source that have one of these keys."""
-    found = connection.execute(
-        text("SELECT id FROM record WHERE source = :source AND key = ANY(:keys) AND is_open ORDER BY id"),
-        {"source": source, "keys": list(keys)},
-    )
-    return [row.id for row in found]
 
 
 def close_records(connection: Connection, record_ids: Sequence[int]) -> None:

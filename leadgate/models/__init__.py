@@ -37,7 +37,7 @@ from leadgate.models.operation import (
     PlaybookVersion,
 )
 from leadgate.models.recorded_outcomes import RecordedOutcome
-from leadgate.models.records import Record, RecordJudgement, RecordSlip, RecordVersion
+from leadgate.models.records import Record, RecordDeletion, RecordJudgement, RecordSlip, RecordVersion
 from leadgate.models.saved_views import ReportMail, SavedViewRow
 from leadgate.models.score_models import ScoreModel
 from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
@@ -93,6 +93,7 @@ __all__ = [
     "ProviderState",
     "QualificationRecord",
     "Record",
+    "RecordDeletion",
     "RecordJudgement",
     "RecordSlip",
     "RecordVersion",

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from pydantic import JsonValue
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Numeric, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Index, Numeric, text
 from sqlmodel import Field, SQLModel
 
 from leadgate.models.columns import (
@@ -120,6 +120,16 @@ class RecordJudgement(SQLModel, table=True):
     facts: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
     playbook_hash: str
     at: datetime = declare_moment()
+
+
+class RecordDeletion(SQLModel, table=True):
+    """A record that was deleted where it came from, or merged into another: from ``noticed_at`` on it is not known,
+    until a version is stored that tells it anew. Append-only."""
+
+    __tablename__ = "record_deletion"
+    __table_args__ = ({"info": APPEND_ONLY},)
+    record_id: int = Field(sa_column=Column(BigInteger, ForeignKey("record.id"), primary_key=True))
+    noticed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
 
 
 class RecordSlip(SQLModel, table=True):

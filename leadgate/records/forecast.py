@@ -207,7 +207,7 @@ def _find_entrance(was: RecordState | None, now: RecordState) -> MovementReason:
 
 def _find_exit(now: RecordState | None) -> MovementReason:
     if now is None:
-        return MovementReason.REMOVED
+        return MovementReason.DELETED
     return MovementReason.LOST if now.bucket is None else MovementReason.MOVED_OUT
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection
 
-from leadgate.ledger import crm_record_states, records, signals, superseding
+from leadgate.ledger import crm_record_states, record_deletions, signals
 from leadgate.ledger.crm_record_states import RecordState
 from leadgate.ledger.signals import NewSignal
 from leadgate.mapping import crm_records
@@ -26,7 +26,6 @@ from leadgate.playbook import CrmConnection, Playbook
 from leadgate.playbook.crm import CRM_TYPES, CrmRecordReads
 from leadgate.playbook.kinds import SOURCE_KINDS
 from leadgate.values.json_types import JsonObject
-from leadgate.vocabulary import JourneyStatus
 from tasks.capture import encode
 from tasks.crm.feed import Feed, FeedPage, SyncCounts, find_latest
 from tasks.crm.owners import RepFinder
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmObject, CrmRecord
 
 _KEY: Final = "external_id"
+_GONE: Final = "gone"  # in place of a state: the record was deleted
 _SHOWN: Final = 2_000  # characters of a record that cannot be read
 #: The fields in which CRMs keep a record's owner.
 _OWNERS: Final = ("hubspot_owner_id", "OwnerId")
@@ -136,9 +136,13 @@ class _UpdateReader:
 
     def store(self, transaction: Connection, read: Sequence[CrmRecord], at: datetime) -> SyncCounts:
         there = [record for record in read if not record.is_deleted]
-        gone = self._end_deleted(transaction, [_read_id(each) for each in read if each.is_deleted], at)
-        hashes = {self._hash(record) for record in there}
-        states = dict(crm_record_states.lock_states(transaction, self._crm, hashes))
+        gone = [record for record in read if record.is_deleted]
+        ended = record_deletions.end_deleted(transaction, self._source, [_read_id(each) for each in gone], at)
+        states = dict(crm_record_states.lock_states(transaction, self._crm, {self._hash(record) for record in read}))
+        # one that is restored as it was is news
+        states |= {
+            hash_: RecordState(_GONE, states[hash_].turns) for each in gone if (hash_ := self._hash(each)) in states
+        }
         news = [self._build_signal(number, record, states) for number, record in enumerate(there)]
         crm_record_states.keep_states(transaction, self._crm, states)
         new = signals.store_signals(transaction, news, at) if news else 0
@@ -147,17 +151,8 @@ class _UpdateReader:
             new=new,
             held=sum(each.unreadable is not None for each in news),
             deleted=len(read) - len(there),
-            ended=gone,
+            ended=ended,
         )
-
-    def _end_deleted(self, transaction: Connection, ids: Sequence[str], at: datetime) -> int:
-        """Nobody works any more on records that were deleted, or merged into others. Returns how many were open."""
-        found = records.find_open(transaction, self._source, ids) if ids else []
-        if found:
-            superseding.supersede(transaction, found, [], (JourneyStatus.HELD, JourneyStatus.OWNED), at)
-            records.look_again(transaction, found, [None] * len(found))
-            records.close_records(transaction, found)
-        return len(found)
 
     def _hash(self, record: CrmRecord) -> str:
         """What the record's state is kept by: records of two kinds may have one id."""

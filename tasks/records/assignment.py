@@ -30,7 +30,7 @@ def gather(connection: Connection, work: Work) -> Gathered[Capacity]:
     past = [known.get(journey, PastOwners()) for journey in bulk.list_values(frame["journey_id"])]
     named = zip(past, bulk.list_values(frame["rep"]), strict=True)
     columns = {
-        "had_by": [each.last for each in past],
+        "had_by": [each.last if each.knows else None for each in past],
         "earlier_owner": [each.last for each in past],
         "record_owner": [each.choose_owner(rep) for each, rep in named],
         "excluded": [tuple(sorted(each.lost | each.tried)) for each in past],

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from leadgate.ledger import actions, bulk, records, signals
 from leadgate.ledger.journeys import record_moves
+from leadgate.ledger.records import CurrentRecord
 from leadgate.playbook import Playbook
 from leadgate.playbook.rep_names import RepNames
 from leadgate.records.reading import list_field_types, read_values, write_month_first
@@ -84,16 +85,17 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     keys = list(zip(bulk.list_values(frame["source"]), bulk.list_values(frame["record_key"]), strict=True))
     distinct = sorted(set(keys))
     found = records.read_by_key(connection, kind, distinct)
-    known = {
-        (each.source, each.key): Known(each.version, each.values, each.changed_at, each.journey_id) for each in found
-    }
+    known = {(each.source, each.key): _build_known(each) for each in found}
+    deleted = {(each.source, each.key): each.deleted_at for each in found if each.deleted_at is not None}
     ids = {(each.source, each.key): each.id for each in found}
     if new := [key for key in distinct if key not in ids]:
         ids |= records.insert_new(connection, kind, new, work.now)
     rows: list[Any] = list(frame.itertuples())
     updates = [_build_update(row) for row in rows]
+    gone = {row for row, key in enumerate(keys) if key in deleted and rows[row].captured_at <= deleted[key]}
     made: dict[int, Version | None] = {}
-    for key, of_record in group_updates(keys, updates).items():
+    told = [(key, update) for row, (key, update) in enumerate(zip(keys, updates, strict=True)) if row not in gone]
+    for key, of_record in group_updates([key for key, _ in told], [update for _, update in told]).items():
         made |= chain_versions(of_record, known.get(key, Known()))
     frame["record_id"] = [ids[key] for key in keys]
     record_moves.set_records(connection, bulk.list_values(frame["journey_id"]), bulk.list_values(frame["record_id"]))
@@ -101,11 +103,20 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     current = versions[~versions["late"].astype(bool)].drop_duplicates("record_id", keep="last")
     records.insert_versions(connection, versions, current, work.now)
     own = {each.journey_id for each in found}  # a corrected journey goes on with the version that it made before
-    ends = [_find_end(made[row], journey in own) for row, journey in enumerate(bulk.list_values(frame["journey_id"]))]
+    ends = [
+        NothingNew.DELETED if row in gone else _find_end(made[row], journey in own)
+        for row, journey in enumerate(bulk.list_values(frame["journey_id"]))
+    ]
     ended = pd.Series([end is not None for end in ends], index=frame.index)
     frame.loc[ended, "outcome"] = Outcome.SUPERSEDED
     frame.loc[ended, "reason"] = pd.Series(ends, index=frame.index, dtype=object)[ended]
     return frame
+
+
+def _build_known(record: CurrentRecord) -> Known:
+    """Of one that was deleted nothing is known any more: an update tells all of it anew."""
+    values = record.values if record.deleted_at is None else {}
+    return Known(record.version, values, record.changed_at, record.journey_id)
 
 
 def _find_end(version: Version | None, is_current: bool) -> str | None:

@@ -213,6 +213,36 @@ def test_a_deal_that_is_deleted_in_hubspot_is_followed_up_no_more(desk: Harness,
         (other.id, True, "owned"),
     ]
     assert sync(desk, hubspot.crm).ended == 0
+    assert desk.rows("SELECT target FROM outbox WHERE kind = 'record_deleted'") == [
+        (desk.loaded.playbook.reps[0].name,)
+    ]
+    assert desk.find_broken() == []
+
+
+def test_a_deal_that_is_restored_as_it_was_goes_to_its_owner_again(desk: Harness, hubspot: Account) -> None:
+    deal = add_deal(hubspot)
+    sync(desk, hubspot.crm)
+    take(desk)
+    hubspot.portal.archive(deal)
+    sync(desk, hubspot.crm, NOW + timedelta(minutes=1))
+    hubspot.portal.restore(deal)
+    assert sync(desk, hubspot.crm, NOW + timedelta(minutes=2)).new == 1
+    take(desk, NOW + timedelta(minutes=2))
+    assert desk.rows("SELECT is_open, owner FROM record") == [(True, desk.loaded.playbook.reps[0].name)]
+    assert desk.rows("SELECT status FROM journey ORDER BY id") == [("done",), ("owned",)]
+    assert desk.find_broken() == []
+
+
+def test_a_deal_that_is_merged_into_another_is_gone_once(desk: Harness, hubspot: Account) -> None:
+    deal, other = add_deal(hubspot), add_deal(hubspot, dealname="Other")
+    sync(desk, hubspot.crm)
+    take(desk)
+    hubspot.portal.merge(other, deal)
+    assert sync(desk, hubspot.crm, NOW + timedelta(minutes=1)).ended == 1
+    hubspot.portal.edit(other, amount="9000")
+    assert sync(desk, hubspot.crm, NOW + timedelta(minutes=2)).ended == 0
+    assert desk.one("SELECT count(*) FROM record_deletion") == 1
+    assert desk.rows("SELECT key FROM record WHERE is_open") == [(other.id,)]
     assert desk.find_broken() == []
 
 
@@ -300,6 +330,22 @@ def test_a_value_that_is_emptied_in_salesforce_is_empty(org: Org) -> None:
     assert org.sync().new == 1
     org.run()
     assert org.harness.one("SELECT values ->> 'next_step' FROM record") is None
+
+
+@pytest.mark.parametrize("way", ["delete", "purge"])
+def test_an_opportunity_that_is_deleted_in_salesforce_is_followed_up_no_more(org: Org, way: str) -> None:
+    id, other = org.add_opportunity(), org.add_opportunity(Name="Other")
+    org.sync()
+    org.run()
+    getattr(org.fake.org, way)("Opportunity", id)
+    assert org.sync().ended == 1
+    desk = org.harness
+    rep = desk.loaded.playbook.reps[0].name
+    assert desk.rows("SELECT key FROM record WHERE is_open") == [(other,)]
+    assert desk.count_statuses() == {"done": 1, "owned": 1}
+    assert desk.rows("SELECT target FROM outbox WHERE kind = 'record_deleted'") == [(rep,)]
+    assert org.sync().ended == 0
+    assert desk.find_broken() == []
 
 
 def test_a_contract_that_nears_its_end_has_an_owner_for_its_renewal(org: Org) -> None:

@@ -243,9 +243,9 @@ def test_explain_tells_each_update_from_to_when_by_whom_and_each_slip(ledger: Le
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("explain", "R99"), "there is no record R99"), (("note", "R1", "--words", "asks for a call"), "is a record")],
+    [(("explain", "R99"), "there is no record R99"), (("note", "A1", "--words", "asks for a call"), "is an action")],
 )
-def test_a_record_that_is_not_there_or_is_no_lead_is_told(
+def test_a_record_that_is_not_there_and_what_is_no_lead_are_told(
     ledger: Ledger, cli: Cli, arguments: tuple[str, ...], words: str
 ) -> None:
     tell_a_week(ledger)

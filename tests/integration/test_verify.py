@@ -13,11 +13,11 @@ from typing import Any
 import databases
 import pytest
 from harness import NOW, Harness, make_actor, make_lead
-from made_records import insert_opportunities
+from made_records import SOURCE, insert_opportunities
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
-from leadgate.ledger import Ledger, forecasts, joins, open_ledger, ownership, undo
+from leadgate.ledger import Ledger, forecasts, joins, open_ledger, ownership, record_deletions, undo
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.verify import INVARIANTS, count, verify
 from leadgate.playbook import LoadedPlaybook, Reassignments
@@ -414,6 +414,10 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         ["UPDATE record SET is_open = false WHERE is_open"],
         {"closed_records_not_owned"},
     ),
+    "a record that was deleted and is open": (
+        ["UPDATE record r SET is_open = true FROM record_deletion d WHERE d.record_id = r.id"],
+        {"deleted_records_rest"},
+    ),
     "a slip of no close date": (
         ["UPDATE record_slip SET close_date = close_date + 1"],
         {"slips_were_close_dates"},
@@ -514,6 +518,7 @@ def sound(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.Tem
                 for statement in TOLD_TO_A_CRM:
                     connection.execute(text(statement))
                 insert_opportunities(connection, 4, ["ana", "bob"], NOW)
+                record_deletions.end_deleted(connection, SOURCE, ["D1"], NOW)
             forecasts.take_snapshots(ledger, "UTC", NOW + timedelta(days=2))
             yield ledger
 

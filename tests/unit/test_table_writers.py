@@ -58,6 +58,7 @@ WRITER = {
     "provider_state": "lookups",
     "qualification": "qualifications",
     "record": "records",
+    "record_deletion": "record_deletions",
     "record_judgement": "record_judgements",
     "record_slip": "records",
     "record_version": "records",

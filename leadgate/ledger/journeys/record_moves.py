@@ -1,4 +1,5 @@
-"""Journeys of records: which record a journey is about, and journeys that a later update takes the place of.
+"""Journeys of records: which record a journey is about, and journeys that a later update takes the place of, or whose
+record is gone.
 
 Belongs here: statements that only journeys of records need. Does not belong here: the record and its versions
 (``records``), or moves that journeys of every kind make (``stage_moves``, ``person_moves``).
@@ -17,17 +18,17 @@ from leadgate.ledger.faults import Conflict
 from leadgate.ledger.journeys.transition_sql import update
 from leadgate.ledger.journeys.transitions import SUPERSEDE, SUPERSEDE_HELD
 from leadgate.ledger.typed_rows import read_rows
-from leadgate.vocabulary import JourneyStatus, StageName, Trigger, list_in_sql
+from leadgate.vocabulary import JourneyStatus, StageName, Trigger
 
 _THESE: Final = "j.id = ANY(:ids)"
 _SUPERSEDE_OWNED: Final = update(SUPERSEDE, where=f"{_THESE} AND j.status = 'owned'", sets="batch_id = NULL")
 _SUPERSEDE_HELD: Final = update(SUPERSEDE_HELD, where=_THESE, sets="work_item_id = NULL")
-_WITH_A_PLACE: Final = list_in_sql((JourneyStatus.HELD, JourneyStatus.OWNED))
+_SUPERSEDE_READY: Final = update(SUPERSEDE, where=f"{_THESE} AND j.status = 'ready'", sets="batch_id = NULL")
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierJourney:
-    """A journey of a record that is held, or that somebody owns."""
+    """A journey of a record that is open."""
 
     id: int
     record_id: int
@@ -50,23 +51,31 @@ def set_records(connection: Connection, journey_ids: Sequence[int], record_ids: 
     )
 
 
-def lock_earlier(connection: Connection, record_ids: Sequence[int], journey_ids: Sequence[int]) -> list[EarlierJourney]:
-    """The journeys of these records that are held or owned, locked in the order of ids, without ``journey_ids``."""
+def lock_earlier(
+    connection: Connection, record_ids: Sequence[int], journey_ids: Sequence[int], statuses: Sequence[JourneyStatus]
+) -> list[EarlierJourney]:
+    """The journeys of these records with one of ``statuses``, locked in the order of ids, without ``journey_ids``."""
     return read_rows(
         connection,
         EarlierJourney,
-        f"""SELECT j.id, j.record_id, j.status, j.stage, j.trigger, j.generation, j.work_item_id,
+        """SELECT j.id, j.record_id, j.status, j.stage, j.trigger, j.generation, j.work_item_id,
             (SELECT a.playbook_hash FROM assignment a WHERE a.journey_id = j.id AND a.ended_at IS NULL) AS playbook_hash
-        FROM journey j WHERE j.record_id = ANY(:records) AND j.status IN ({_WITH_A_PLACE})
+        FROM journey j WHERE j.record_id = ANY(:records) AND j.status = ANY(:statuses)
             AND NOT j.id = ANY(:ids) ORDER BY j.id FOR NO KEY UPDATE OF j""",
         records=list(record_ids),
         ids=list(journey_ids),
+        statuses=list(statuses),
     )
 
 
 def supersede_owned(connection: Connection, journey_ids: Sequence[int], now: datetime) -> None:
     """Owned journeys end: a later update of their records took their place. A batch that has read them reads again."""
     _move(connection, _SUPERSEDE_OWNED, journey_ids, now=now)
+
+
+def supersede_ready(connection: Connection, journey_ids: Sequence[int], now: datetime) -> None:
+    """Ready journeys end. A run that has read them reads again."""
+    _move(connection, _SUPERSEDE_READY, journey_ids, now=now)
 
 
 def supersede_held(connection: Connection, journey_ids: Sequence[int]) -> None:

@@ -157,15 +157,15 @@ STAY_QUALIFIED: Final = Transition(
 SUPERSEDE: Final = Transition(
     "supersede",
     _stay_at(_READY, INTAKE[1:], JourneyStatus.DONE) | _stay_at(_OWNED, [_FOLLOW_UP], JourneyStatus.DONE),
-    "a run",
-    "a later update of the record is known, or took the journey's place; an assignment ends",
+    "a run, a deletion in a CRM",
+    "a later update of the record is known, or took the journey's place, or the record is gone; an assignment ends",
     handoff=HandoffOutcome.DONE,
 )
 SUPERSEDE_HELD: Final = Transition(
     "supersede held",
     _stay_at(_HELD, INTAKE[1:], JourneyStatus.DISCARDED),
-    "a run",
-    "a later update of the record took the journey's place; the work item is closed",
+    "a run, a deletion in a CRM",
+    "a later update of the record took the journey's place, or the record is gone; the work item is closed",
 )
 WAIT: Final = Transition(
     "wait",

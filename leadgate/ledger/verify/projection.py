@@ -50,6 +50,8 @@ _REST: Final = (
     "JOIN record r ON r.id = v.record_id",
     "SELECT 'judgement', r.key, concat_ws('/', x.generation, x.outcome, x.reason, x.facts) FROM record_judgement x "
     "JOIN record r ON r.id = x.record_id",
+    "SELECT 'deletion', r.key, count(*)::text FROM record_deletion x JOIN record r ON r.id = x.record_id "
+    "GROUP BY r.key",
     "SELECT 'slip', r.key, x.close_date::text FROM record_slip x JOIN record r ON r.id = x.record_id",
 )
 

@@ -78,6 +78,15 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "AND n.status IN ('ready', 'held'))",
     ),
     Invariant(
+        "deleted_records_rest",
+        "Of a record that was deleted no journey goes on, unless an update of it came in later",
+        "SELECT count(*) FROM record_deletion",
+        "SELECT count(*) FROM record r JOIN record_version v ON v.id = r.version_id JOIN record_deletion d "
+        "ON d.record_id = r.id AND d.noticed_at >= v.stored_at WHERE r.is_open OR EXISTS (SELECT 1 FROM journey j "
+        "WHERE j.record_id = r.id AND j.captured_at <= d.noticed_at AND (j.status = 'owned' "
+        "OR j.status IN ('ready', 'held') AND j.stage <> 'capture'))",
+    ),
+    Invariant(
         "slips_were_close_dates",
         "A date that slipped was a close date of the record",
         "SELECT count(*) FROM record_slip",
@@ -91,7 +100,8 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         f"SELECT count(*) FROM (SELECT * FROM forecast_snapshot WHERE day = {_LAST_DAY}) s "
         "FULL JOIN (SELECT v.* FROM forecast_day d JOIN record r ON r.kind = 'opportunity' CROSS JOIN LATERAL ("
         "SELECT * FROM record_version o WHERE o.record_id = r.id AND NOT o.late AND o.stored_at <= d.as_of "
-        f"ORDER BY o.number DESC LIMIT 1) v WHERE d.day = {_LAST_DAY}) v ON v.record_id = s.record_id "
+        f"ORDER BY o.number DESC LIMIT 1) v WHERE d.day = {_LAST_DAY} AND NOT EXISTS (SELECT 1 FROM record_deletion x "
+        "WHERE x.record_id = r.id AND x.noticed_at BETWEEN v.stored_at AND d.as_of)) v ON v.record_id = s.record_id "
         f"WHERE ROW({_list_figures('s')}) IS DISTINCT FROM ROW({_list_figures('v')})",
     ),
 )

@@ -277,6 +277,11 @@ class Portal:
         if for_privacy:
             del self.records[record.kind][record.id]
 
+    def restore(self, record: Record) -> None:
+        """A person takes a record out of the recycle bin, as it was."""
+        record.archived_at = None
+        self.edit(record)
+
     def merge(self, winner: Record, loser: Record) -> None:
         """Merge ``loser`` into ``winner``, whose values stay."""
         self.archive(loser)

@@ -156,7 +156,7 @@ def test_what_stayed_as_it_was_has_not_moved(states: dict[int, RecordState], per
         pytest.param(
             OPEN, replace(OPEN, close_date=date(2026, 12, 1)), [("pulled_in", "ana", "best_case", 0)], id="pulled in"
         ),
-        pytest.param(OPEN, None, [("removed", "ana", "best_case", -40_000)], id="gone"),
+        pytest.param(OPEN, None, [("deleted", "ana", "best_case", -40_000)], id="gone"),
         pytest.param(None, LOST, [], id="new and lost"),
         pytest.param(
             OPEN, replace(WON, cents=45_000_00, owner="bob"),

@@ -72,7 +72,7 @@ def test_a_year_has_every_movement_that_a_manager_asks_about() -> None:
         ):
             found.update(movement.reasons)
 
-    assert found >= set(MovementReason) - {MovementReason.REMOVED, MovementReason.REOPENED}
+    assert found >= set(MovementReason) - {MovementReason.DELETED, MovementReason.REOPENED}
 
 
 def test_the_same_day_has_no_movements() -> None:
