@@ -124,7 +124,8 @@ OF_STAGES: Final[frozenset[str]] = frozenset(
         "contact_changed", "unattributed",
         # qualification
         "contributions", "contribution_sum", "details", "was", "engaged_before", "finished", "qualifiable", "reasons",
-        "evidence", "changes_at", "reason_missing",
+        "evidence", "changes_at", "reason_missing", "learned_model", "learned_hash",
+        "learned_role",
         # assignment
         "excluded", "earlier_owner", "routes", "priority", "owner", "rule", "pool", "turn", "candidates", "why",
         "inputs", "pointer", "sla", "due_at", "due_soon_at", "assigned_at", "owner_known", "owner_absent", "over_cap",

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 from typing import Final, NamedTuple
 
 from leadgate.playbook import Qualification
@@ -30,6 +30,8 @@ FIRST_TOUCHES: Final = ("kept", "missed", "early", "not_due", "released", "no_sl
 #: Which path an update of a record took: one of these, and never two of them. The first is clean, the last three are
 #: stalled: it is held now, a touch that was due is missed, or it waits.
 PATHS: Final = ("clean", "helped", "held", "late", "waiting")
+#: Points for a unit of log-odds where a learned score is shown: ten points double the odds.
+POINTS_PER_LOG_ODDS: Final = 10 / log(2)
 
 _Z: Final = 1.959963984540054  # of the normal distribution: 95 % are within so many deviations
 

@@ -35,11 +35,24 @@ class Decay(TypedDict):
     latest: str
 
 
+class LearnedPart(TypedDict):
+    """A learned score's chance for a lead, by the ``model`` of that number, in the ``role`` that it had: in log-odds
+    what it begins with and what each contribution adds, which sum to those of the chance."""
+
+    model: int
+    role: str
+    chance: float
+    begin: float
+    contributions: dict[str, float]
+
+
 class ScoreDetails(TypedDict, total=False):
-    """``qualification.details``: which contributions are fit, and what decayed of what. Old scores have neither."""
+    """``qualification.details``: which contributions are fit, what decayed of what, and the learned score beside them.
+    Old scores have none of these."""
 
     fit: list[str]
     decayed: dict[str, Decay]
+    learned: LearnedPart
 
 
 class Proof(TypedDict):

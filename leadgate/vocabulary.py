@@ -321,6 +321,15 @@ class ReportMailStep(StrEnum):
     REFUSED = "refused"
 
 
+class LearnedRole(StrEnum):
+    """What a learned score may do, each more than the one before: be shown, say in which order reviewers work, decide
+    within the review band."""
+
+    SHADOW = "shadow"
+    ADVISE = "advise"
+    DECIDE = "decide"
+
+
 class ForecastCategory(StrEnum):
     """How sure it is that an opportunity is won by its close date, as CRMs have it. ``omitted`` counts nowhere."""
 

@@ -14,6 +14,7 @@ from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.ledger import activities, bulk, leads, outbox, qualifications
 from leadgate.scoring import find_next_changes, qualify, score
 from leadgate.vocabulary import Outcome, QualifiedAs, StageName
+from tasks import learned_scores
 from tasks.stage import Decided, Gathered, Stage, Work
 
 #: The reason of a lead that a person qualifies.
@@ -30,6 +31,7 @@ def gather(connection: Connection, work: Work) -> Gathered[pd.DataFrame]:
     frame["was"] = before["was"].reindex(frame["journey_id"]).astype(object).to_numpy()
     frame["engaged_before"] = pd.to_numeric(before["engaged_before"]).reindex(frame["journey_id"]).to_numpy()
     frame["finished"] = before["finished"].reindex(frame["journey_id"]).eq(True).to_numpy()
+    learned_scores.add_score_in_force(connection, frame, work.rules.learned)
     return Gathered(frame, activities.read_lead_activities(connection, work.batch.id, StageName.QUALIFICATION))
 
 
@@ -39,6 +41,7 @@ def decide(gathered: Gathered[pd.DataFrame], work: Work) -> Decided:
     frame[list(scored.columns)] = scored
     verdict = qualify(frame, work.rules, work.now, gathered.context)
     frame[list(verdict.columns)] = verdict
+    learned_scores.apply_learned_score(frame, work.rules)
     frame["changes_at"] = find_next_changes(frame, work.rules, gathered.context, work.now)
     frame["reason_missing"] = (frame["outcome"] == Outcome.DISQUALIFIED) & (frame["reasons"].map(len) == 0)
     frame["playbook_hash"] = work.playbook.hash

@@ -21,6 +21,7 @@ from leadgate.values.json_types import as_object
 from leadgate.vocabulary import WorkItemKind
 
 if TYPE_CHECKING:
+    from leadgate.json_columns import LearnedPart
     from leadgate.values.json_types import JsonObject, JsonValue
 
 #: What is put side by side where two records may be one person's, in this order.
@@ -64,7 +65,7 @@ class Review:
     scoring rules read, ``missing`` those that it does not have, ``unknown`` the playbook's kinds of evidence
     (budget, need, …) that nobody knows yet, ``negative`` those that are known not to be there. ``grade`` is None
     unless the playbook grades. Where two records may be one person's, ``record`` is this one and ``others`` are
-    the leads in question, the likeliest first.
+    the leads in question, the likeliest first. ``learned`` is the chance by a learned score, where one is in force.
     """
 
     item: OpenWorkItem
@@ -77,17 +78,24 @@ class Review:
     unknown: Sequence[str]
     negative: Sequence[str] = ()
     grade: str | None = None
+    learned: LearnedPart | None = None
     record: JsonObject = field(default_factory=dict)
     others: Sequence[Other] = ()
 
 
 def list_waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tuple[list[Review], int]:
-    """What waits for a reviewer: reviews first, then exceptions, oldest due first; and how many there are."""
-    items: list[OpenWorkItem] = []
+    """What waits for a reviewer: reviews first, then exceptions, oldest due first; and how many there are.
+
+    Reviews that a learned score gives an order to come before these, the best chance first.
+    """
+    advised = reviews.list_advised(ledger, limit) if playbook.learned is not None else []
+    place = {number: at for at, number in enumerate(advised)}
+    items = reports.list_work_items(ledger, WorkItemFilter(ids=tuple(advised))) if advised else []
+    items.sort(key=lambda item: place[item.id])
     total = 0
     for kind in reviews.REVIEWED:
         wanted = WorkItemFilter(kinds=(kind,), blocking=True)
-        items += reports.list_work_items(ledger, wanted, limit)
+        items += [item for item in reports.list_work_items(ledger, wanted, limit) if item.id not in place]
         total += reports.count_work_items(ledger, wanted)
     return add_evidence(ledger, items[:limit], playbook), total
 
@@ -147,6 +155,7 @@ def _build_review(
         unknown=[part for part, proof in proofs.items() if not proof.get("known") and part not in negative],
         negative=negative,
         grade=found.grade if found else None,
+        learned=found.learned if found else None,
         record=_build_side(lead) if compared else {},
         others=[
             Other(each.lead_id, each.score, each.levels, _build_side(each.lead), each.owner, each.heard_at)

@@ -8,24 +8,26 @@ learning (``leadgate.learning.training``), the schedule (``tasks.score_training_
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
+from sqlalchemy import Connection
 
-from leadgate.errors import LeadgateError
+from leadgate.learning.indicators import Value
 from leadgate.learning.quality import Comparison, Measure, Quality
 from leadgate.learning.training import Period, TooFewError, Trained, train
-from leadgate.ledger import Ledger, score_models
+from leadgate.ledger import Ledger, decision_inputs, score_models
 from leadgate.ledger.score_models import KeptModel, NewModel
-from leadgate.ledger.score_samples import SampleCounts, count_leads, read_samples
+from leadgate.ledger.score_samples import SampleCounts, ValuesThen, count_leads, read_samples
 from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.playbook.learned import Learned
-
-
-class NotLearnedError(LeadgateError):
-    """No score was learned; the message says why, and that the rules alone go on."""
+from leadgate.vocabulary import JourneyKind, StageName
+from tasks.decision_inputs import decode
+from tasks.learned_scores import NotLearnedError, read_fields, require_learned
+from tasks.score_roles import follow_newest
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,13 @@ def train_score(
     won = list_winning_outcomes(loaded.playbook)
     with ledger.snapshot() as connection:
         samples = read_samples(
-            connection, label=learned.label, outcomes=won, horizon=learned.horizon, history=history, now=now
+            connection,
+            label=learned.label,
+            outcomes=won,
+            horizon=learned.horizon,
+            history=history,
+            now=now,
+            values=_read_values_then(connection, learned.fields) if learned.fields else None,
         )
         counts = count_leads(connection, horizon=learned.horizon, history=history, now=now)
     points = list_rule_points(loaded.playbook)
@@ -76,6 +84,8 @@ def train_score(
     with ledger.transaction() as connection:
         number, is_new = score_models.insert_model(connection, model)
         kept = score_models.find_model(connection, number)
+        if is_new and kept is not None:
+            follow_newest(connection, kept)
     assert kept is not None  # noqa: S101 - it was just kept, and no model is ever deleted
     return TrainedModel(kept, is_new)
 
@@ -87,15 +97,6 @@ def is_training_due(ledger: Ledger, playbook: Playbook, now: datetime) -> bool:
     with ledger.statement() as connection:
         newest = score_models.find_model(connection)
     return newest is None or newest.trained_at + playbook.learned.train_every <= now
-
-
-def require_learned(playbook: Playbook) -> Learned:
-    """What the playbook says of a learned score. Raises ``NotLearnedError`` where it says nothing."""
-    if playbook.learned is None:
-        raise NotLearnedError(
-            "The playbook asks for no learned score; add a part `learned:` to it, for example `learned: {horizon: 60d}`"
-        )
-    return playbook.learned
 
 
 def list_winning_outcomes(playbook: Playbook) -> list[str]:
@@ -123,8 +124,19 @@ def describe_trained(trained: TrainedModel) -> str:
     )
 
 
+def _read_values_then(connection: Connection, fields: Sequence[str]) -> ValuesThen:
+    """What the ``fields`` of each journey said whenever it was scored, from what qualification decided from."""
+    values: dict[tuple[int, datetime], Mapping[str, Value]] = {}
+    for row in decision_inputs.list_since(connection, JourneyKind.LEAD, None):
+        if row.stage is StageName.QUALIFICATION:
+            frame = decode(row.content).frame
+            for journey, then in zip(frame["journey_id"].tolist(), read_fields(frame, fields), strict=True):
+                values[int(journey), row.at] = then
+    return values
+
+
 def _compute_hash(trained: Trained, points: dict[str, int], learned: Learned, won: list[str]) -> str:
-    content = [trained.data_hash, points, learned.label, learned.horizon.total_seconds(), won]
+    content = [trained.data_hash, points, learned.label, learned.horizon.total_seconds(), won, list(learned.fields)]
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

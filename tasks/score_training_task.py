@@ -15,7 +15,8 @@ from prefect.cache_policies import NO_CACHE
 
 from leadgate.ledger import Ledger, faults
 from leadgate.playbook import LoadedPlaybook
-from tasks.score_training import NotLearnedError, describe_trained, train_score
+from tasks.learned_scores import NotLearnedError
+from tasks.score_training import describe_trained, train_score
 
 #: Who a score of the schedule was learned by.
 SCHEDULE: Final = "schedule"

@@ -228,6 +228,11 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
                 "console.cli.score",
                 "A learned score: from which leads, how good it is beside the points of the rules, and what it reads.",
             ),
+            "promote": Entry(
+                "console.cli.score",
+                "Have a learned score come into force in a role. One that is not better than the rules is a shadow at "
+                "most.",
+            ),
             "history": Entry(
                 "console.cli.score",
                 "Which scores were learned: when, by whom, from how many leads, and how good each is.",

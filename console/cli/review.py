@@ -21,7 +21,9 @@ from console.cli.options import By, Different, Json, Later, Now, Personal, SameA
 from console.cli.resolution import find_given, read_shared_options, require_words
 from console.cli.undo import describe_undo
 from console.command_context import CommandContext, identify_actor, parse_now
+from console.explain.scores import describe_learned
 from console.redaction import SHOWN, mask_review, sanitise
+from console.report.tables import format_percent
 from console.screen import (
     CommandError,
     build_console,
@@ -152,7 +154,13 @@ def _list(context: CommandContext, *, limit: int, personal: bool, as_json: bool,
 
 def _summarise(each: Review) -> str:
     """What is known and what is not, for a line of the list."""
-    parts = {"grade": [each.grade] if each.grade else [], "missing": each.missing, "not there": each.negative}
+    chance = [] if each.learned is None else [format_percent(each.learned["chance"])]
+    parts = {
+        "chance": chance,
+        "grade": [each.grade] if each.grade else [],
+        "missing": each.missing,
+        "not there": each.negative,
+    }
     return "; ".join(f"{name} {', '.join(map(sanitise, found))}" for name, found in parts.items() if found)
 
 
@@ -179,6 +187,8 @@ def _show(context: CommandContext, number: int, *, personal: bool, as_json: bool
         for rule, number_ in each.contributions.items():
             points.add_row(Text(sanitise(rule, 60)), f"{number_:+}")
         console.print(points)
+        if each.learned is not None:
+            console.print(Text(f"\n{describe_learned(each.learned)}"))
         values = build_table("what the rules read", "value")
         for name, value in each.values.items():
             values.add_row(Text(sanitise(name, 60)), Text(sanitise(show_value(value), SHOWN)))
@@ -317,6 +327,7 @@ def build_json_data(each: Review) -> dict[str, object]:
         **asdict(each.item),
         "score": each.score,
         "grade": each.grade,
+        "learned": each.learned,
         "fit": each.fit,
         "engagement": each.engagement,
         "contributions": each.contributions,

@@ -1,7 +1,7 @@
-"""``leadgate score train``, ``show`` and ``history``: scores that were learned, and how good each is.
+"""``leadgate score train``, ``show``, ``promote`` and ``history``: scores that were learned, and how good each is.
 
-Belongs here: these commands and their tables. Does not belong here: learning (``tasks.score_training``), or keeping
-scores (``leadgate.ledger.score_models``).
+Belongs here: these commands and their tables. Does not belong here: learning (``tasks.score_training``), who may have
+which role (``tasks.score_roles``), or keeping scores (``leadgate.ledger.score_models``).
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ from console.screen import (
 )
 from leadgate.actors import require
 from leadgate.counting import format_count
+from leadgate.figures import POINTS_PER_LOG_ODDS
 from leadgate.ledger import score_models
 from leadgate.ledger.clock import ask_time
-from leadgate.ledger.score_models import KeptModel
+from leadgate.ledger.score_models import KeptModel, ScoreInForce
 from leadgate.permissions import Permission
+from leadgate.vocabulary import LearnedRole
 
 if TYPE_CHECKING:
     from leadgate.learning.indicators import Indicator
@@ -72,6 +74,33 @@ def train(
     _print(done.model)
 
 
+def promote(
+    ctx: typer.Context,
+    role: Annotated[LearnedRole, typer.Option("--role", help="What it may do from now on; see docs/learned-score.md.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why, for those who read the history.")],
+    number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="Of a score; else the newest.")] = None,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Have a learned score come into force in a role. One that is not better than the rules is a shadow at most."""
+    from tasks.score_roles import promote as give_role
+
+    context: CommandContext = ctx.obj
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        who = identify_actor(loaded.playbook)
+        given = give_role(
+            ledger, loaded.playbook, role, reason, number=number, by=who, now=ask_time(ledger, parse_now(now))
+        )
+    if json:
+        print_json({"did": "promote", **asdict(given), "at": given.at.isoformat()})
+        return
+    build_console().print(
+        f"Score {given.model_id} is in force as `{given.role}`: the next batch of every process is scored by it.",
+        soft_wrap=True,
+    )
+
+
 def show(
     ctx: typer.Context,
     number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="Of a score; else the newest.")] = None,
@@ -81,13 +110,19 @@ def show(
     context: CommandContext = ctx.obj
     with context.ledger() as ledger, ledger.transaction() as connection:
         model = score_models.find_model(connection, number)
+        in_force = score_models.find_in_force(connection)
     if model is None:
         which = "No score was learned yet" if number is None else f"There is no score {number}"
         raise CommandError(f"{which}; `{find_program()} score history` lists those that there are")
     if json:
-        print_json(_build_json(model))
+        print_json({**_build_json(model), "role": _find_role(model, in_force)})
         return
     _print(model)
+    if in_force is not None:
+        is_it = "It" if in_force.model_id == model.id else f"Score {in_force.model_id}"
+        build_console().print(
+            f"\n{is_it} is in force as `{in_force.role}`: {sanitise(in_force.reason)}", soft_wrap=True
+        )
 
 
 def history(
@@ -99,8 +134,14 @@ def history(
     context: CommandContext = ctx.obj
     with context.ledger() as ledger, ledger.transaction() as connection:
         found = score_models.list_models(connection, limit)
+        roles = score_models.list_roles(connection, limit)
     if json:
-        print_json({"scores": [_build_json(each) for each in found]})
+        print_json(
+            {
+                "scores": [_build_json(each) for each in found],
+                "roles": [{**asdict(each), "at": each.at.isoformat()} for each in roles],
+            }
+        )
         return
     if not found:
         build_console().print(f"No score was learned yet. Next: {find_program()} score train", soft_wrap=True)
@@ -118,7 +159,19 @@ def history(
             f"{each.quality['rules']['auc'][0]:.3f}",
             _describe_gain(each),
         )
-    build_console().print(rows)
+    console = build_console()
+    console.print(rows)
+    if roles:
+        console.print(build_heading("In force"))
+        given = build_table("score", "as", "since (UTC)", "by", "why", right=("score",))
+        for role in roles:
+            since, by = format_moment(role.at), sanitise(role.by, 80)
+            given.add_row(str(role.model_id), role.role, since, by, sanitise(role.reason))
+        console.print(given)
+
+
+def _find_role(model: KeptModel, in_force: ScoreInForce | None) -> str | None:
+    return in_force.role if in_force is not None and in_force.model_id == model.id else None
 
 
 def _build_json(model: KeptModel) -> dict[str, Any]:
@@ -190,7 +243,7 @@ def _build_reliability(groups: list[dict[str, Any]], label: str) -> Table:
 
 
 def _build_weights(model: KeptModel) -> Table:
-    from leadgate.learning.scorer import POINTS_PER_LOG_ODDS, Weights, load  # numpy is slow to import
+    from leadgate.learning.scorer import Weights, load  # numpy is slow to import
 
     score = load(model.parameters)
     made = build_table("what a lead has", "points", right=("points",))

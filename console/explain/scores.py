@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from console.answers import Answer, format_iso_moment, show_value
 from console.redaction import SHOWN
+from console.report.tables import format_percent
 from console.screen import format_moment, format_span
 from leadgate.fields import PERSONAL
+from leadgate.figures import POINTS_PER_LOG_ODDS
 
 if TYPE_CHECKING:
-    from leadgate.json_columns import Decay, Proof
+    from leadgate.json_columns import Decay, LearnedPart, Proof
     from leadgate.ledger.story_rows import LeadRow, QualificationRow
     from leadgate.values.json_types import JsonValue
 
@@ -33,11 +35,24 @@ def tell(answer: Answer, scored: QualificationRow, lead: LeadRow | None) -> None
     if scored.was:
         answer.say(f"Before, it was {scored.was.replace('_', '-')}.")
     answer.say(*_describe_contributions(scored))
+    if (learned := scored.details.get("learned")) is not None:
+        answer.say(describe_learned(learned))
     if known := [_describe_known(part, proof, _read_value(proof, lead)) for part, proof in scored.evidence.items()]:
         words = ", ".join(known)
         answer.say(f"{words[0].upper()}{words[1:]}.")
     if scored.changes_at:
         answer.say(f"Without news, its verdict or its grade changes {format_moment(scored.changes_at)} UTC.")
+
+
+def describe_learned(learned: LearnedPart) -> str:
+    """The chance by a learned score, in points of which ten double the odds: they sum to those of the chance."""
+    parts = sorted(learned["contributions"].items(), key=lambda each: -abs(each[1]))
+    told = [f"{name} {POINTS_PER_LOG_ODDS * added:+.1f}" for name, added in parts]
+    begins = f"it begins with {POINTS_PER_LOG_ODDS * learned['begin']:+.1f} points"
+    return (
+        f"Learned score {learned['model']} ({learned['role']}): a chance of {format_percent(learned['chance'])}; "
+        f"{begins}{''.join(f', {each}' for each in told)}, and ten points double the odds."
+    )
 
 
 def _describe_contributions(scored: QualificationRow) -> list[str]:

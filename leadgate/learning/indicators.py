@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import orjson
+import pandas as pd
 
 #: An indicator is used when so many leads have it, and so many have it not.
 LEAST: Final = 10
@@ -68,6 +71,28 @@ class Indicator:
         if self.kind in ("known", "negative"):
             return f"{self.name} {self.kind}"
         return f"field {self.name}"
+
+
+def read_decision(contributions: str, evidence: str, values: Mapping[str, Value] | None = None) -> Decision:
+    """A decision from JSON as ``qualification`` keeps it, and the values of fields. A cap is no rule."""
+    parts = orjson.loads(evidence).items()
+    return Decision(
+        frozenset(name for name in orjson.loads(contributions) if not name.startswith("cap of ")),
+        frozenset(part for part, proof in parts if proof["known"]),
+        frozenset(part for part, proof in parts if proof.get("negative")),
+        values or {},
+    )
+
+
+def read_value(value: object) -> Value:
+    """A cell of a frame as the value of a field: what is missing there is None, and numbers are Python's."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | float | Decimal | np.number):
+        return float(value)
+    return str(value)
 
 
 def choose_indicators(decisions: Sequence[Decision], rules: Iterable[str]) -> tuple[Indicator, ...]:

@@ -12,16 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import log
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from leadgate.learning.discrimination import Curve
 from leadgate.learning.indicators import Decision, Floats, Indicator, build_matrix
-
-#: Ten points double the odds.
-POINTS_PER_LOG_ODDS: Final = 10 / log(2)
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,11 @@ class LearnedScore:
     @property
     def kind(self) -> Literal["logistic", "boosting"]:
         return "logistic" if isinstance(self.of, Weights) else "boosting"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a lead that it reads."""
+        return tuple(sorted({each.name for each in self.indicators if each.kind in ("equals", "range", "missing")}))
 
     def compute_log_odds(self, matrix: Floats) -> Floats:
         """Calibrated log-odds of each row of ``build_matrix``."""

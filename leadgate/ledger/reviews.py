@@ -25,7 +25,7 @@ from leadgate.permissions import Permission
 from leadgate.vocabulary import ActionKind, JourneyKind, MessageKind, WorkItemKind
 
 if TYPE_CHECKING:
-    from leadgate.json_columns import Proof
+    from leadgate.json_columns import LearnedPart, Proof
     from leadgate.values.json_types import JsonObject
 
 #: What a person reviews, in the order it is listed. A breaker's item is rerun; the others close by themselves.
@@ -70,6 +70,7 @@ class Evidence:
     engagement: int | None
     contributions: Mapping[str, int] | None
     known: Mapping[str, Proof] | None
+    learned: LearnedPart | None
     lead: JsonObject | None
 
 
@@ -170,6 +171,7 @@ def read_evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, Evi
     """What there is to decide by, for the items about one journey. Values are not masked."""
     statement = """
         SELECT w.id, q.score, q.grade, q.fit, q.engagement, q.contributions, q.evidence AS known,
+            q.details -> 'learned' AS learned,
             CASE WHEN j.record_id IS NULL THEN to_jsonb(l) ELSE r.values END AS lead
         FROM work_item w JOIN journey j ON j.id = w.journey_id LEFT JOIN lead l ON l.id = j.lead_id
         LEFT JOIN record r ON r.id = j.record_id
@@ -178,6 +180,19 @@ def read_evidence(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, Evi
         WHERE w.id = ANY(:ids)"""
     with ledger.transaction() as connection:
         return {row.id: row for row in read_rows(connection, Evidence, statement, ids=list(work_item_ids))}
+
+
+def list_advised(ledger: Ledger, most: int | None) -> list[int]:
+    """Open reviews of leads that a learned score gives an order to: who has the best chance comes first."""
+    statement = text(
+        """
+        SELECT w.id FROM work_item w CROSS JOIN LATERAL (SELECT each.details -> 'learned' AS learned
+            FROM qualification each WHERE each.journey_id = w.journey_id ORDER BY each.generation DESC LIMIT 1) q
+        WHERE w.closed_at IS NULL AND w.blocking AND w.kind = 'review' AND q.learned ->> 'role' <> 'shadow'
+        ORDER BY CAST(q.learned ->> 'chance' AS double precision) DESC, w.due_at, w.id LIMIT :most"""
+    )
+    with ledger.statement() as connection:
+        return [row.id for row in connection.execute(statement, {"most": most})]
 
 
 def list_compared(ledger: Ledger, work_item_ids: Sequence[int]) -> dict[int, list[Compared]]:

@@ -1,6 +1,6 @@
-"""The table ``score_model``: scores that were learned, with how good each was. Append-only.
+"""The tables ``score_model`` and ``score_role``: scores that were learned, and which is in force. Append-only.
 
-Belongs here: every statement that writes the table, and reading it. Does not belong here: which leads a score is
+Belongs here: every statement that writes these tables, and reading them. Does not belong here: which leads a score is
 learned from (``score_samples``), or learning (``leadgate.learning``).
 """
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
 from leadgate.ledger.typed_rows import list_columns, read_row, read_rows
+from leadgate.vocabulary import LearnedRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,27 @@ class NewModel:
     periods: dict[str, Any]
     quality: dict[str, Any]
     parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGiven:
+    """The score ``model_id`` came into force, and may do what its ``role`` says, at most."""
+
+    model_id: int
+    role: LearnedRole
+    reason: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreInForce:
+    """The score in force: its number, the hash by which a process knows whether it has read it, and its role."""
+
+    model_id: int
+    data_hash: str
+    role: LearnedRole
+    reason: str
 
 
 _COLUMNS: Final = list_columns(KeptModel, "m")
@@ -102,4 +124,41 @@ def list_models(connection: Connection, limit: int) -> list[KeptModel]:
     """The newest scores first."""
     return read_rows(
         connection, KeptModel, f"SELECT {_COLUMNS} FROM score_model m ORDER BY m.id DESC LIMIT :limit", limit=limit
+    )
+
+
+def give_role(connection: Connection, given: RoleGiven) -> None:
+    """Have a score come into force in a role, in place of the one that was."""
+    failpoint("score.role.before")
+    connection.execute(
+        text("INSERT INTO score_role (model_id, role, reason, by, at) VALUES (:model_id, :role, :reason, :by, :at)"),
+        {
+            "model_id": given.model_id,
+            "role": given.role.value,
+            "reason": given.reason,
+            "by": given.by,
+            "at": given.at,
+        },
+    )
+    failpoint("score.role.after")
+
+
+def find_in_force(connection: Connection) -> ScoreInForce | None:
+    """The score in force, and what it may do; None while none was learned."""
+    return read_row(
+        connection,
+        ScoreInForce,
+        """
+        SELECT r.model_id, m.data_hash, r.role, r.reason
+        FROM score_role r JOIN score_model m ON m.id = r.model_id ORDER BY r.id DESC LIMIT 1""",
+    )
+
+
+def list_roles(connection: Connection, limit: int) -> list[RoleGiven]:
+    """Which scores came into force, the newest first."""
+    return read_rows(
+        connection,
+        RoleGiven,
+        f"SELECT {list_columns(RoleGiven, 'r')} FROM score_role r ORDER BY r.id DESC LIMIT :limit",
+        limit=limit,
     )

@@ -9,15 +9,14 @@ read but whether the lead was accepted in time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-import orjson
 from sqlalchemy import Connection, text
 
-from leadgate.learning.indicators import Decision
+from leadgate.learning.indicators import Decision, Value, read_decision
 from leadgate.learning.training import Sample
 from leadgate.ledger.assignments import ENDED_OR_NOT
 from leadgate.ledger.typed_rows import read_row
@@ -34,7 +33,8 @@ _FIRST: Final = f"""first AS (
                 OR EXISTS (SELECT FROM recorded_outcome r WHERE r.journey_id = j.id AND r.withdrawn_at IS NULL))
         ORDER BY j.lead_id, j.id),
     decided AS (
-        SELECT f.lead_id, q.contributions, q.evidence, q.score, q.at, least(q.at, o.first_at) AS decided_at
+        SELECT f.lead_id, f.journey_id, q.contributions, q.evidence, q.score, q.at,
+            least(q.at, o.first_at) AS decided_at
         FROM first f
         CROSS JOIN LATERAL (SELECT * FROM qualification q WHERE q.journey_id = f.journey_id
             ORDER BY q.generation LIMIT 1) q
@@ -43,7 +43,8 @@ _FIRST: Final = f"""first AS (
         WHERE :history OR o.first_at IS NULL OR o.first_at >= q.at)"""
 _SAMPLES: Final = f"""
     WITH {_FIRST}
-    SELECT d.lead_id, d.decided_at, CAST(d.contributions AS text), CAST(d.evidence AS text), d.score,
+    SELECT d.lead_id, d.journey_id, d.at, d.decided_at, CAST(d.contributions AS text), CAST(d.evidence AS text),
+        d.score,
         (:accepted AND EXISTS (SELECT FROM journey j JOIN assignment a ON a.journey_id = j.id AND {ENDED_OR_NOT}
             WHERE j.lead_id = d.lead_id AND a.accepted_at BETWEEN d.at AND d.decided_at + :horizon))
         OR EXISTS (SELECT FROM activity t WHERE t.lead_id = d.lead_id AND t.kind = ANY(:outcomes)
@@ -69,13 +70,25 @@ class SampleCounts:
     not_ripe: int
 
 
+#: What fields said when a journey was scored: by journey, and the moment of its score.
+ValuesThen = Mapping[tuple[int, datetime], Mapping[str, Value]]
+
+
 def read_samples(
-    connection: Connection, *, label: str, outcomes: Sequence[str], horizon: timedelta, history: bool, now: datetime
+    connection: Connection,
+    *,
+    label: str,
+    outcomes: Sequence[str],
+    horizon: timedelta,
+    history: bool,
+    now: datetime,
+    values: ValuesThen | None = None,
 ) -> list[Sample]:
     """The leads whose time is up by ``now``. ``outcomes``: kinds of activities that win a lead, by the playbook.
 
     A lead whose outcome was known before it was scored is left out: what it was scored by may be later. ``history``
-    takes it, as of when the outcome was known: for leads that were imported as they came.
+    takes it, as of when the outcome was known: for leads that were imported as they came. Where ``values`` are given,
+    a lead that has none there is left out: nobody knows any more what its fields said.
     """
     accepted = label == "accepted"
     rows = connection.execute(
@@ -90,24 +103,19 @@ def read_samples(
         },
     )
     known: dict[tuple[str, str], Decision] = {}
-    return [
-        Sample(lead_id, decided_at, _read_decision(contributions, evidence, known), score, won)
-        for lead_id, decided_at, contributions, evidence, score, won in rows
-    ]
+    samples = []
+    for lead_id, journey_id, at, decided_at, contributions, evidence, score, won in rows:
+        if (decision := known.get((contributions, evidence))) is None:
+            decision = known[contributions, evidence] = read_decision(contributions, evidence)
+        if values is not None:
+            if (then := values.get((journey_id, at))) is None:
+                continue
+            decision = replace(decision, values=then)
+        samples.append(Sample(lead_id, decided_at, decision, score, won))
+    return samples
 
 
 def count_leads(connection: Connection, *, horizon: timedelta, history: bool, now: datetime) -> SampleCounts:
     """How many leads could be learned from, and how many could not."""
     found = read_row(connection, SampleCounts, _COUNTS, horizon=horizon, history=history, now=now)
     return found or SampleCounts(0, 0, 0)
-
-
-def _read_decision(contributions: str, evidence: str, known: dict[tuple[str, str], Decision]) -> Decision:
-    if (found := known.get((contributions, evidence))) is None:
-        parts = orjson.loads(evidence).items()
-        found = known[contributions, evidence] = Decision(
-            frozenset(name for name in orjson.loads(contributions) if not name.startswith("cap of ")),
-            frozenset(part for part, proof in parts if proof["known"]),
-            frozenset(part for part, proof in parts if proof.get("negative")),
-        )
-    return found

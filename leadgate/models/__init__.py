@@ -39,7 +39,7 @@ from leadgate.models.operation import (
 from leadgate.models.recorded_outcomes import RecordedOutcome
 from leadgate.models.records import Record, RecordDeletion, RecordJudgement, RecordSlip, RecordVersion
 from leadgate.models.saved_views import ReportMail, SavedViewRow
-from leadgate.models.score_models import ScoreModel
+from leadgate.models.score_models import ScoreModel, ScoreRole
 from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
 from leadgate.models.unmaskings import Unmasking
@@ -102,6 +102,7 @@ __all__ = [
     "ReusedRequest",
     "SavedViewRow",
     "ScoreModel",
+    "ScoreRole",
     "SignInLink",
     "Signal",
     "Unmasking",

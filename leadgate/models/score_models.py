@@ -1,6 +1,6 @@
-"""The model of ``score_model``: scores that were learned.
+"""Scores that were learned, and which of them is in force.
 
-Belongs here: the columns of the table. Does not belong here: queries (``ledger.score_models``).
+Belongs here: the columns of these tables. Does not belong here: queries (``ledger.score_models``).
 """
 
 from __future__ import annotations
@@ -8,10 +8,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
-from sqlalchemy import Column, Index, Interval
+from sqlalchemy import CheckConstraint, Column, Index, Interval
 from sqlmodel import Field, SQLModel
 
-from leadgate.models.columns import APPEND_ONLY, declare_id, declare_json, declare_moment, declare_staff
+from leadgate.models.columns import (
+    APPEND_ONLY,
+    declare_foreign_key,
+    declare_id,
+    declare_json,
+    declare_moment,
+    declare_staff,
+    list_allowed,
+)
+from leadgate.vocabulary import LearnedRole
 
 
 class ScoreModel(SQLModel, table=True):
@@ -35,3 +44,16 @@ class ScoreModel(SQLModel, table=True):
     periods: dict[str, JsonValue] = declare_json("{}")
     quality: dict[str, JsonValue] = declare_json("{}")
     parameters: dict[str, JsonValue] = declare_json("{}")
+
+
+class ScoreRole(SQLModel, table=True):
+    """A learned score came into force, in a role. The last row says which one is, and what it may do at most."""
+
+    __tablename__ = "score_role"
+    __table_args__ = (CheckConstraint(list_allowed("role", LearnedRole)), {"info": APPEND_ONLY})
+    id: int | None = declare_id()
+    model_id: int = declare_foreign_key("score_model.id")
+    role: str
+    reason: str
+    by: str = declare_staff()
+    at: datetime = declare_moment()

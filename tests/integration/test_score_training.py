@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from commands import Cli, join_lines, read_json
-from harness import INSISTS, NOW, PLAYBOOK, Harness, make_lead
+from harness import INSISTS, NOW, PLAYBOOK, Harness, make_actor, make_lead
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
 from leadgate.ledger.score_samples import count_leads, read_samples
 from leadgate.playbook import LoadedPlaybook
-from tasks.score_training import NotLearnedError, is_training_due, train_score
+from leadgate.vocabulary import LearnedRole
+from tasks.learned_scores import NotLearnedError
+from tasks.score_roles import promote
+from tasks.score_training import is_training_due, train_score
 
 LEARNED = PLAYBOOK.removesuffix(INSISTS) + "learned: {horizon: 30d}\n" + INSISTS
 HORIZON = timedelta(days=30)
@@ -116,6 +119,48 @@ def test_nothing_that_came_after_the_decision_changes_the_score(history: Harness
     assert samples(history) == read
     after = train_score(history.ledger, loaded, by="tests", now=RIPE + timedelta(days=1))
     assert (after.is_new, after.model.id) == (False, before.model.id)
+
+
+def test_fields_are_read_as_they_were_when_the_lead_was_scored(history: Harness) -> None:
+    asking = LEARNED.replace("{horizon: 30d}", "{horizon: 30d, fields: [job_title]}")
+    loaded = playbooks.parse(asking, path=Path("tests.yaml"))
+    before = train_score(history.ledger, loaded, by="tests", now=RIPE)
+    read = {each.get("value") for each in before.model.parameters["indicators"] if each["name"] == "job_title"}
+    assert read == set(ACCEPTED)
+    with history.ledger.transaction() as connection:
+        connection.execute(text("UPDATE lead SET job_title = 'Accepted'"))
+    assert not train_score(history.ledger, loaded, by="tests", now=RIPE).is_new
+    with history.ledger.transaction() as connection:
+        connection.execute(text("DELETE FROM decision_input"))
+    with pytest.raises(NotLearnedError, match=r"not enough yet \(0 of 1,000"):
+        train_score(history.ledger, loaded, by="tests", now=RIPE)
+
+
+def test_the_newest_score_is_a_shadow_unless_one_advises(history: Harness, loaded: LoadedPlaybook) -> None:
+    first = train_score(history.ledger, loaded, by="tests", now=RIPE).model
+    with history.ledger.transaction() as connection:
+        record(
+            connection,
+            history.one("SELECT min(lead_id) FROM recorded_outcome WHERE kind = 'rejected'"),
+            "won",
+            NOW + timedelta(days=9),
+        )
+    second = train_score(history.ledger, loaded, by="tests", now=RIPE).model
+    roles = "SELECT model_id, role FROM score_role ORDER BY id"
+    assert history.rows(roles) == [(first.id, "shadow"), (second.id, "shadow")]
+    advising = playbooks.parse(LEARNED.replace("{horizon", "{role: advise, horizon"), path=Path("tests.yaml")).playbook
+    promote(history.ledger, advising, LearnedRole.ADVISE, "better", number=second.id, by=make_actor("root"), now=RIPE)
+    with history.ledger.transaction() as connection:
+        connection.execute(text("DELETE FROM recorded_outcome WHERE kind = 'won'"))
+        record(
+            connection,
+            history.one("SELECT max(lead_id) FROM recorded_outcome WHERE kind = 'rejected'"),
+            "won",
+            NOW + timedelta(days=9),
+        )
+    third = train_score(history.ledger, loaded, by="tests", now=RIPE)
+    assert third.is_new
+    assert history.rows(roles)[-1] == (second.id, "advise")
 
 
 def test_only_ripe_leads_teach_and_only_what_came_in_time_counts(harness: Harness) -> None:

@@ -67,6 +67,7 @@ WRITER = {
     "reused_request": "requests",
     "saved_view": "saved_views",
     "score_model": "score_models",
+    "score_role": "score_models",
     "sign_in_link": "sign_in_links",
     "signal": "signals",
     "unmasking": "unmaskings",

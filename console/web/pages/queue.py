@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from console.explain.scores import describe_learned
 from console.redaction import mask_fields, mask_item, mask_review
 from console.resolution_preview import Preview, describe_outcome, preview
 from console.web.compared import build_comparison
@@ -190,6 +191,7 @@ def show_item(
         visitor=visitor,
         item=shown.item,
         review=shown,
+        learned=None if shown.learned is None else describe_learned(shown.learned),
         offers=offers,
         comparison=build_comparison(shown) if shown.others else [],
         ends=describe_ends(site, visitor, read_ids(did)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from leadgate.playbook import LoadedPlaybook
-from leadgate.playbook.check import crm, events, follow_up, gates, kinds, routing, scoring, secrets, sources
+from leadgate.playbook.check import crm, events, follow_up, gates, kinds, learned, routing, scoring, secrets, sources
 from leadgate.playbook.check.added_expectations import EXPECTATIONS  # gates refuse by the same list
 from leadgate.playbook.check.checker import Checker, Found
 from leadgate.playbook.yaml_text import PlaybookError, Problem
@@ -42,6 +42,7 @@ def check(
         sources.check_enrichment(checker),
         scoring.check_scoring(checker),
         scoring.check_qualification(checker),
+        learned.check_learned(checker),
         routing.check_people(checker),
         routing.check_pools(checker),
         routing.check_territories(checker),

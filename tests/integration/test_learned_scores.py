@@ -1,0 +1,238 @@
+"""A learned score at qualification: shown beside the points, an order for reviewers, decisions within the review band."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from math import log
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from commands import Cli, join_lines, read_json
+from harness import INSISTS, NOW, PLAYBOOK, Harness, make_lead
+
+from leadgate import playbook as playbooks
+from leadgate.learning.discrimination import Curve
+from leadgate.learning.indicators import Indicator
+from leadgate.learning.scorer import LearnedScore, Weights
+from leadgate.ledger import score_models
+from leadgate.ledger.score_models import NewModel, RoleGiven
+from leadgate.playbook.check import check
+from leadgate.vocabulary import LearnedRole
+
+LATER = NOW + timedelta(hours=1)
+#: A company has 30 points; a clerk loses 5 of them, and so is in the review band.
+RULES = PLAYBOOK.removesuffix(INSISTS).replace(
+    "  engagement:\n", "    - {name: clerk, when: \"job_title ilike '%clerk%'\", points: -5}\n  engagement:\n", 1
+)
+LEARNED = "learned: {role: %s, fields: [country], accept_from: 0.6, nurture_below: 0.2}\n"
+#: What the made-up score says of countries, in log-odds, beside -1 for all and 1 for a company.
+COUNTRIES = {"DE": 1.0, "FR": -4.0}
+CHANCES = {"DE": 1 / (1 + 2.718281828**-1), "FR": 1 / (1 + 2.718281828**4), "AT": 0.5}
+
+
+def make_playbook(role: str) -> str:
+    return RULES + LEARNED % role + INSISTS
+
+
+@pytest.fixture
+def with_role(harness: Harness) -> Callable[[str, str], Harness]:
+    """A ledger with a learned score in force, in the role given by a person and the one that the playbook lets it have."""
+
+    def prepare(given: str, allowed: str) -> Harness:
+        harness.loaded = playbooks.parse(make_playbook(allowed), path=Path("tests.yaml"))
+        keep_score(harness, given)
+        return harness
+
+    return prepare
+
+
+def keep_score(harness: Harness, role: str, *, better: bool = True) -> None:
+    indicators = (
+        Indicator("rule", "has_company"),
+        *(Indicator("equals", "country", value=country) for country in COUNTRIES),
+    )
+    score = LearnedScore(indicators, Weights(-1.0, (1.0, *COUNTRIES.values())), Curve(0.0, 1.0))
+    of = {name: [0.7, 0.6, 0.8] for name in ("auc", "brier", "calibration_error", "top_lift")} | {"reliability": []}
+    period = {"since": NOW.isoformat(), "until": NOW.isoformat(), "leads": 500, "won": 100}
+    model = NewModel(
+        NOW - timedelta(days=1), "tests", "0" * 64, "1" * 64, "accepted", timedelta(days=60),
+        {"leads": 1500, "won": 300, "scored": 2000, "followed_up": 1600, "not_ripe": 100},
+        dict.fromkeys(("taught", "calibrated", "judged"), period),
+        {"learned": of, "rules": of, "auc_gain": [0.05, 0.01, 0.09], "brier_gain": [0, 0, 0], "is_better": better},
+        score.dump(),
+    )  # fmt: skip
+    with harness.ledger.transaction() as connection:
+        number, _ = score_models.insert_model(connection, model)
+        given = RoleGiven(number, LearnedRole(role), "for the tests", "tests", model.trained_at)
+        score_models.give_role(connection, given)
+
+
+def leads(*countries: str, title: str = "Clerk") -> list[dict[str, Any]]:
+    return [make_lead(number, Country=country, **{"Job Title": title}) for number, country in enumerate(countries, 1)]
+
+
+def outcomes(harness: Harness) -> dict[str, str]:
+    return dict(
+        harness.rows("SELECT l.country, j.status FROM journey j JOIN lead l ON l.id = j.lead_id")  # type: ignore[arg-type]
+    )
+
+
+def test_a_shadow_is_kept_and_shown_and_decides_nothing(
+    with_role: Callable[[str, str], Harness], cli: Cli, tmp_path: Path
+) -> None:
+    harness = with_role("decide", "shadow")  # the playbook has the last word
+    harness.capture(*leads("DE", "FR", "AT"))
+    harness.run()
+    assert outcomes(harness) == {"DE": "held", "FR": "held", "AT": "held"}
+    for country, details in harness.rows(
+        "SELECT l.country, q.details -> 'learned' FROM qualification q JOIN lead l ON l.id = q.journey_id"
+    ):
+        assert (details["model"], details["role"]) == (1, "shadow")
+        assert details["chance"] == pytest.approx(CHANCES[country], abs=1e-6)
+        told = details["begin"] + sum(details["contributions"].values())
+        assert told == pytest.approx(log(details["chance"] / (1 - details["chance"])), abs=1e-9)
+        assert set(details["contributions"]) == {"has_company", "field country"} - (
+            {"field country"} if country == "AT" else set()
+        )
+    assert harness.find_broken() == []
+
+    (tmp_path / "playbook.yaml").write_text(make_playbook("shadow"), encoding="utf-8")
+    german = harness.one("SELECT id FROM lead WHERE country = 'DE'")
+    told = join_lines(cli("explain", german, "--now", LATER))
+    assert "Learned score 1 (shadow): a chance of 73 %" in told
+    assert "it begins with -14.4 points, " in told
+    assert "has_company +14.4" in told
+    first = read_json(cli("review", "--json", "--now", LATER))["items"]
+    assert [each["id"] for each in first] == sorted(each["id"] for each in first)  # by due time, as ever
+
+
+def test_one_that_advises_has_reviewers_begin_with_the_best_chance(
+    with_role: Callable[[str, str], Harness], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness = with_role("advise", "decide")
+    harness.capture(*leads("FR", "AT", "DE"))
+    harness.run()
+    assert set(outcomes(harness).values()) == {"held"}
+    (tmp_path / "playbook.yaml").write_text(make_playbook("decide"), encoding="utf-8")
+    items = read_json(cli("review", "--json", "--now", LATER))["items"]
+    assert [each["learned"]["chance"] for each in items] == pytest.approx(
+        [CHANCES["DE"], CHANCES["AT"], CHANCES["FR"]], abs=1e-6
+    )
+    assert len(read_json(cli("review", "--json", "--limit", 1, "--now", LATER))["items"]) == 1
+    monkeypatch.setenv("COLUMNS", "160")
+    assert "chance 73 %" in join_lines(cli("review", "--now", LATER))
+    assert "a chance of 73 %" in join_lines(cli("review", f"W{items[0]['id']}"))
+
+
+def test_one_that_decides_does_so_within_the_review_band_alone(with_role: Callable[[str, str], Harness]) -> None:
+    harness = with_role("decide", "decide")
+    harness.capture(*leads("DE", "FR", "AT"))
+    harness.capture(  # not in the band: no company, or no clerk; or disqualified, whatever its chance
+        make_lead(11, Country="DE", Company=""),
+        make_lead(12, Country="FR"),
+        make_lead(13, Country="DE", Email="a@rival.example", **{"Job Title": "Clerk"}),
+    )
+    harness.run()
+    assert outcomes(harness) | {"DE": "", "FR": ""} == {"AT": "held", "DE": "", "FR": ""}
+    by_lead = dict(
+        harness.rows("SELECT l.email, j.status FROM journey j JOIN lead l ON l.id = j.lead_id")  # type: ignore[arg-type]
+    )
+    assert [by_lead[f"lead{n}@company{n}.example"] for n in (1, 2, 3, 11, 12)] == [
+        "owned", "nurture", "held", "nurture", "owned",
+    ]  # fmt: skip
+    assert by_lead["a@rival.example"] == "disqualified"
+    reasons, verdict = harness.rows(
+        "SELECT reasons, qualified_as FROM qualification q JOIN lead l ON l.id = q.journey_id WHERE l.email LIKE 'lead1@%'"
+    )[0]
+    assert verdict == "marketing_qualified"
+    assert "the learned score 1 gives it a chance of 73 %, and from 60 % on a lead in the band goes on" in reasons
+    assert harness.find_broken() == []
+
+
+def test_evidence_that_a_verdict_requires_is_required_of_a_good_chance_too(
+    with_role: Callable[[str, str], Harness],
+) -> None:
+    harness = with_role("decide", "decide")
+    requiring = make_playbook("decide").replace(
+        "  review: {lowest: 20, below: 30}\n",
+        "  review: {lowest: 20, below: 30}\n  requires: {marketing_qualified: [budget]}\n"
+        "  evidence: {budget: {when: budget is not null}}\n",
+    )
+    harness.loaded = playbooks.parse(requiring, path=Path("tests.yaml"))
+    harness.capture(*leads("DE"))
+    harness.run()
+    assert outcomes(harness) == {"DE": "held"}
+
+
+def test_without_the_part_of_the_playbook_nothing_is_asked_or_kept(harness: Harness) -> None:
+    keep_score(harness, "decide")
+    harness.loaded = playbooks.parse(RULES + INSISTS, path=Path("tests.yaml"))
+    harness.capture(*leads("DE"))
+    harness.run()
+    assert outcomes(harness) == {"DE": "held"}
+    assert harness.one("SELECT details ? 'learned' FROM qualification") is False
+
+
+def test_a_score_comes_into_force_by_a_persons_word_and_not_unless_it_is_better(
+    harness: Harness, cli: Cli, tmp_path: Path
+) -> None:
+    harness.begin(make_lead(1))
+    keep_score(harness, "shadow", better=False)
+    (tmp_path / "playbook.yaml").write_text(make_playbook("advise"), encoding="utf-8")
+
+    def promote(role: str, *more: Any, code: int = 0) -> Any:
+        return cli("score", "promote", "--role", role, "--reason", "we looked at it", *more, "--now", LATER, code=code)
+
+    assert "is not shown to be better" in promote("advise", code=2).stderr
+    assert "at most `advise`" in promote("decide", code=2).stderr
+    assert "there is no score 7" in promote("shadow", 7, code=2).stderr
+    assert harness.one("SELECT count(*) FROM score_role") == 1
+    assert "in force as `shadow`" in join_lines(promote("shadow"))
+    with harness.ledger.transaction() as connection:
+        connection.exec_driver_sql("UPDATE score_model SET quality = quality || '{\"is_better\": true}'")
+    assert read_json(promote("advise", "--json"))["role"] == "advise"
+    assert read_json(cli("score", "show", "--json"))["role"] == "advise"
+    assert "It is in force as `advise`: we looked at it" in join_lines(cli("score", "show"))
+    roles = read_json(cli("score", "history", "--json"))["roles"]
+    assert [each["role"] for each in roles] == ["advise", "shadow", "shadow"]
+    (tmp_path / "playbook.yaml").write_text(PLAYBOOK, encoding="utf-8")
+    assert "asks for no learned score" in promote("shadow", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("{fields: [contry]}", "did you mean 'country'"),
+        ("{fields: [email]}", "is personal"),
+        ("{fields: [country, country]}", "country"),
+        ("{role: decide, accept_from: 0.5}", "qualification.review names none"),
+    ],
+)
+def test_a_part_that_does_not_fit_the_playbook_is_refused(written: str, problem: str) -> None:
+    text = PLAYBOOK.replace("  review: {lowest: 20, below: 30}\n", "").removesuffix(INSISTS)
+    found = check(playbooks.parse(f"{text}learned: {written}\n{INSISTS}", path=Path("tests.yaml")))
+    assert [str(each) for each in found if problem in str(each) and "learned" in str(each)]
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("{role: decide}", "needs accept_from"),
+        ("{role: decide, accept_from: 0.1, nurture_below: 0.4}", "is above accept_from"),
+        ("{accept_from: 60}", "less than 1"),
+    ],
+)
+def test_chances_that_make_no_sense_are_refused(written: str, problem: str) -> None:
+    with pytest.raises(playbooks.PlaybookError, match=problem):
+        playbooks.parse(f"{PLAYBOOK.removesuffix(INSISTS)}learned: {written}\n{INSISTS}", path=Path("tests.yaml"))
+
+
+def test_details_are_json_with_the_parts_that_were_there(with_role: Callable[[str, str], Harness]) -> None:
+    harness = with_role("shadow", "shadow")
+    harness.capture(*leads("DE"))
+    harness.run()
+    (text,) = harness.rows("SELECT CAST(details AS text) FROM qualification")[0]
+    assert set(orjson.loads(text)) == {"fit", "learned"}
