@@ -132,10 +132,11 @@ OF_STAGES: Final[frozenset[str]] = frozenset(
     }
 )  # fmt: skip
 
-#: What a source of activities may map its columns to: who (the lead by e-mail or id, the rep), what, when, how long.
+#: What a source of activities may map its columns to: who (the lead by e-mail or id, the rep), about which record,
+#: what, when, how long.
 ACTIVITY_FIELDS: Final = (
-    "email", "lead_id", "kind", "actor", "rep", "occurred_at", "external_id", "note", "seconds", "milliseconds",
-    "automatic",
+    "email", "lead_id", "record", "kind", "actor", "rep", "occurred_at", "external_id", "note", "seconds",
+    "milliseconds", "automatic",
 )  # fmt: skip
 
 #: What a file of outcomes may map its columns to: which lead, what became of it, why, when, and who said so.

@@ -349,7 +349,7 @@ class NothingNew(StrEnum):
     TOLD_LATE = "told_late"
     LATER_UPDATE = "later_update"
     NOT_YET = "not_yet"
-    DELETED = "deleted"
+    RECORD_DELETED = "record_deleted"
 
 
 class MovementReason(StrEnum):

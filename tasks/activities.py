@@ -22,11 +22,12 @@ from leadgate.limits import find_length_problem
 from leadgate.mapping.headers import flatten, map_headers
 from leadgate.plain_text import make_storable
 from leadgate.playbook import Playbook, Source
+from leadgate.playbook.kinds import SOURCE_KINDS
 from leadgate.values.addresses import Kinds, read_address
 from leadgate.values.answers import read_yes_or_no
 from leadgate.values.json_types import JsonObject
 from leadgate.values.moments import read_moment
-from leadgate.vocabulary import ActivityActor
+from leadgate.vocabulary import ActivityActor, JourneyKind
 from tasks.capture import Keys, encode
 
 #: Further names of an activity's columns in the usual exports, besides those ``headers`` knows for a lead.
@@ -44,6 +45,10 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "date", "activity date", "timestamp", "time", "at", "when", "event time", "datum", "fecha",
     ),
     "lead_id": ("lead",),
+    "record": (
+        "opportunity id", "deal id", "contract id", "associated deal id", "associated deal ids", "associated deals ids",
+        "related to id", "what id",
+    ),
     "seconds": (
         "duration", "call duration", "call length", "talk time", "duration seconds", "call duration seconds",
         "call duration in seconds", "duration in seconds", "dauer", "gesprächsdauer", "durée", "duración",
@@ -55,8 +60,9 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "note": ("notes", "comment", "comments", "body", "description", "subject"),
 }  # fmt: skip
-#: Without these columns no row of a file is an activity.
+#: Without these columns no row of a file is an activity; one about a record needs no e-mail address.
 REQUIRED: Final = ("kind", "email", "occurred_at")
+_SEPARATORS: Final = re.compile(r"[;,\s]+")  # of ids in a cell
 _IN_THE_FUTURE: Final = timedelta(days=1)  # a date has no zone, and clocks are off
 _MONTH_FIRST: Final = "US"
 
@@ -67,10 +73,11 @@ class _Read(NamedTuple):
     kind: str
     actor: str
     rep: str | None
-    email: str
+    email: str | None
     at: datetime
     seconds: int | None
     automatic: bool | None
+    record: str | None
 
 
 @dataclass
@@ -91,7 +98,7 @@ def map_activity_headers(headers: Sequence[str], source: Source) -> dict[str, st
 def list_missing_fields(headers: Sequence[str], source: Source) -> list[str]:
     """The fields without which there is no activity, that no column of a file gives."""
     given = set(map_activity_headers(headers, source).values())
-    return [name for name in REQUIRED if name not in given]
+    return [name for name in REQUIRED if name not in given and not (name == "email" and "record" in given)]
 
 
 class Reader:
@@ -106,6 +113,9 @@ class Reader:
         self._source = playbook.sources[name]
         self._keys = Keys(self._source)
         self._kinds = Kinds.of(playbook.validation)
+        self._has_records = any(
+            SOURCE_KINDS.get(each.kind, JourneyKind.LEAD) is not JourneyKind.LEAD for each in playbook.sources.values()
+        )
         country = self._source.default_country or playbook.validation.default_country
         self._day_first = country != _MONTH_FIRST
         self._reps = {
@@ -141,7 +151,7 @@ class Reader:
                 result.activities.append(
                     NewActivity(
                         self._name, key, activity.kind, activity.actor, activity.rep, activity.email, activity.at,
-                        payload, activity.seconds, activity.automatic,
+                        payload, activity.seconds, activity.automatic, activity.record,
                     )
                 )  # fmt: skip
             else:
@@ -166,7 +176,8 @@ class Reader:
             return None, "does not say what happened: the kind of activity is empty"
         written = values.get("email") or ""
         email = None if not written or find_length_problem("email", written) else self._address(written)
-        if email is None:
+        record = self._read_record(values.get("record"))
+        if email is None and record is None:
             return None, "names nobody: the e-mail address is " + ("malformed" if written else "empty")
         stated = values.get("occurred_at") or ""
         at = read_moment(stated, day_first=self._day_first, relative_to=now) if stated else None
@@ -183,7 +194,14 @@ class Reader:
             if values.get("seconds")
             else _parse_duration(values.get("milliseconds"), 1000)
         )
-        return _Read(kind, actor, rep, email, at, length, read_yes_or_no(values.get("automatic") or "")), None
+        return _Read(kind, actor, rep, email, at, length, read_yes_or_no(values.get("automatic") or ""), record), None
+
+    def _read_record(self, written: str | None) -> str | None:
+        """The id of the record; of several the first one. None where the playbook has no records."""
+        if not written or not self._has_records:
+            return None
+        first = next(filter(None, _SEPARATORS.split(written)), None)
+        return None if first is None or find_length_problem("external_id", first) else first
 
     def _resolve_rep(self, written: str | None) -> str | None:
         return None if written is None else self._reps.get(written.casefold(), written)

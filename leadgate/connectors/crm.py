@@ -174,6 +174,7 @@ class CrmActivity:
     is_automatic: bool | None = None  # a sequence or a list sent it
     seconds: int | None = None
     key: str | None = None  # Leadgate's own, of a task that it has written
+    records: tuple[tuple[CrmObject, str], ...] = ()  # the opportunities and contracts that it is about: kind and id
 
 
 @dataclass(frozen=True)
@@ -324,6 +325,10 @@ class Crm(Protocol):
         ``account``: the name of its account; ``sales_stage``: the label of a stage; ``name``: what the record is
         called where it has no name of its own. A name that the CRM does not have is left out.
         """
+        ...
+
+    def add_records(self, kind: CrmObject, activities: Sequence[CrmActivity]) -> list[CrmActivity]:
+        """``activities``, kept in records of ``kind``, each with the ``records`` that it is about."""
         ...
 
     @property

@@ -85,6 +85,9 @@ class CrmBase(ABC):
     def read_changes(self, kind: CrmObject, fields: Sequence[str], position: str | None) -> ChangePage:
         raise CrmRefusedError(f"{self.name} does not tell what changed; take crm[].reads out")
 
+    def add_records(self, kind: CrmObject, activities: Sequence[CrmActivity]) -> list[CrmActivity]:
+        return list(activities)
+
     def name_references(self, kind: CrmObject, records: Sequence[CrmRecord]) -> list[CrmRecord]:
         return list(records)
 

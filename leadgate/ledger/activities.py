@@ -1,4 +1,4 @@
-"""The table ``activity``: what leads and reps did, and whose lead it was about.
+"""The table ``activity``: what leads and reps did, and which lead and which record it was about.
 
 Belongs here: every statement that writes the table, and what stages ask about activities. Does not belong here: reading
 files (``connectors.files``), or what counts as a touch (``leadgate.sla.touches``).
@@ -24,7 +24,7 @@ from leadgate.ledger.captured_rows import (
     match_rows_to_keys,
     notify_consumers,
 )
-from leadgate.ledger.journeys.locking import decide_again, lock_open_journeys
+from leadgate.ledger.journeys.locking import decide_again, lock_journeys_about
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.row_filter import ALL, RowFilter
 from leadgate.vocabulary import ActivityActor, StageName
@@ -66,14 +66,25 @@ def read_follow_up_activities(connection: Connection, batch_id: int, outcomes: S
 
 
 def list_unmatched(connection: Connection) -> list[int]:
-    """Activities that nobody was known for and whose lead is known by now."""
+    """Activities that nobody was known for, or whose record was not, and whose lead or record is known by now."""
     rows = connection.execute(
         text(
-            "SELECT DISTINCT u.id FROM activity u JOIN identity k ON k.kind = 'email' AND k.value = u.email "
-            "WHERE u.lead_id IS NULL ORDER BY u.id"
+            "SELECT u.id FROM activity u JOIN identity k ON k.kind = 'email' AND k.value = u.email "
+            f"WHERE u.lead_id IS NULL UNION SELECT u.id FROM activity u CROSS JOIN LATERAL ({_RECORD}) r "
+            "WHERE u.record_id IS NULL AND u.record_key IS NOT NULL ORDER BY id"
         )
     )
     return [row.id for row in rows]
+
+
+#: The record that an activity ``u`` names: by its number, as Leadgate prints it, or by its id at the source that is
+#: meant. An id that records of several sources have names none of them.
+_RECORD: Final = """
+    SELECT n.id FROM record n WHERE u.record_source IS NULL
+        AND n.id = CASE WHEN u.record_key ~ '^[Rr][0-9]{1,18}$' THEN CAST(substr(u.record_key, 2) AS bigint) END
+    UNION ALL SELECT min(n.id) FROM record n
+        WHERE n.key = u.record_key AND (u.record_source IS NULL OR n.source = u.record_source) HAVING count(*) = 1
+    LIMIT 1"""
 
 
 def try_to_match_activities(connection: Connection, now: datetime) -> None:
@@ -88,7 +99,7 @@ def try_to_match_activities(connection: Connection, now: datetime) -> None:
 
 
 def match_activities(connection: Connection, now: datetime, only: RowFilter = ALL) -> None:
-    """Give activities that nobody was known for to the leads that are known by now.
+    """Give activities to the leads and the records that are known by now, and were not before.
 
     Activities that another transaction is giving away right now are left to it: nobody waits for anybody
     while holding activities.
@@ -104,12 +115,29 @@ def match_activities(connection: Connection, now: datetime, only: RowFilter = AL
         ),
         only.parameters,
     ).fetchall()
-    if not matched:
+    records = _match_records(connection, only)
+    if not matched and not records:
         return
-    journeys = list(lock_open_journeys(connection, [row.lead_id for row in matched]).values())
+    journeys = lock_journeys_about(connection, [row.lead_id for row in matched], records)
     decide_again(connection, journeys)
     leads.score_again(connection, [row.lead_id for row in matched if row.actor == ActivityActor.LEAD], now)
     assignments.look_again(connection, journeys, now)
+
+
+def _match_records(connection: Connection, only: RowFilter) -> list[int]:
+    """Returns the records that activities were given to."""
+    rows = connection.execute(
+        text(
+            f"""
+            UPDATE activity a SET record_id = f.record_id FROM (
+                SELECT u.id, r.id AS record_id FROM activity u CROSS JOIN LATERAL ({_RECORD}) r
+                WHERE u.record_id IS NULL AND u.record_key IS NOT NULL AND {only.build_sql("u.id")}
+                FOR UPDATE OF u SKIP LOCKED) f
+            WHERE a.id = f.id RETURNING a.record_id"""
+        ),
+        only.parameters,
+    )
+    return [row.record_id for row in rows]
 
 
 #: The source of activities that a rep logged by hand.
@@ -165,18 +193,19 @@ def withdraw(connection: Connection, ids: Sequence[int], now: datetime) -> None:
 
 
 class NewActivity(NamedTuple):
-    """An activity as it comes in, with its payload as JSON text."""
+    """An activity as it comes in, with its payload as JSON text. ``record_key`` names the record that it is about."""
 
     source: str
     key: str
     kind: str
     actor: str
     rep: str | None
-    email: str
+    email: str | None
     occurred_at: datetime
     payload: str
     seconds: int | None
     automatic: bool | None
+    record_key: str | None = None
 
 
 #: The columns of ``NewActivity``, in their order, with their types.
@@ -206,18 +235,20 @@ def store_activities(connection: Connection, rows: Sequence[NewActivity], now: d
 
 
 class KnownActivity(NamedTuple):
-    """An activity about a lead that is known."""
+    """An activity about a lead that is known, or about the record ``record_key`` of the source ``record_source``."""
 
     source: str
     key: str
     kind: str
     actor: str
     rep: str | None
-    lead_id: int
+    lead_id: int | None
     occurred_at: datetime
     payload: str
     seconds: int | None = None
     automatic: bool | None = None
+    record_source: str | None = None
+    record_key: str | None = None
 
 
 _KNOWN_COLUMNS: Final[dict[str, str]] = dict.fromkeys(KnownActivity._fields, "text") | {
@@ -226,7 +257,8 @@ _KNOWN_COLUMNS: Final[dict[str, str]] = dict.fromkeys(KnownActivity._fields, "te
 
 
 def store_known(connection: Connection, rows: Sequence[KnownActivity], now: datetime) -> int:
-    """Store what reps did about leads that are known, and check these leads again. Returns how many are new."""
+    """Store what reps did about leads that are known, and about records, and check these again. Returns how many are
+    new."""
     if not rows:
         return 0
     stored = connection.execute(
@@ -235,11 +267,14 @@ def store_known(connection: Connection, rows: Sequence[KnownActivity], now: date
             INSERT INTO activity ({", ".join(_KNOWN_COLUMNS)}, received_at) SELECT {", ".join(_KNOWN_COLUMNS)}, :now
             FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _KNOWN_COLUMNS.items())})
                 AS each ({", ".join(_KNOWN_COLUMNS)})
-            ORDER BY source, key ON CONFLICT (source, key) DO NOTHING RETURNING lead_id"""
+            ORDER BY source, key ON CONFLICT (source, key) DO NOTHING RETURNING id, lead_id, record_key"""
         ),
         {name: [row[at] for row in rows] for at, name in enumerate(_KNOWN_COLUMNS)} | {"now": now},
     ).fetchall()
-    journeys = list(lock_open_journeys(connection, [row.lead_id for row in stored]).values())
+    about_records = [row.id for row in stored if row.record_key is not None]
+    records = _match_records(connection, RowFilter(among=tuple(about_records))) if about_records else []
+    leads_of = [row.lead_id for row in stored if row.lead_id is not None]
+    journeys = lock_journeys_about(connection, leads_of, records)
     decide_again(connection, journeys)
     assignments.look_again(connection, journeys, now)
     return len(stored)

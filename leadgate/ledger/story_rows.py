@@ -316,6 +316,8 @@ class ActivityRow:
     email: str | None
     lead_id: int | None
     record_id: int | None
+    record_source: str | None
+    record_key: str | None
     occurred_at: datetime
     payload: str
     received_at: datetime

@@ -41,6 +41,7 @@ class Record(SQLModel, table=True):
     __tablename__ = "record"
     __table_args__ = (
         Index("record_key", "kind", "source", "key", unique=True),
+        Index("record_by_key", "key"),
         Index("record_again", "again_at", postgresql_where=text("again_at IS NOT NULL")),
         # what may slip, by its date
         Index("record_closing", "close_date", postgresql_where=text("is_open")),

@@ -48,7 +48,8 @@ class Signal(SQLModel, table=True):
 
 
 class Activity(SQLModel, table=True):
-    """Something that happened: by the lead, or by a rep. ``lead_id`` is empty until the person is known."""
+    """Something that happened: by the lead, or by a rep. ``lead_id`` is empty until the person is known, and
+    ``record_id`` until the record is that ``record_key`` names: by its id at ``record_source``, or at any source."""
 
     __tablename__ = "activity"
     __table_args__ = (
@@ -57,6 +58,11 @@ class Activity(SQLModel, table=True):
         Index("activity_lead", "lead_id", "occurred_at"),
         Index("activity_record", "record_id", "occurred_at", postgresql_where=text("record_id IS NOT NULL")),
         Index("activity_unmatched", "email", postgresql_where=text("lead_id IS NULL")),
+        Index(
+            "activity_unmatched_record",
+            "record_key",
+            postgresql_where=text("record_id IS NULL AND record_key IS NOT NULL"),
+        ),
         index_requests("activity"),
     )
     id: int | None = declare_id()
@@ -68,6 +74,8 @@ class Activity(SQLModel, table=True):
     email: str | None = declare_personal(None)
     lead_id: int | None = declare_foreign_key("lead.id", nullable=True)
     record_id: int | None = declare_foreign_key("record.id", nullable=True)
+    record_source: str | None = None
+    record_key: str | None = declare_personal(None)
     occurred_at: datetime = declare_moment()
     payload: str = Field(sa_column=Column(Text, nullable=False, info=PERSONAL))
     received_at: datetime = declare_moment()

@@ -41,6 +41,7 @@ INDEXED_TEXT: Final[dict[str, int]] = {
     "activity.source": _NAME,
     "activity.key": _KEY,
     "activity.email": 4 * find_max_length("email"),
+    "activity.record_key": _KEY,
     "crm_change.source": _NAME,
     "crm_change.key": _KEY,
     "identity.kind": 2 * _NAME,

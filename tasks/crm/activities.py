@@ -1,8 +1,9 @@
-"""Calls, e-mails, meetings and tasks that reps log in a CRM, as activities of their leads.
+"""Calls, e-mails, meetings and tasks that reps log in a CRM, as activities of their leads and records.
 
-Belongs here: which of them are a rep's doing, of which lead, and whose. Does not belong here: the loop over pages
-(``sync``), a vendor's records (``connectors``), or what counts as a touch (``sla.touches``, by the playbook).
+Belongs here: which of them are a rep's doing, of which lead or record, and whose. Does not belong here: the loop over
+pages (``sync``), a vendor's records (``connectors``), or what counts as a touch (``sla.touches``, by the playbook).
 
+An activity about a record that is read, too, is stored whether the record is known yet or not: it finds it then.
 An activity has the CRM's id in its key, so that one which comes again changes nothing; it stays as it was first read.
 What is said or written in it is not read. Leadgate's own follow-up task is a rep's doing only while its assignment
 waits for the first touch: later Leadgate completes it itself.
@@ -58,12 +59,13 @@ def list_kinds(reads: CrmReads, crm: Crm) -> list[CrmObject]:
 
 def _build_meeting_feed(ledger: Ledger, name: str, reader: _ActivityReader, crm: Crm, now: datetime | None) -> Feed:
     """Meetings that have begun since the last sync: their records may have been made, and not changed since, before."""
+    from leadgate.connectors.crm import CrmObject
 
     def read(position: str | None) -> FeedPage:
         at = ask_time(ledger, now)
         since = _parse_time(position) or (crm_links.find_first_link(ledger, name) or at)
         until = max(since, min(at, since + _MEETINGS))
-        found = crm.read_meetings(since - _AHEAD, until)
+        found = reader.add_records(CrmObject.MEETING, crm.read_meetings(since - _AHEAD, until))
 
         def prepare() -> SyncCounts:
             reader.learn_reps(found)
@@ -86,16 +88,16 @@ def _build_feed(
 ) -> Feed:
     def read(position: str | None) -> FeedPage:
         page = crm.read_activities(kind, position or find_start(ledger, name, crm, now))
+        found = reader.add_records(kind, page.activities)
 
         def prepare() -> SyncCounts:
-            reader.learn_reps(page.activities)
+            reader.learn_reps(found)
             return SyncCounts()
 
         def store(transaction: Connection, at: datetime) -> SyncCounts:
-            return reader.store(transaction, page.activities, at)
+            return reader.store(transaction, found, at)
 
-        latest = find_latest(page.activities)
-        return FeedPage(page.position, page.has_more, len(page.activities), latest, store, prepare)
+        return FeedPage(page.position, page.has_more, len(found), find_latest(found), store, prepare)
 
     return Feed(kind.value, read)
 
@@ -105,9 +107,15 @@ class _ActivityReader:
 
     def __init__(self, playbook: Playbook, connection: CrmConnection, reads: CrmReads, crm: Crm) -> None:
         self._crm, self._kinds = connection.name, {str(word): kind for word, kind in reads.activities.items()}
+        self._connector = crm
+        self._sources = {word: each.source for word, each in reads.records.items()}  # of records, by kind
         self._id_kinds = list_id_kinds(playbook, connection)
         self._finder = RepFinder(connection.name, playbook.reps, crm)
         self._reps: dict[str, str | None] = {}
+
+    def add_records(self, kind: CrmObject, found: Sequence[CrmActivity]) -> list[CrmActivity]:
+        """The activities with the records that they are about, where records are read. Raises ``ServiceError``."""
+        return self._connector.add_records(kind, found) if self._sources else list(found)
 
     def learn_reps(self, found: Sequence[CrmActivity]) -> None:
         """Ask who the owners of these activities are."""
@@ -125,14 +133,15 @@ class _ActivityReader:
         for each in wanted:
             task = own.get(make_storable(str(each.id)))
             known = {leads[of] for lead in each.lead_ids if (of := make_storable(str(lead))) in leads}
+            records = [self._build_of_record(each, *named, at) for named in self._list_records(each)]
             if (task is not None and not task.waits) or (task is None and each.key is not None):
                 counts.passed_over += 1
             elif task is not None:
                 rows.append(self._build(each, task.lead_id, at))
-            elif not known:
+            elif not known and not records:
                 counts.unlinked += 1
             else:
-                rows += [self._build(each, lead, at) for lead in sorted(known)]
+                rows += [self._build(each, lead, at) for lead in sorted(known)] + records
         counts.activities = activities.store_known(transaction, rows, at)
         return counts
 
@@ -140,7 +149,22 @@ class _ActivityReader:
         """Whether it is something that a rep has done, and of a kind that is read."""
         return activity.kind.value in self._kinds and activity.is_done and not activity.is_inbound
 
-    def _build(self, activity: CrmActivity, lead: int, at: datetime) -> KnownActivity:
+    def _list_records(self, activity: CrmActivity) -> list[tuple[str, str]]:
+        """The source and the key of each record that it is about, of those that are read."""
+        return sorted(
+            {
+                (self._sources[kind.value], key)
+                for kind, id_ in activity.records
+                if kind.value in self._sources and 0 < len(key := make_storable(str(id_).strip())) <= MAX_KEY_LENGTH
+            }
+        )
+
+    def _build_of_record(self, activity: CrmActivity, source: str, key: str, at: datetime) -> KnownActivity:
+        made, record = self._build(activity, None, at), make_storable(str(activity.id))
+        name = f"{activity.kind.value}:{record}:{source}:{key}"[:MAX_KEY_LENGTH]
+        return made._replace(key=name, record_source=source, record_key=key)
+
+    def _build(self, activity: CrmActivity, lead: int | None, at: datetime) -> KnownActivity:
         record = make_storable(str(activity.id))
         return KnownActivity(
             f"crm:{self._crm}",

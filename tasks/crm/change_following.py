@@ -1,7 +1,7 @@
 """Following a CRM's webhooks: the records that they name are read by their ids, and become signals.
 
 Belongs here: which changes are followed, and when they count as followed. Does not belong here: what a webhook says
-(``leadgate.mapping.webhooks``), or what a record becomes (``sync``).
+(``leadgate.mapping.webhooks``), or what a record becomes (``leads``, ``record_updates``).
 
 A change counts as followed in the transaction that stores what was read. Killed anywhere, a sync reads the record
 again, which changes nothing; of two syncs at once, both may read it, and one stores it.
@@ -10,6 +10,7 @@ again, which changes nothing; of two syncs at once, both may read it, and one st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 #: Records that are read by one request.
 RECORDS: Final = 100
-#: The kinds of records that are leads, as webhooks call them. Others are found by their own watermark.
-LEADS: Final = frozenset({"contact", "lead"})
 #: What webhooks call it that a record is gone.
 DELETION, PRIVACY_DELETION = "deletion", "privacyDeletion"
 
@@ -36,13 +35,22 @@ Read = Callable[[Sequence[str]], "dict[str, CrmRecord]"]
 Store = Callable[[Connection, "Sequence[CrmRecord]", datetime, "frozenset[str]"], SyncCounts]
 
 
+@dataclass(frozen=True)
+class Follower:
+    """How records are read that webhooks name as one of ``objects``, and stored. Those of other names are found by
+    their own watermarks."""
+
+    objects: frozenset[str]
+    read: Read
+    store: Store
+
+
 def follow_changes(
     ledger: Ledger,
     source: str,
     *,
     crm: str,
-    read: Read,
-    store: Store,
+    followers: Sequence[Follower],
     now: datetime | None,
     stop: Callable[[], bool],
     most: int = 1_000,
@@ -57,14 +65,19 @@ def follow_changes(
             waiting = crm_changes.list_changed_records(transaction, source, RECORDS)
         if not waiting or stop():
             break
-        events = {each.record_id: set(each.events) for each in waiting if each.object in LEADS}
-        private = frozenset(id_ for id_, happened in events.items() if PRIVACY_DELETION in happened)
-        records = _read_records(crm, events, private, read)
+        read: list[tuple[Store, list[CrmRecord], frozenset[str]]] = []
+        for follower in followers:
+            events = {each.record_id: set(each.events) for each in waiting if each.object in follower.objects}
+            private = frozenset(id_ for id_, happened in events.items() if PRIVACY_DELETION in happened)
+            if events:
+                read.append((follower.store, _read_records(crm, events, private, follower.read), private))
         failpoint("crm.follow.read")
         with ledger.transaction() as transaction:
             at = read_time(transaction, now)
             marked = crm_changes.mark_followed(transaction, [id_ for each in waiting for id_ in each.ids], at)
-            counts = store(transaction, records, at, private) if marked else SyncCounts()
+            counts = SyncCounts()
+            for store, records, private in read if marked else ():
+                counts.add(store(transaction, records, at, private))
             failpoint("crm.follow.stored")
         failpoint("crm.follow.marked")
         total.add(counts)

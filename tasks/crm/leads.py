@@ -7,7 +7,7 @@ loop over pages (``sync``), values and keys (``mapping.crm_records``), owners (`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -24,7 +24,7 @@ from leadgate.playbook import CrmConnection, CrmReads, LoadedPlaybook, Playbook
 from leadgate.values.json_types import JsonObject, JsonValue
 from tasks.capture import encode
 from tasks.crm import deletions
-from tasks.crm.change_following import follow_changes
+from tasks.crm.change_following import Follower
 from tasks.crm.feed import Feed, FeedPage, SyncCounts, find_latest
 from tasks.crm.owner_changes import OwnerFollower
 from tasks.crm.reading import ask_crm
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmRecord
 
 KIND: Final = "lead"  # of the records that become signals, as ``CrmObject`` calls it
+#: What webhooks call the records that are leads.
+_OBJECTS: Final = frozenset({"contact", "lead"})
 _SHOWN: Final = 2_000  # characters of a record that cannot be read
 
 
@@ -86,20 +88,10 @@ def build_lead_feed(
     return Feed(KIND, read)
 
 
-def follow_webhooks(
-    ledger: Ledger,
-    loaded: LoadedPlaybook,
-    connection: CrmConnection,
-    reads: CrmReads,
-    webhooks: str,
-    crm: Crm,
-    now: datetime | None,
-    stop: Callable[[], bool],
-) -> tuple[SyncCounts, int]:
-    """Read the records that the webhooks of the source ``webhooks`` name: the search for changes lags behind these.
-
-    Returns what was read, and how many changes were followed. Raises ``ServiceError``.
-    """
+def build_follower(
+    ledger: Ledger, loaded: LoadedPlaybook, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
+) -> Follower:
+    """How leads are read that webhooks name: the search for changes lags behind these."""
     from leadgate.connectors.crm import CrmObject
 
     playbook = loaded.playbook
@@ -126,13 +118,10 @@ def follow_webhooks(
     ) -> SyncCounts:
         counts = _store_leads(transaction, playbook, connection, reads, records, at)
         _settle(transaction, playbook, connection, records, at, counts, present, private)
+        counts.owners, owners.owners = owners.owners, 0
         return counts
 
-    counts, followed = follow_changes(
-        ledger, webhooks, crm=connection.name, read=read_all, store=store, now=now, stop=stop
-    )
-    counts.add(owners)
-    return counts, followed
+    return Follower(_OBJECTS, read_all, store)
 
 
 def _settle(

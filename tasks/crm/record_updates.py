@@ -27,8 +27,10 @@ from leadgate.playbook.crm import CRM_TYPES, CrmRecordReads
 from leadgate.playbook.kinds import SOURCE_KINDS
 from leadgate.values.json_types import JsonObject
 from tasks.capture import encode
+from tasks.crm.change_following import Follower
 from tasks.crm.feed import Feed, FeedPage, SyncCounts, find_latest
 from tasks.crm.owners import RepFinder
+from tasks.crm.reading import ask_crm
 
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm, CrmObject, CrmRecord
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 _KEY: Final = "external_id"
 _GONE: Final = "gone"  # in place of a state: the record was deleted
 _SHOWN: Final = 2_000  # characters of a record that cannot be read
+#: What webhooks call the records of a kind.
+_CALLED: Final = {"opportunity": frozenset({"deal", "opportunity"}), "contract": frozenset({"contract"})}
 #: The fields in which CRMs keep a record's owner.
 _OWNERS: Final = ("hubspot_owner_id", "OwnerId")
 
@@ -67,6 +71,35 @@ def build_feeds(playbook: Playbook, connection: CrmConnection, crm: Crm) -> list
         return []
     found = connection.reads.records.items()
     return [_build_feed(playbook, connection, CrmObject(kind), reads, crm) for kind, reads in found]
+
+
+def build_followers(playbook: Playbook, connection: CrmConnection, crm: Crm) -> list[Follower]:
+    """How the records of their own are read that webhooks name: a search for changes lags behind these."""
+    from leadgate.connectors.crm import CrmObject
+
+    if connection.reads is None:
+        return []
+    found = connection.reads.records.items()
+    return [_build_follower(playbook, connection, CrmObject(kind), reads, crm) for kind, reads in found]
+
+
+def _build_follower(
+    playbook: Playbook, connection: CrmConnection, kind: CrmObject, reads: CrmRecordReads, crm: Crm
+) -> Follower:
+    reader = _UpdateReader(playbook, connection, kind, reads, crm)
+
+    def read(ids: Sequence[str]) -> dict[str, CrmRecord]:
+        found = ask_crm(connection.name, lambda: crm.read(kind, ids, reader.list_fields()))
+        named = ask_crm(connection.name, lambda: crm.name_references(kind, list(found.values())))
+        reader.learn_people(named)
+        return dict(zip(found, named, strict=True))
+
+    def store(
+        transaction: Connection, records: Sequence[CrmRecord], at: datetime, private: frozenset[str]
+    ) -> SyncCounts:
+        return reader.store(transaction, records, at)
+
+    return Follower(_CALLED.get(kind.value, frozenset()), read, store)
 
 
 def _build_feed(

@@ -23,8 +23,9 @@ from leadgate.ledger.clock import read_time
 from leadgate.plain_text import format_line
 from leadgate.playbook import CrmConnection, CrmReads, LoadedPlaybook, Playbook
 from tasks.crm import activities, outcomes, record_updates
+from tasks.crm.change_following import follow_changes
 from tasks.crm.feed import Feed, SyncCounts
-from tasks.crm.leads import KIND, build_lead_feed, follow_webhooks
+from tasks.crm.leads import KIND, build_follower, build_lead_feed
 from tasks.crm.reading import ask_crm, close_failure, tell_failure
 
 if TYPE_CHECKING:
@@ -138,8 +139,12 @@ def sync_crm(
     report.complete = complete
     if report.problem is None and (webhooks := connection.reads.webhooks) is not None:
         try:
-            counts, report.followed = follow_webhooks(
-                ledger, loaded, connection, connection.reads, webhooks, crm, now, stop
+            followers = [
+                build_follower(ledger, loaded, connection, connection.reads, crm, now),
+                *record_updates.build_followers(loaded.playbook, connection, crm),
+            ]
+            counts, report.followed = follow_changes(
+                ledger, webhooks, crm=connection.name, followers=followers, now=now, stop=stop
             )
             report.add(counts)
         except ServiceError as error:

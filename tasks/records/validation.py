@@ -104,7 +104,7 @@ def store(connection: Connection, work: Work, decided: Decided) -> pd.DataFrame:
     records.insert_versions(connection, versions, current, work.now)
     own = {each.journey_id for each in found}  # a corrected journey goes on with the version that it made before
     ends = [
-        NothingNew.DELETED if row in gone else _find_end(made[row], journey in own)
+        NothingNew.RECORD_DELETED if row in gone else _find_end(made[row], journey in own)
         for row, journey in enumerate(bulk.list_values(frame["journey_id"]))
     ]
     ended = pd.Series([end is not None for end in ends], index=frame.index)

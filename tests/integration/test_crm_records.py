@@ -10,37 +10,19 @@ from typing import Any
 
 import pytest
 from crm_fakes.hubspot.connected import TOKEN, Account
-from crm_fakes.hubspot.portal import Record
 from crm_fakes.salesforce import App, FakeSalesforce
 from crm_fakes.serving import answer_with, serve
+from deals_of_hubspot import HUBSPOT, KINDS, SOURCES, add_deal, sync, take
 from harness import NOW, PLAYBOOK, Harness
-from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
-from leadgate.connectors.hubspot import HubSpot
 from leadgate.connectors.salesforce import ClientCredentials, Salesforce
 from leadgate.connectors.service_session import Policy, ServiceSession
 from leadgate.ledger import Ledger, crm_positions
-from leadgate.vocabulary import BatchKind
-from tasks.batches import run_waiting
 from tasks.crm.check import check_connection
 from tasks.crm.setup import set_up_connection
-from tasks.crm.sync import SyncReport, sync_crm
+from tasks.crm.sync import SyncReport
 
-SOURCES = "sources:\n  deals: {kind: opportunities}\n  contracts: {kind: renewals}\n"
-KINDS = """kinds:
-  opportunity:
-    approvals:
-      - {name: large_push, when: pushed_days > 30 and amount > 10000}
-  renewal: {window: 90d, prepare: 7d}
-"""
-HUBSPOT = """
-crm:
-  - name: sales
-    type: hubspot
-    credentials: {token: HUBSPOT_TOKEN}
-    reads: {opportunities: deals}
-"""
 SALESFORCE = """
 crm:
   - name: sales
@@ -60,30 +42,12 @@ def make_harness(ledger: Ledger, section: str) -> Harness:
     return Harness(ledger, playbooks.parse(text + KINDS + section, path=Path("tests.yaml")))
 
 
-def sync(harness: Harness, crm: HubSpot | Salesforce, now: datetime = NOW) -> SyncReport:
-    return sync_crm(harness.ledger, harness.loaded, harness.loaded.playbook.crm[0], crm, now)
-
-
-def take(harness: Harness, now: datetime = NOW) -> None:
-    """Take what was captured through the stages, without the gates, which take long."""
-    run_waiting(harness.worker(), lambda: now, kinds=(BatchKind.INTAKE,), check=pass_all)
-
-
 # --- HubSpot ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def desk(ledger: Ledger) -> Harness:
     return make_harness(ledger, HUBSPOT)
-
-
-def add_deal(hubspot: Account, **values: str) -> Record:
-    owner = hubspot.portal.owners[0]["id"]
-    given = {
-        "dealname": "Acme 100 seats", "dealstage": "presentationscheduled", "pipeline": "default", "amount": "8000",
-        "closedate": "2026-04-30T00:00:00.000Z", "hubspot_owner_id": owner,
-    }  # fmt: skip
-    return hubspot.portal.add_record("deals", **given | values)
 
 
 def test_a_deal_of_hubspot_goes_through_the_stages_to_its_owner(desk: Harness, hubspot: Account) -> None:

@@ -97,6 +97,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
 ABOUT_NO_TABLE = {"account_rows", "bulk", "database", "provision", "reads_together", "typed_rows"}
 #: Constants that are parts of statements.
 PARTS = {
+    "activities._RECORD",
     "handoffs._INSERT",
     "leads.POSTPONE_ENRICHMENTS",
     "record_figures._CLOSED_AT",

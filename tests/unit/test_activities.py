@@ -48,8 +48,8 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 def test_a_row_becomes_an_activity_of_the_lead() -> None:
     (row,) = sort(activity(Email="Ann.Lee+x@GoogleMail.com")).activities
-    source, key, kind, actor, rep, email, at, payload, seconds, automatic = row
-    assert (seconds, automatic) == (None, None)
+    source, key, kind, actor, rep, email, at, payload, seconds, automatic, record = row
+    assert (seconds, automatic, record) == (None, None, None)
     assert (source, kind, actor, rep) == ("activities", "demo_request", "lead", None)
     assert email == "annlee@gmail.com"
     assert at == datetime(2026, 3, 3, 9, 30, tzinfo=UTC)

@@ -30,6 +30,12 @@ def read_related(client: Client, kind: CrmObject, ids: Sequence[str]) -> dict[st
     return {source: tuple(targets) for source, targets in links.items()}
 
 
+def read_deals(client: Client, kind: CrmObject, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The deals that each record is associated with, by the record's id. Raises ``ServiceError``."""
+    links = _read_links(client, kind, KINDS[CrmObject.OPPORTUNITY], ids)
+    return {source: tuple(targets) for source, targets in links.items()}
+
+
 def read_companies(client: Client, kind: CrmObject, ids: Sequence[str]) -> dict[str, str]:
     """The company of each record that has one, by the record's id: the primary one, else the first that HubSpot names.
     Raises ``ServiceError``."""

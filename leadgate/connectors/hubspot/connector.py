@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +30,7 @@ from leadgate.connectors.crm import (
     WantedField,
 )
 from leadgate.connectors.hubspot.activities import MEETING_START, PROPERTIES, read_activity
+from leadgate.connectors.hubspot.associations import read_deals
 from leadgate.connectors.hubspot.client import KINDS, Client
 from leadgate.connectors.hubspot.deals import name_deals
 from leadgate.connectors.hubspot.limiter import Pace
@@ -160,6 +162,13 @@ class HubSpot:
 
     def name_references(self, kind: CrmObject, records: Sequence[CrmRecord]) -> list[CrmRecord]:
         return name_deals(self._client, records) if kind is CrmObject.OPPORTUNITY else list(records)
+
+    def add_records(self, kind: CrmObject, activities: Sequence[CrmActivity]) -> list[CrmActivity]:
+        deals = read_deals(self._client, kind, [each.id for each in activities]) if activities else {}
+        return [
+            replace(each, records=tuple((CrmObject.OPPORTUNITY, deal) for deal in deals.get(each.id, ())))
+            for each in activities
+        ]
 
     @property
     def activity_kinds(self) -> Mapping[CrmObject, frozenset[CrmObject]]:

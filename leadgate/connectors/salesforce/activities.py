@@ -21,9 +21,18 @@ KINDS: Final[Mapping[CrmObject, frozenset[CrmObject]]] = {
 #: The fields that are read, as far as the org has them; of Tasks, that with Leadgate's key, too.
 FIELDS: Final[Mapping[CrmObject, tuple[str, ...]]] = {
     CrmObject.TASK: (
-        *("WhoId", "OwnerId", "IsClosed", "CompletedDateTime", "TaskSubtype", "CallType", "CallDurationInSeconds"),
+        *(
+            "WhoId",
+            "WhatId",
+            "OwnerId",
+            "IsClosed",
+            "CompletedDateTime",
+            "TaskSubtype",
+            "CallType",
+            "CallDurationInSeconds",
+        ),
     ),
-    CrmObject.MEETING: ("WhoId", "OwnerId", "StartDateTime", "ActivityDate", "IsChild", "IsRecurrence"),
+    CrmObject.MEETING: ("WhoId", "WhatId", "OwnerId", "StartDateTime", "ActivityDate", "IsChild", "IsRecurrence"),
 }
 #: When an Event begins.
 EVENT_START: Final = "StartDateTime"
@@ -34,6 +43,8 @@ _SUBTYPES: Final = {
 }
 _AUTOMATIC: Final = "ListEmail"
 _LONGEST: Final = 2**31 - 1  # seconds
+#: The records that activities can be about, by how their ids begin.
+_RECORDS: Final = {"006": CrmObject.OPPORTUNITY, "800": CrmObject.CONTRACT}
 _MIDDAY: Final = time(12, tzinfo=UTC)
 
 
@@ -47,7 +58,8 @@ def read_activity(kind: CrmObject, record: CrmRecord, key_field: str) -> CrmActi
     else:
         is_done = values.get("IsChild") is not True and values.get("IsRecurrence") is not True
         occurred_at = _read_moment(values.get("StartDateTime")) or _read_moment(values.get("ActivityDate"))
-    who, owner, key = (values.get(name) for name in ("WhoId", "OwnerId", key_field))
+    who, what, owner, key = (values.get(name) for name in ("WhoId", "WhatId", "OwnerId", key_field))
+    about = _RECORDS.get(what[:3]) if isinstance(what, str) else None
     return CrmActivity(
         id=record.id,
         kind=_SUBTYPES.get(subtype, CrmObject.TASK) if is_task else kind,
@@ -60,6 +72,7 @@ def read_activity(kind: CrmObject, record: CrmRecord, key_field: str) -> CrmActi
         is_automatic=True if subtype == _AUTOMATIC else None,
         seconds=_read_seconds(values.get("CallDurationInSeconds")),
         key=key if isinstance(key, str) and key else None,
+        records=((about, what),) if about is not None and isinstance(what, str) else (),
     )
 
 

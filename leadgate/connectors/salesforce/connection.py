@@ -176,6 +176,10 @@ class Salesforce:
     def name_references(self, kind: CrmObject, records: Sequence[CrmRecord]) -> list[CrmRecord]:
         return name_records(self._client, records) if kind in _OF_ACCOUNTS else list(records)
 
+    def add_records(self, kind: CrmObject, activities: Sequence[CrmActivity]) -> list[CrmActivity]:
+        """Each is read with the record that it is about."""
+        return list(activities)
+
     @property
     def activity_kinds(self) -> Mapping[CrmObject, frozenset[CrmObject]]:
         return KINDS

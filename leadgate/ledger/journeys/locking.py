@@ -161,6 +161,20 @@ def lock_open_journeys(connection: Connection, lead_ids: Collection[int]) -> dic
     return {row.lead_id: row.id for row in rows}
 
 
+def lock_journeys_about(connection: Connection, lead_ids: Collection[int], record_ids: Collection[int]) -> list[int]:
+    """The open journeys of these leads and records, locked in the order of ids."""
+    if not lead_ids and not record_ids:
+        return []
+    rows = connection.execute(
+        text(
+            "SELECT id FROM journey WHERE (lead_id = ANY(CAST(:leads AS bigint[])) "
+            f"OR record_id = ANY(CAST(:records AS bigint[]))) AND status IN ({_OPEN}) ORDER BY id FOR NO KEY UPDATE"
+        ),
+        {"leads": sorted(set(lead_ids)), "records": sorted(set(record_ids))},
+    )
+    return [row.id for row in rows]
+
+
 def decide_again(connection: Connection, journey_ids: Collection[int], *, except_in: int | None = None) -> None:
     """There is news of these leads: a stage that has read them meets a conflict, and reads them again.
 

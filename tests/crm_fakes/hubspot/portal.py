@@ -25,6 +25,8 @@ DEFAULT_TYPES: Final = {
     ("deals", "companies"): 341,
     ("companies", "deals"): 342,
     ("contacts", "deals"): 4,
+    ("calls", "deals"): 206,
+    ("deals", "calls"): 205,
     ("calls", "contacts"): 194,
     ("contacts", "calls"): 193,
     ("emails", "contacts"): 198,

@@ -158,6 +158,7 @@ def build_schemas() -> dict[str, ObjectSchema]:
             OWNER,
             FieldSchema("Subject", "combobox"),
             FieldSchema("WhoId", "reference", length=18, refers_to=("Contact", "Lead")),
+            FieldSchema("WhatId", "reference", length=18, refers_to=("Opportunity",)),
             FieldSchema("StartDateTime", "datetime"),
             FieldSchema("ActivityDate", "date"),
             _readonly("IsChild", "boolean"),
