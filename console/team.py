@@ -49,11 +49,13 @@ class Cap:
 
 @dataclass(frozen=True)
 class PoolTurns:
-    """A rep's turns in a pool since the last change of who can take leads, beside their weight's share of all."""
+    """A rep's turns in a pool since the last change of who can take leads, beside their weight's share of all.
+    ``given_back`` of them are to be filled again; below zero: are to go by."""
 
     pool: str
     weight: int
     due: Due
+    given_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,8 @@ def _list_turns(rep: str, states: Mapping[str, JsonObject], playbook: Playbook) 
             continue
         state = states.get(pool.name, {})
         dues = compute_dues(_read_counts(state, "turns"), _read_counts(state, "weights"))
-        found.append(PoolTurns(pool.name, member.weight, dues.get(rep, Due(0, 0.0))))
+        given_back = _read_counts(state, "given_back").get(rep, 0)
+        found.append(PoolTurns(pool.name, member.weight, dues.get(rep, Due(0, 0.0)), given_back))
     return found
 
 

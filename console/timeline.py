@@ -155,7 +155,9 @@ def _tell_owners(story: Story, names: DisplayNames) -> Iterator[Event]:
             took = format_span(each.touched_at - each.assigned_at)
             yield Event(each.touched_at, "touch", f"First touch, {took} after the assignment", owner, "good")
         if each.ended_at is not None:
-            yield Event(each.ended_at, "owner", f"{owner} has it no more: {write_as_words(str(each.end_reason))}")
+            turn = "; the turn was given back" if each.turn_given_back else ""
+            ending = f"{owner} has it no more: {write_as_words(str(each.end_reason))}{turn}"
+            yield Event(each.ended_at, "owner", ending)
 
 
 def _tell_activities(story: Story, names: DisplayNames) -> Iterator[Event]:

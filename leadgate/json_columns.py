@@ -21,11 +21,13 @@ class CandidateLine(TypedDict):
 
 
 class Pointer(TypedDict):
-    """``assignment.pointer``: the count of a pool, and that of the owner, before and after the turn."""
+    """``assignment.pointer``: the count of a pool, and that of the owner, before and after the turn. ``given_back``:
+    the owner's turns to be filled again, where the lead filled one of them; then no count moves."""
 
     epoch: int
     position: tuple[int, int]
     turns: tuple[int, int]
+    given_back: NotRequired[tuple[int, int]]
 
 
 class Decay(TypedDict):

@@ -6,6 +6,7 @@ the owner (``leadgate.assignment.routing``).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -45,7 +46,6 @@ from leadgate.playbook import Playbook, Rep
 from leadgate.sla.sla_targets import Due, compute_due_times, list_returnable_reasons
 from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import AssignmentMethod, MessageKind, Outcome, StageName
-from tasks.records.new_leads import start_expansions
 from tasks.stage import Decided, Gathered, Stage, Work
 
 
@@ -180,16 +180,30 @@ def _describe_considered(leads: pd.DataFrame) -> pd.Series:
 
 
 def _give_back_turns(state: PoolState, before: JsonObject, owned: pd.DataFrame, pool: str) -> PoolState:
-    """``state`` without the turns of leads that the gate held."""
-    kept = owned.loc[owned["turn"].astype(bool) & (owned["pool"] == pool), "owner"].value_counts()
-    taken_before = PoolState.from_dict(before).taken if before else {}
-    lost = {rep: taken - taken_before.get(rep, 0) - int(kept.get(rep, 0)) for rep, taken in state.taken.items()}
+    """``state`` without the turns of leads that the gate held; those that they filled are to be filled still."""
+    turns = owned[owned["turn"].astype(bool) & (owned["pool"] == pool)]
+    kept = turns["owner"].value_counts()
+    was = PoolState.from_dict(before) if before else PoolState()
+    lost = {rep: taken - was.taken.get(rep, 0) - int(kept.get(rep, 0)) for rep, taken in state.taken.items()}
     if not any(lost.values()):
         return state
+    kept_filled = Counter(
+        owner for owner, pointer in zip(turns["owner"], turns["pointer"], strict=True) if '"given_back"' in str(pointer)
+    )
+    filled = {
+        rep: was.given_back.get(rep, 0)
+        + state.passed.get(rep, 0)
+        - was.passed.get(rep, 0)
+        - state.given_back.get(rep, 0)
+        - kept_filled[rep]
+        for rep in state.taken
+    }
+    given_back = {rep: state.given_back.get(rep, 0) + filled.get(rep, 0) for rep in {*state.given_back, *filled}}
     return replace(
         state,
         taken={rep: taken - lost[rep] for rep, taken in state.taken.items()},
-        turns={rep: max(0, turns - lost.get(rep, 0)) for rep, turns in state.turns.items()},
+        turns={rep: max(0, turns - lost.get(rep, 0) + filled.get(rep, 0)) for rep, turns in state.turns.items()},
+        given_back={rep: count for rep, count in given_back.items() if count},
     )
 
 
@@ -212,6 +226,4 @@ def _is_over_cap(rep: Rep, load: Load) -> bool:
     return any(cap is not None and leads > cap for cap, leads in caps)
 
 
-STAGE: Final = Stage(
-    name=StageName.ASSIGNMENT, gather=gather, decide=decide, store=store, finish=start_expansions, breaks=False
-)
+STAGE: Final = Stage(name=StageName.ASSIGNMENT, gather=gather, decide=decide, store=store, breaks=False)

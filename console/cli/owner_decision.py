@@ -84,6 +84,7 @@ def reject(
                 **describe_actor(who),
                 "reason": reason,
                 "goes_to": done.goes_to,
+                "turn_back_in": done.turn_back_in,
                 "action": done.action,
                 "standing": standing,
             }
@@ -92,5 +93,7 @@ def reject(
         finds = f"; `{find_program()} run` finds one" if done.waits and later else ""
         by = sanitise(who.in_words, 160)
         build_console().print(f"J{journey} rejected by {by} ({reason}): the {about} goes to {done.goes_to}{finds}.")
+        if done.turn_back_in is not None:
+            build_console().print(f"The turn that it took in pool {sanitise(done.turn_back_in)} is given back.")
         tell(standing, 0)
         build_console().print(describe_undo(ActionKind.REJECT, done.action))

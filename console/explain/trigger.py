@@ -218,7 +218,8 @@ def _describe_ending(story: Story, ended: AssignmentRow) -> str:
         and action.what in (ActionKind.REASSIGN, ActionKind.UNASSIGN, ActionKind.TRANSFER)
         and action.note
     ]
-    return f"{ended.end_reason}: {notes[-1]}" if notes else str(ended.end_reason)
+    given_back = f"; the turn that it took in pool {ended.pool} was given back" if ended.turn_given_back else ""
+    return (f"{ended.end_reason}: {notes[-1]}" if notes else str(ended.end_reason)) + given_back
 
 
 def _describe_inputs(assignment: AssignmentRow) -> str:
@@ -234,6 +235,12 @@ def _describe_turns(assignment: AssignmentRow) -> str:
     if not pointer:
         return ""
     (before, after), (had, has) = pointer["position"], pointer["turns"]
+    if "given_back" in pointer:
+        left = format_count(pointer["given_back"][1], "more is to be filled", "more are to be filled")
+        return (
+            f"It filled a turn of {assignment.owner} that was given back in pool {assignment.pool}, whose counts stay "
+            f"at {after} and {has}; {left}."
+        )
     return (
         f"Pool {assignment.pool} went from {before} to {after} turns since its members last changed, "
         f"{assignment.owner} from {had} to {has}."

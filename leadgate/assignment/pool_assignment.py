@@ -21,6 +21,7 @@ from leadgate.json_columns import CandidateLine
 from leadgate.playbook import Pool
 
 HAD_IT: Final = "had the lead before"
+_FILLING: Final = "fills a turn that was given back"
 #: When a lead is tried again where nobody knows when somebody is back: an open lead may end at any time.
 TRY_AGAIN: Final = timedelta(hours=1)
 _WORDS: Final = {
@@ -72,6 +73,7 @@ class PoolAssignment:
         self._away: dict[str, int] = {}
         self._seated = False
         self._lines: dict[str, str] = {}
+        self._filling = False  # the turn at hand was given back, and is filled again
         self._last: str | None = None  # who had the last turn, and still has the line that says so
 
     def draw(self, trace: DecisionTrace) -> str | None:
@@ -162,14 +164,21 @@ class PoolAssignment:
             self._seated = True
         if self._last is not None:
             self._lines[self._last] = self._format_line(self._last, self._other_words)
+        self._filling = False
         if self.pool.order == "open_leads":
             rep = rotation.find_lightest({each: self._availability.open(each) for each in self._eligible}, passed_over)
+        elif (rep := rotation.find_given_back(passed_over)) is not None:
+            self._filling = True
         else:
+            rotation.pass_turns(passed_over)
             rep = rotation.find_next_in_turn(passed_over)
         if rep is None:
             return None
-        self._lines[rep] = self._format_line(rep, self._next_words)
+        self._lines[rep] = self._format_line(rep, _FILLING if self._filling else self._next_words)
         self._last = rep
+        if self._filling:
+            trace.why.append(f"{rep} is next in pool {pool}: a turn that was given back is filled, and no turn moves.")
+            return rep
         share = f"at weight {self._unscale(self._eligible[rep])} of {self._unscale(rotation.weight)}"
         if rotation.is_catching_up(rep) and self.pool.on_return == "catch_up":
             share += ", doubled to catch up after an absence"
@@ -189,6 +198,15 @@ class PoolAssignment:
     def _take(self, rep: str, trace: DecisionTrace) -> None:
         rotation = self.rotation
         position, turns, catching_up = rotation.position, rotation.turns(rep), rotation.is_catching_up(rep)
+        if self._filling:
+            left = rotation.given_back(rep)
+            rotation.take_given_back(rep)
+            self.drawn = True
+            trace.pointer = (
+                f'{{"epoch":{rotation.epoch},"position":[{position},{position}],"turns":[{turns},{turns}],'
+                f'"given_back":[{left},{left - 1}]}}'
+            )
+            return
         rotation.take(rep)
         self.drawn = True
         if catching_up and not rotation.is_catching_up(rep):

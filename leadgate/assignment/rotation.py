@@ -19,6 +19,11 @@ carried over, up to two leads either way, and spent where the bound leaves a cho
   most t - 1, and each still has its first turn to come;
 - equal deadlines go to the rep who is owed more, then in the order of the pool's members.
 
+A turn may be **given back**, when the playbook says so of the reason with which its lead was returned. It is not taken
+out of the counts, which would leave a rep several leads away from the share at once: the next lead that the rep can
+take fills it again, and moves no count. So the counts, and the bound, are those of the leads that were kept. Where a
+return is undone whose turn was filled already, the rep has a lead too many: the next turn of theirs goes by.
+
 Two choices of a pool build on the same counts:
 
 - **catching up**: what an absent member misses is counted, up to ``MOST_MISSED`` leads. Back again, they sit with
@@ -50,8 +55,8 @@ MOST_OWED: Final = 2 * LEAD
 #: No more than this is caught up on after an absence.
 MOST_MISSED: Final = 20 * LEAD
 
-_EACH: Final = ("weights", "turns", "owed", "taken", "away", "missed")
-_LOWEST: Final = {"weights": 1, "owed": -MOST_OWED, "away": 1}
+_EACH: Final = ("weights", "turns", "owed", "taken", "away", "missed", "given_back", "passed")
+_LOWEST: Final = {"weights": 1, "owed": -MOST_OWED, "away": 1, "given_back": -1_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ class PoolState:
     ``owed`` is carried over from the epochs before, in millionths of a lead. ``taken`` counts all turns
     that each rep has ever had here; its sum equals the assignments that took a turn. ``away`` are the weights
     of members who miss this epoch's turns and may catch up, ``missed`` what they have missed by its beginning,
-    in millionths of a lead. ``order`` is how this epoch's turns are given out.
+    in millionths of a lead. ``order`` is how this epoch's turns are given out. ``given_back`` are turns that are to be
+    filled again, below zero those that are to go by, and ``passed`` counts those that went by.
     """
 
     epoch: int = 0
@@ -73,6 +79,8 @@ class PoolState:
     away: Mapping[str, int] = field(default_factory=dict)
     missed: Mapping[str, int] = field(default_factory=dict)
     order: Order = "turns"
+    given_back: Mapping[str, int] = field(default_factory=dict)
+    passed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def position(self) -> int:
@@ -86,7 +94,12 @@ class PoolState:
 
     def to_dict(self) -> JsonObject:
         """Plain JSON values; the order of keys carries no meaning, so PostgreSQL's jsonb may keep it."""
-        chosen: dict[str, JsonValue] = {"away": dict(self.away), "missed": dict(self.missed)}
+        chosen: dict[str, JsonValue] = {
+            "away": dict(self.away),
+            "missed": dict(self.missed),
+            "given_back": dict(self.given_back),
+            "passed": dict(self.passed),
+        }
         if self.order != "turns":
             chosen["order"] = self.order
         kept: dict[str, JsonValue] = {
@@ -144,6 +157,8 @@ class Rotation:
         self._taken = dict(state.taken)
         self._away = dict(state.away)
         self._missed = dict(state.missed)
+        self._given_back = dict(state.given_back)
+        self._passed = dict(state.passed)
         self._order: Order = state.order
         self._sit(state.weights, state.turns)
 
@@ -205,6 +220,22 @@ class Rotation:
         """Whether ``rep`` has missed a whole lead or more that is not made up for."""
         return self._missed.get(rep, 0) >= LEAD
 
+    def given_back(self, rep: str) -> int:
+        """Turns of ``rep`` that are to be filled again; below zero, that are to go by."""
+        return self._given_back.get(rep, 0)
+
+    def find_given_back(self, passed_over: Collection[str] = ()) -> str | None:
+        """The rep with the most turns to be filled again, the earliest of the pool among equals, or None."""
+        left = [rep for rep in self._weights if self.given_back(rep) > 0 and rep not in passed_over]
+        return max(left, key=self.given_back, default=None)
+
+    def pass_turns(self, passed_over: Collection[str] = ()) -> None:
+        """Let the turns go by of those whose turn it is and who have a lead too many."""
+        while (rep := self.find_next_in_turn(passed_over)) is not None and self.given_back(rep) < 0:
+            self._move(rep)
+            self._given_back[rep] += 1
+            self._passed[rep] = self._passed.get(rep, 0) + 1
+
     def find_next_in_turn(self, passed_over: Collection[str] = ()) -> str | None:
         """Whose turn it is, or None when nobody is left.
 
@@ -243,12 +274,20 @@ class Rotation:
         # the earliest of equals, because max keeps the first
         return max(left, key=lambda rep: self.owed(rep) * self.weight + self._weights[rep] * LEAD, default=None)
 
-    def take(self, rep: str) -> None:
-        """``rep``, who must be eligible, takes a turn."""
+    def take_given_back(self, rep: str) -> None:
+        """``rep`` fills a turn that was given back: the lead counts as taken, and the turns stay as they are."""
+        self._given_back[rep] -= 1
+        self._taken[rep] = self._taken.get(rep, 0) + 1
+
+    def _move(self, rep: str) -> None:
         self._by_deadline.remove(self._compute_deadline(rep))
         self._turns[rep] += 1
         insort(self._by_deadline, self._compute_deadline(rep))
         self.position += 1
+
+    def take(self, rep: str) -> None:
+        """``rep``, who must be eligible, takes a turn."""
+        self._move(rep)
         self._taken[rep] = self._taken.get(rep, 0) + 1
         if self.is_catching_up(rep):
             self._missed[rep] -= LEAD // 2  # twice the weight: every second lead is a missed one
@@ -263,4 +302,6 @@ class Rotation:
             away=dict(self._away),
             missed={rep: missed for rep, missed in self._missed.items() if missed},
             order=self._order,
+            given_back={rep: turns for rep, turns in self._given_back.items() if turns},
+            passed=dict(self._passed),
         )

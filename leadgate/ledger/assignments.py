@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import failpoint
 from leadgate.ledger import bulk
 from leadgate.ledger.owner_messages import build_sql_key
+from leadgate.ledger.pools import TakenTurn
 from leadgate.vocabulary import BY_A_PERSON, EndReason, MessageKind
 
 if TYPE_CHECKING:
@@ -283,6 +284,30 @@ def end(connection: Connection, journey_ids: Sequence[int], reason: str, now: da
         ),
         {"ids": list(journey_ids), "reason": reason, "now": now},
     )
+
+
+def give_turn_back(connection: Connection, journey_id: int, pools: Collection[str]) -> TakenTurn | None:
+    """The turn that the open assignment took of one of ``pools`` is given back. None where it took none of them."""
+    row = connection.execute(
+        text(
+            "UPDATE assignment SET turn_given_back = true WHERE journey_id = :id AND ended_at IS NULL AND turn "
+            "AND NOT turn_given_back AND pool = ANY(:pools) RETURNING pool, kind, owner"
+        ),
+        {"id": journey_id, "pools": sorted(pools)},
+    ).one_or_none()
+    return None if row is None else TakenTurn(*row)
+
+
+def take_turns_again(connection: Connection, assignment_ids: Sequence[int]) -> list[TakenTurn]:
+    """Of these assignments, the turns that were given back are not."""
+    rows = connection.execute(
+        text(
+            "UPDATE assignment SET turn_given_back = false WHERE id = ANY(:ids) AND turn_given_back "
+            "RETURNING pool, kind, owner"
+        ),
+        {"ids": list(assignment_ids)},
+    )
+    return [TakenTurn(*row) for row in rows]
 
 
 def reopen(connection: Connection, assignment_ids: Sequence[int], now: datetime) -> None:

@@ -194,7 +194,8 @@ _TO_TOUCH: Final = Query(
 _GIVEN: Final = f"""given AS MATERIALIZED (
     SELECT a.pool, a.owner, count(*) FILTER (WHERE {_OPEN}) AS open, count(*) FILTER (WHERE {_OVERDUE}) AS overdue,
         count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until) AS n,
-        count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until AND a.turn) AS turns
+        count(*) FILTER (WHERE a.assigned_at >= :since AND a.assigned_at < :until AND a.turn
+            AND NOT a.turn_given_back) AS turns
     FROM assignment a WHERE a.kind = 'lead' AND a.assigned_at <= greatest(:now, :until) GROUP BY a.pool, a.owner)"""
 
 _TURNS: Final = Query(_GIVEN, "SELECT pool, owner, n, turns FROM given WHERE n > 0 ORDER BY pool, owner")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, text
 
 from leadgate.actors import Actor, ActorError, OwnersAction, may, require
-from leadgate.ledger import activities, assignments, handoffs, leads, pauses, records, work_items
+from leadgate.ledger import activities, assignments, handoffs, leads, pauses, pools, records, work_items
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys import person_moves
@@ -69,11 +69,13 @@ def _explain_accepted(connection: Connection, journey: OwnedJourney) -> str:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Where a rejected lead goes, in words, and the number that undoes it. ``waits``: another owner is to be found."""
+    """Where a rejected lead goes, in words, and the number that undoes it. ``waits``: another owner is to be found.
+    ``turn_back_in``: the pool whose turn the owner has again."""
 
     goes_to: str
     action: int
     waits: bool
+    turn_back_in: str | None = None
 
 
 #: Where a rejected lead goes: the journey's transition, and in words. A record comes back by its next update, too.
@@ -93,11 +95,16 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
     """
     ended_as = EndReason.REJECTED.add(reason)
     with ledger.transaction() as connection:
+        pools.hold(connection)
         journey = lock_owned_by(connection, journey_id, by, ActionKind.REJECT)
         rules = playbook.for_kind(journey.kind).follow_up
         reasons = {each.name: each for each in rules.reject_reasons}
         if reason not in reasons:
             raise ActionError(f"{reason!r} is no reason of the playbook; {propose(reason, reasons)}")
+        given_back = None
+        if reasons[reason].gives_turn_back:
+            by_turns = [pool.name for pool in playbook.pools if pool.order == "turns"]
+            given_back = assignments.give_turn_back(connection, journey.id, by_turns)
         then = reasons[reason].then or rules.rejected
         transition, goes_to = _REJECTED[then]
         back_at = now + (reasons[reason].after or rules.recycle_after)
@@ -114,8 +121,11 @@ def reject(ledger: Ledger, journey_id: int, *, by: Actor, now: datetime, reason:
         pauses.end_open(connection, journey.id, by.name, now)
         work_items.close_escalations(connection, [journey.id], now)
         _leave(connection, journey, then, back_at)
+        if given_back is not None:
+            pools.give_turns_back(connection, [given_back])
         number = record(connection, [journey], ActionKind.REJECT, by, now, note=reason)
-    return Rejected(goes_to.format(back_at), number, waits=transition is REJECT)
+    turn_back_in = None if given_back is None else given_back.pool
+    return Rejected(goes_to.format(back_at), number, waits=transition is REJECT, turn_back_in=turn_back_in)
 
 
 def _leave(connection: Connection, journey: OwnedJourney, then: str, back_at: datetime) -> None:

@@ -6,7 +6,8 @@ Belongs here: every statement that writes the table. Does not belong here: whose
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -28,6 +29,14 @@ class StoredTurns(NamedTuple):
     version: int
 
 
+class TakenTurn(NamedTuple):
+    """A turn of a pool that a rep took, for a journey of ``kind``."""
+
+    pool: str
+    kind: str
+    rep: str
+
+
 def add_pools(connection: Connection, names: Collection[str], kind: JourneyKind = JourneyKind.LEAD) -> None:
     """A row of turns for each of these pools that has none for journeys of ``kind``."""
     for pool in sorted(names):
@@ -43,6 +52,26 @@ def read_stored_turns(connection: Connection, kind: JourneyKind = JourneyKind.LE
         text("SELECT pool, state, version FROM pool_state WHERE kind = :kind ORDER BY pool"), {"kind": kind}
     )
     return {row.pool: StoredTurns(row.state, row.version) for row in rows}
+
+
+def hold(connection: Connection) -> None:
+    """Whoever has locked all pools is waited for. Call it before a journey is locked: they may be waiting for it."""
+    connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": POOLS_LOCK})
+
+
+def give_turns_back(connection: Connection, turns: Iterable[TakenTurn], *, by: int = 1) -> None:
+    """These turns are to be filled again; with ``by`` -1, they are not after all. The caller holds the pools."""
+    for (pool, kind, rep), count in sorted(Counter(turns).items()):
+        connection.execute(
+            text(
+                """
+                UPDATE pool_state SET version = version + 1, state = jsonb_set(state, '{given_back}',
+                    coalesce(state -> 'given_back', '{}') || jsonb_build_object(CAST(:rep AS text),
+                        coalesce(CAST(state -> 'given_back' ->> CAST(:rep AS text) AS bigint), 0) + :turns))
+                WHERE pool = :pool AND kind = :kind"""
+            ),
+            {"pool": pool, "kind": kind, "rep": rep, "turns": by * count},
+        )
 
 
 def take_turns(
@@ -61,7 +90,7 @@ def take_turns(
     """
     failpoint("apply.turns.before")
     if not locked:
-        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": POOLS_LOCK})
+        hold(connection)
     for pool in sorted(versions):
         taken = connection.execute(
             text(

@@ -54,15 +54,6 @@ class JourneyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class StartedRow:
-    """A record that the lead started."""
-
-    id: int
-    is_open: bool
-    outcome: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class LeadRow:
     """The person, as known so far."""
 
@@ -215,6 +206,7 @@ class AssignmentRow:
     pool: str | None
     rule: str
     turn: bool
+    turn_given_back: bool
     candidates: Sequence[CandidateLine]
     why: str
     sla: str | None

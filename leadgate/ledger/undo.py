@@ -14,7 +14,7 @@ from typing import Final, get_args
 from sqlalchemy import Connection
 
 from leadgate.actors import Actor, ActorError, OwnersAction, require
-from leadgate.ledger import undo_effects
+from leadgate.ledger import pools, undo_effects
 from leadgate.ledger.acted_journeys import ActedJourney, read_acted_journeys
 from leadgate.ledger.actions import ActionError, record
 from leadgate.ledger.database import Ledger
@@ -52,6 +52,7 @@ def undo(ledger: Ledger, number: int, *, by: Actor, now: datetime) -> Undone:
     somebody else's to decide.
     """
     with ledger.transaction() as connection:
+        pools.hold(connection)
         rows = read_acted_journeys(connection, number)
         if not rows:
             raise ActionError(f"there is no action A{number}; `leadgate explain LEAD` tells the numbers of a lead's")

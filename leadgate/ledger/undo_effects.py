@@ -14,7 +14,17 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.actors import Actor
-from leadgate.ledger import activities, assignments, handoffs, leads, outbox, owner_messages, pauses, work_items
+from leadgate.ledger import (
+    activities,
+    assignments,
+    handoffs,
+    leads,
+    outbox,
+    owner_messages,
+    pauses,
+    pools,
+    work_items,
+)
 from leadgate.ledger.acted_journeys import ActedJourney
 from leadgate.ledger.journeys import person_moves
 from leadgate.ledger.journeys.locking import read_generations
@@ -62,7 +72,7 @@ def keep_note_withdrawn(connection: Connection, rows: Sequence[ActedJourney], by
 def restore_owner(connection: Connection, rows: Sequence[ActedJourney], by: Actor, now: datetime) -> None:
     """Give the leads back to their previous owners, with the SLA clocks of then. Both owners are notified.
 
-    A turn that the action took in a pool stays taken.
+    A turn that the action took in a pool stays taken, and one that it gave back is taken again.
     """
     ids = _list_ids(rows)
     owned = [row for row in rows if row.owner is not None]
@@ -84,7 +94,9 @@ def restore_owner(connection: Connection, rows: Sequence[ActedJourney], by: Acto
     )
     work_items.close_escalations(connection, ids, now)
     person_moves.give_back(connection, ids, now)
-    assignments.reopen(connection, [_required(row.then_assignment) for row in rows], now)
+    before = [_required(row.then_assignment) for row in rows]
+    pools.give_turns_back(connection, assignments.take_turns_again(connection, before), by=-1)
+    assignments.reopen(connection, before, now)
     generations = read_generations(connection, ids)
     handoffs.record(
         connection,

@@ -76,6 +76,8 @@ class Assignment(SQLModel, table=True):
     inputs: dict[str, JsonValue] | None = declare_json_or_none(PERSONAL)
     # of a turn: the pool's count and the owner's, before and after
     pointer: dict[str, JsonValue] | None = declare_json_or_none()
+    # its lead was returned for a reason that gives the turn back
+    turn_given_back: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     sla: str | None = None
     playbook_hash: str
     assigned_at: datetime = declare_moment()

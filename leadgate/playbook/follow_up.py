@@ -63,6 +63,7 @@ class RejectReason(Part):
     then: Literal["nurture", "reassign", "recycle", "disqualify"] | None = None  # none: as ``rejected`` says
     after: _Positive | None = None  # recycle: in place of ``recycle_after``
     same_owner: bool = False  # whether who rejected it may get it again
+    gives_turn_back: bool = False  # whether the next lead of the pool fills the turn that was taken for it
 
     @model_validator(mode="after")
     def _check_delay(self) -> Self:

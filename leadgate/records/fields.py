@@ -27,9 +27,6 @@ OF_EVERY_KIND: Final[Mapping[str, FieldType]] = {
     "changed_by": "text",
 }
 
-#: The lead that a record came from: its e-mail address, its number, or its id at its source or in a CRM.
-LEAD: Final = "lead"
-
 #: The fields of each kind of record. A lead is no record: its fields are ``leadgate.fields.STANDARD``.
 STANDARD: Final[Mapping[JourneyKind, Mapping[str, FieldType]]] = {
     JourneyKind.OPPORTUNITY: {
@@ -45,7 +42,7 @@ STANDARD: Final[Mapping[JourneyKind, Mapping[str, FieldType]]] = {
         "need": "text",
         "timeline": "text",
         "lost_reason": "text",
-        LEAD: "text",
+        "lead": "text",  # that it came from: its e-mail address, its number, or its id at its source or in a CRM
     },
     JourneyKind.RENEWAL: {
         **OF_EVERY_KIND,
@@ -60,7 +57,6 @@ STANDARD: Final[Mapping[JourneyKind, Mapping[str, FieldType]]] = {
     JourneyKind.EXPANSION: {
         **OF_EVERY_KIND,
         "trigger": "text",
-        LEAD: "text",
         "seats": "integer",
         "seats_used": "integer",
         "usage": "number",

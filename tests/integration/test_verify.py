@@ -220,6 +220,14 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         [f"UPDATE assignment SET turn = false WHERE journey_id = {OWNED}"],
         {"turns_are_assignments", "turns_move_on_by_one"},
     ),
+    "a turn that is to be filled again and was not given back": (
+        ["""UPDATE pool_state SET state = jsonb_set(state, '{given_back}', '{"zoe": 1}')"""],
+        {"turns_given_back_once"},
+    ),
+    "a turn that was given back and is not to be filled again": (
+        [f"UPDATE assignment SET turn_given_back = true WHERE journey_id = {OWNED}"],
+        {"turns_given_back_once"},
+    ),
     **{
         f"a turn that moved no count of {whose}": (
             [

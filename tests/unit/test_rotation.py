@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -187,3 +188,133 @@ def test_an_empty_state_is_a_new_pool() -> None:
 def test_a_damaged_state_is_refused(damaged: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         PoolState.from_dict(damaged)
+
+
+# --- turns that are given back ----------------------------------------------------------------------------
+
+
+class Desk:
+    """A pool whose leads are returned, with or without the turn, and whose returns are undone; by its own book.
+
+    ``kept`` are the leads of each rep that were not returned with their turn."""
+
+    def __init__(self, eligible: dict[str, int]) -> None:
+        self.rotation = seated(eligible)
+        self.kept: Counter[str] = Counter()
+        self.open: list[str] = []
+        self.returned: list[str] = []
+
+    def assign(self) -> None:
+        rep = self.rotation.find_given_back()
+        if rep is not None:
+            self.rotation.take_given_back(rep)
+        else:
+            self.rotation.pass_turns()
+            rep = self.rotation.find_next_in_turn()
+            assert rep is not None
+            self.rotation.take(rep)
+        self.kept[rep] += 1
+        self.open.append(rep)
+
+    def give_back(self, which: int, by: int) -> None:
+        """As the ledger does it: in the stored state, between two batches."""
+        source, target = (self.open, self.returned) if by > 0 else (self.returned, self.open)
+        if not source:
+            return
+        rep = source.pop(which % len(source))
+        target.append(rep)
+        self.kept[rep] -= by
+        state = self.rotation.state()
+        given_back = {**state.given_back, rep: state.given_back.get(rep, 0) + by}
+        stored = replace(state, given_back=given_back).to_dict()
+        self.rotation = Rotation(PoolState.from_dict(orjson.loads(orjson.dumps(stored))))
+
+    def count_turns(self, everybody: dict[str, int]) -> dict[str, int]:
+        """By the desk's own book: what was kept, and what is still to be filled, or to go by."""
+        return {rep: self.kept[rep] + self.rotation.given_back(rep) for rep in everybody}
+
+
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("assign"), st.integers(1, 6)),
+        st.tuples(st.sampled_from(["reject", "reject with the turn", "undo", "away"]), st.integers(0, 100)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=tried(150))
+@given(weights, _STEPS)
+def test_leads_that_were_kept_are_within_one_of_the_share_whatever_gives_turns_back(
+    eligible: dict[str, int], steps: list[tuple[str, int]]
+) -> None:
+    """Since the last change of who is there: with the turns that are still to be filled at every moment, and without
+    them as soon as none is. Who is away gets nothing."""
+    desk = Desk(eligible)
+    here, since = eligible, desk.count_turns(eligible)
+
+    def find_furthest(counts: dict[str, int]) -> Fraction:
+        got = {rep: counts[rep] - since[rep] for rep in eligible}
+        whole = sum(got.values())
+        return max(abs(got[rep] - Fraction(here.get(rep, 0) * whole, sum(here.values()))) for rep in eligible)
+
+    for what, number in steps:
+        if what == "assign":
+            for _ in range(number):
+                desk.assign()
+        elif what == "away":
+            away = f"rep{number % len(eligible)}"
+            here = {rep: w for rep, w in eligible.items() if (rep in here) is (rep != away)} or eligible
+            desk.rotation.seat(here)
+            since = desk.count_turns(eligible)
+        elif what == "reject" and desk.open:
+            desk.open.pop(number % len(desk.open))
+        elif what in ("reject with the turn", "undo"):
+            desk.give_back(number, 1 if what == "reject with the turn" else -1)
+        assert find_furthest(desk.count_turns(eligible)) < 1
+    if here != eligible:
+        here, since = eligible, desk.count_turns(eligible)
+        desk.rotation.seat(here)
+    for _ in range(10_000):
+        if not any(desk.rotation.given_back(rep) for rep in eligible):
+            break
+        desk.assign()
+    assert find_furthest({rep: desk.kept[rep] for rep in eligible}) < 1
+    assert desk.rotation.state().total == sum(desk.kept.values()) + len(desk.returned)
+
+
+def test_a_turn_that_was_given_back_is_filled_before_any_other_and_moves_no_count() -> None:
+    desk = Desk(pool(1, 2, 1))
+    for _ in range(6):
+        desk.assign()
+    first = desk.open[0]
+    before = desk.rotation.state()
+    plain = hand_out(Rotation(before), 12)
+    desk.give_back(0, 1)
+    desk.assign()
+    assert desk.open[-1] == first
+    after = desk.rotation.state()
+    assert (after.turns, after.position, after.total) == (before.turns, before.position, before.total + 1)
+    assert hand_out(desk.rotation, 12) == plain
+
+
+def test_a_return_that_is_undone_after_its_turn_was_filled_lets_the_next_turn_go_by() -> None:
+    desk = Desk(pool(1, 1))
+    desk.assign()
+    desk.give_back(0, 1)
+    desk.assign()
+    desk.give_back(0, -1)
+    for _ in range(4):
+        desk.assign()
+    assert desk.kept == {"rep0": 3, "rep1": 3}
+    assert (desk.rotation.state().given_back, desk.rotation.state().passed) == ({}, {"rep0": 1})
+
+
+def test_who_is_away_has_the_turn_filled_when_they_are_back() -> None:
+    rotation = seated(pool(1, 1, 1), PoolState(given_back={"rep2": 1}))
+    assert rotation.find_given_back({"rep2"}) is None
+    rotation.seat(pool(1, 1))
+    assert rotation.find_given_back() is None
+    hand_out(rotation, 3)
+    rotation.seat(pool(1, 1, 1))
+    assert rotation.find_given_back() == "rep2"

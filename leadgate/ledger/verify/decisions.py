@@ -48,12 +48,27 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         "turns_move_on_by_one",
-        "Every turn moved its pool's count, and its owner's, on by one",
+        "Every turn moved its pool's count, and its owner's, on by one, or filled one that was given back",
         "SELECT count(*) FROM assignment WHERE pointer IS NOT NULL",
         """
-        SELECT count(*) FROM assignment a WHERE a.pointer IS NOT NULL AND (NOT a.turn OR a.pool IS NULL
-            OR (a.pointer #>> '{position,1}')::bigint <> (a.pointer #>> '{position,0}')::bigint + 1
-            OR (a.pointer #>> '{turns,1}')::bigint <> (a.pointer #>> '{turns,0}')::bigint + 1)""",
+        SELECT count(*) FROM assignment a,
+            LATERAL (SELECT CASE WHEN a.pointer ? 'given_back' THEN 0 ELSE 1 END AS moved) m
+        WHERE a.pointer IS NOT NULL AND (NOT a.turn OR a.pool IS NULL
+            OR (a.pointer #>> '{position,1}')::bigint <> (a.pointer #>> '{position,0}')::bigint + m.moved
+            OR (a.pointer #>> '{turns,1}')::bigint <> (a.pointer #>> '{turns,0}')::bigint + m.moved
+            OR a.pointer ? 'given_back'
+                AND (a.pointer #>> '{given_back,1}')::bigint <> (a.pointer #>> '{given_back,0}')::bigint - 1)""",
+    ),
+    Invariant(
+        "turns_given_back_once",
+        "Turns of a pool that are to be filled again are those given back, less those filled",
+        "SELECT count(*) FROM pool_state",
+        """
+        SELECT count(*) FROM pool_state p WHERE
+            (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(coalesce(p.state -> 'given_back', '{}')))
+            <> (SELECT count(*) FILTER (WHERE a.turn_given_back) - count(*) FILTER (WHERE a.pointer ? 'given_back')
+                FROM assignment a WHERE a.pool = p.pool AND a.kind = p.kind)
+            + (SELECT coalesce(sum(value::bigint), 0) FROM jsonb_each_text(coalesce(p.state -> 'passed', '{}')))""",
     ),
     Invariant(
         "clock_goes_on",
