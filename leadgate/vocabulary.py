@@ -5,6 +5,8 @@ Belongs here: enumerations, and their members as SQL lists them. Does not belong
 
 A member is a string. Its value is what tables, JSON and COPY hold; as a key of a JSON object write ``.value``, because
 orjson takes plain strings there.
+
+Long as one file: it is one list of words, and a test compares it with the statements and pages that use them.
 """
 
 from __future__ import annotations

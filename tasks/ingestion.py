@@ -7,8 +7,9 @@ reading a file (``leadgate.connectors.files``) or a body (``console.http.body_re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeVar
 
 from leadgate.connectors.files import Row
@@ -27,6 +28,7 @@ from leadgate.vocabulary import JourneyKind
 from tasks.activities import Reader
 from tasks.capture import Keys, build_signal_rows, encode
 from tasks.recognition import FileColumns
+from tasks.records.file_updates import FileUpdates, leave_out_repeats
 
 _Row = TypeVar("_Row")
 
@@ -54,6 +56,7 @@ class Arrivals(NamedTuple):
     activities: Sequence[NewActivity]
     held_lines: Sequence[int]
     changes: Sequence[NewCrmChange] = ()
+    undated: Mapping[str, str] = MappingProxyType({})  # record of each signal that does not say when it was changed
 
     @property
     def problems(self) -> list[str]:
@@ -65,9 +68,19 @@ class SourceReader:
     """Reads what one source sends, as leads or as activities. ``origin`` is a file's name, or HTTP.
 
     ``now`` is what a relative date ("yesterday") is relative to; rows are called by ``unit`` and number in messages.
+    ``digest`` tells the file from others: of records it tells rows apart that do not say when they were changed.
     """
 
-    def __init__(self, name: str, origin: str, playbook: Playbook, now: datetime, *, unit: str = "line") -> None:
+    def __init__(
+        self,
+        name: str,
+        origin: str,
+        playbook: Playbook,
+        now: datetime,
+        *,
+        unit: str = "line",
+        digest: str | None = None,
+    ) -> None:
         self.source = playbook.sources[name]
         self._name, self._origin = name, origin
         self._keys = Keys(self.source)
@@ -76,12 +89,18 @@ class SourceReader:
         self._kind = SOURCE_KINDS.get(self.source.kind, JourneyKind.LEAD)
         # of rows of leads; payloads are known one by one, and records by the names of their columns alone
         self.columns = FileColumns(name, playbook) if self.source.kind == "leads" else None
+        of_records = digest is not None and self._kind is not JourneyKind.LEAD
+        self.updates = FileUpdates(name, playbook, str(digest)) if of_records else None
 
     def read_rows(self, rows: Sequence[Row]) -> Arrivals:
         """A page of one file; the pages come in their order, for a key may count equal rows."""
         if self._activities is None:
             held = [row.line for row in rows if row.problem is not None]
-            return Arrivals(self._build_signals(rows), [], held)
+            built = self._build_signals(rows)
+            if self.updates is None:
+                return Arrivals(built, [], held)
+            built, undated = self.updates.mark(rows, built)
+            return Arrivals(built, [], held, undated=undated)
         parted = self._activities.sort(rows)
         return Arrivals(parted.held, parted.activities, parted.held_lines)
 
@@ -142,7 +161,8 @@ def store_page(ledger: Ledger, arrivals: Arrivals, now: datetime) -> int:
             new += store_activities(connection, arrivals.activities, now)
             try_to_match_activities(connection, now)
         if arrivals.signals:
-            new += signals.store_signals(connection, arrivals.signals, now)
+            rows = leave_out_repeats(connection, arrivals.signals, arrivals.undated)
+            new += signals.store_signals(connection, rows, now) if rows else 0
     return new
 
 

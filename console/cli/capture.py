@@ -31,9 +31,12 @@ from leadgate.ledger.clock import ask_time
 from leadgate.masking import mask
 from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook
+from leadgate.playbook.kinds import SOURCE_KINDS
 from leadgate.settings import Settings
+from leadgate.vocabulary import JourneyKind
 from tasks import activities
 from tasks.ingestion import SourceReader, store_page
+from tasks.records.file_updates import compute_digest
 
 _PROGRESS_FROM: Final = 1_000_000  # bytes; a shorter file is done before a bar could be read
 _LINES_SHOWN: Final = 5
@@ -177,6 +180,7 @@ def _end_by(results: Sequence[Captured]) -> None:
     raise CommandError("\n".join(lines), ExitCode.INCOMPLETE)
 
 
+_UNDATED: Final = "not say when it was changed; what it says is taken as of now. A column for occurred_at would tell"
 _COLUMN_WORDS: Final = {"kind": "kind", "email": "e-mail address", "occurred_at": "time"}
 
 
@@ -193,7 +197,9 @@ class _Store:
         """One file, a transaction for each page of a few thousand rows. Raises ``FileError`` where it breaks off."""
         source, playbook = self.opener.source, self.opener.playbook.playbook
         result.format = opened.format
-        reader = SourceReader(source, result.file, playbook, self.at)
+        of_records = SOURCE_KINDS.get(playbook.sources[source].kind, JourneyKind.LEAD) is not JourneyKind.LEAD
+        digest = compute_digest(opened.path) if of_records else None
+        reader = SourceReader(source, result.file, playbook, self.at, digest=digest)
         for page in opened.read_pages():
             arrivals = reader.read_rows(page)
             result.new += store_page(self.ledger, arrivals, self.at)
@@ -203,6 +209,8 @@ class _Store:
             result.unreadable_lines += arrivals.held_lines[: _LINES_SHOWN - len(result.unreadable_lines)]
             self.advance(opened.path, opened.position())
         result.blank = opened.blank
+        if reader.updates is not None and reader.updates.undated:
+            say(f"{result.file}: {format_count(reader.updates.undated, 'row does', 'rows do')} {_UNDATED}")
         if reader.columns is not None:
             result.recognised = reader.columns.fields
             result.addresses_elsewhere = dict(reader.columns.addresses_elsewhere.most_common(COLUMNS_SHOWN))

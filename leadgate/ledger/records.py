@@ -208,6 +208,33 @@ def read_for_qualification(connection: Connection, batch_id: int) -> pd.DataFram
     return bulk.select(connection, statement, batch=batch_id, stage=StageName.QUALIFICATION)
 
 
+def find_last_told(connection: Connection, kind: JourneyKind, source: str, keys: Sequence[str]) -> dict[str, str]:
+    """The key of the signal that made the current version of each of these records, by the record's key."""
+    rows = connection.execute(
+        text(
+            "SELECT r.key, s.key AS told FROM record r JOIN record_version v ON v.id = r.version_id "
+            "JOIN journey j ON j.id = v.journey_id JOIN signal s ON s.id = j.signal_id "
+            "WHERE r.kind = :kind AND r.source = :source AND r.key = ANY(:keys)"
+        ),
+        {"kind": kind, "source": source, "keys": list(keys)},
+    )
+    return {row.key: row.told for row in rows}
+
+
+def has_unread(connection: Connection, source: str) -> bool:
+    """Whether an update of ``source`` waits that is no version of its record yet. One index is over journeys without a
+    batch, another over the others: the condition that always holds has PostgreSQL use both."""
+    return bool(
+        connection.execute(
+            text(
+                "SELECT EXISTS (SELECT FROM journey WHERE (batch_id IS NULL OR batch_id IS NOT NULL) "
+                "AND status = 'ready' AND source = :source AND stage IN ('capture', 'validation'))"
+            ),
+            {"source": source},
+        ).scalar()
+    )
+
+
 def keep_enriched(connection: Connection, record_ids: Sequence[int], enriched: Sequence[str]) -> None:
     """What enrichment added to each record, as JSON text."""
     connection.execute(
