@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, decision_inputs, gates, outbox, races
+from leadgate.ledger import Ledger, bulk, decision_inputs, gates, outbox, races
 from leadgate.ledger.batches import Conflict, applying, fence
 from leadgate.ledger.journeys.locking import lock_journeys
 from leadgate.ledger.journeys.stage_moves import advance
@@ -178,7 +178,8 @@ def _drop_waived(critical: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """``critical`` failures without the promises that a person answers for (a rerun "done by hand")."""
     if critical.empty or "waived" not in frame or not frame["waived"].notna().any():
         return critical
-    waived = set(zip(frame["journey_id"], frame["waived"], strict=True))
+    answered = zip(frame["journey_id"], bulk.list_values(frame["waived"]), strict=True)
+    waived = {(journey, promise) for journey, promises in answered for promise in promises or ()}
     return critical[[pair not in waived for pair in zip(critical["journey_id"], critical["promise"], strict=True)]]
 
 

@@ -17,7 +17,7 @@ from leadgate.counting import format_count
 from leadgate.ledger.lead_history import Story
 from leadgate.matching.persons import describe_levels
 from leadgate.matching.resolving import describe_keys
-from leadgate.vocabulary import ActionKind, AssignmentMethod, JourneyStatus, StageName, Trigger
+from leadgate.vocabulary import ActionKind, AssignmentMethod, JourneyKind, JourneyStatus, StageName, Trigger
 
 if TYPE_CHECKING:
     from leadgate.json_columns import CandidateLine
@@ -28,7 +28,9 @@ def describe_lead(story: Story) -> str:
     """The lead in a line: ``Lead 17: Jane Doe, VP Sales at Acme, jane@acme.example, +4420…``."""
     lead = story.lead
     if lead is None:
-        return f"Journey {story.journey.id}, whose lead is not known yet"
+        kind = JourneyKind(story.journey.kind)
+        what = "whose lead is" if kind is JourneyKind.LEAD else f"about one of the {kind.plural} that is"
+        return f"Journey {story.journey.id}, {what} not known yet"
     name = lead.full_name or " ".join(filter(None, (lead.first_name, lead.last_name)))
     role = " at ".join(filter(None, (lead.job_title, lead.company)))
     parts = [part for part in (name, role, lead.email, lead.phone, lead.country) if part]

@@ -44,7 +44,7 @@ class JourneyRow:
     version: int
     generation: int
     start_stage: str
-    waived: str | None
+    waived: Sequence[str] | None
     batch_id: int | None
     run_after: datetime
     work_item_id: int | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -74,7 +74,8 @@ class Journey(SQLModel, table=True):
     version: int = 0
     generation: int = 0
     start_stage: str = StageName.CAPTURE.value  # where this generation began; it has a handoff for each stage from here
-    waived: str | None = None  # the promise that a person waived for this generation ("done by hand")
+    #: The promises that people waived ("done by hand"), the last at the end.
+    waived: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text), nullable=True))
     #: The times of the handoffs of generation 0, in order. Reports read these in place of the handoffs, which are
     #: several times as many rows.
     handed_on_at: list[datetime] = Field(

@@ -232,6 +232,14 @@ def test_commands_take_the_number_of_a_record(typed: Cli, desk: Harness, command
     assert desk.find_broken() == []
 
 
+def test_a_journey_whose_record_is_not_known_yet_is_explained_as_one_of_its_kind(typed: Cli, desk: Harness) -> None:
+    desk.capture(deal(Id=""), source="deals")
+    run_waiting(desk.worker(), lambda: NOW)
+    told = join_lines(typed("explain", "J3", "--now", NOW))
+    assert "about one of the opportunities" in told
+    assert "whose lead" not in told
+
+
 def test_what_people_did_to_a_record_is_explained(typed: Cli, desk: Harness) -> None:
     reassign(desk)
     told = join_lines(typed("explain", "R1", "--now", NOW + 2 * HOUR))

@@ -37,7 +37,12 @@ from leadgate.ledger.journeys.transitions import (
 from leadgate.vocabulary import JourneyStatus, StageName
 
 _THESE: Final = "j.id = ANY(:ids)"
-_AGAIN: Final = "waived = :waived, work_item_id = NULL, run_after = :now"
+#: What a person has answered for before stays waived.
+_AGAIN: Final = (
+    "waived = CASE WHEN CAST(:waived AS text) IS NULL THEN j.waived ELSE "
+    "array_append(array_remove(j.waived, CAST(:waived AS text)), CAST(:waived AS text)) END, "
+    "work_item_id = NULL, run_after = :now"
+)
 _RERUN: Final = update(
     RERUN,
     where=_THESE,
@@ -90,8 +95,9 @@ def release(
     stage: StageName | None = None,
     waived: str | None = None,
 ) -> None:
-    """Make held journeys ready again, one generation on: at ``stage``, or where they
-    are. A stage before that of the journey runs again; assignment follows what a person approved at qualification.
+    """Make held journeys ready again, one generation on: at ``stage``, or where they are. A stage before that of the
+    journey runs again; assignment follows what a person approved at qualification. ``waived``: the promise that a
+    person answers for, beside those of before.
 
     Raises ``ValueError`` for a stage that the journeys cannot go to.
     """
