@@ -46,6 +46,7 @@ from leadgate.playbook import Playbook, Rep
 from leadgate.sla.sla_targets import Due, compute_due_times, list_returnable_reasons
 from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import AssignmentMethod, MessageKind, Outcome, StageName
+from tasks.records.new_leads import start_expansions
 from tasks.stage import Decided, Gathered, Stage, Work
 
 
@@ -226,4 +227,6 @@ def _is_over_cap(rep: Rep, load: Load) -> bool:
     return any(cap is not None and leads > cap for cap, leads in caps)
 
 
-STAGE: Final = Stage(name=StageName.ASSIGNMENT, gather=gather, decide=decide, store=store, breaks=False)
+STAGE: Final = Stage(
+    name=StageName.ASSIGNMENT, gather=gather, decide=decide, store=store, finish=start_expansions, breaks=False
+)

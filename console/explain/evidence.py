@@ -72,6 +72,9 @@ def answer_evidence(story: Story) -> Answer:
             f"Outcome on record: {said.kind}{reason}{who}, {format_moment(said.occurred_at)} UTC, recorded by "
             f"{said.by} for figures alone{withdrawn}."
         )
+    for record in story.expansions:
+        stands = "open" if record.is_open else record.outcome or "closed"
+        answer.say(f"It started an expansion at its account, which is {stands}: `leadgate explain R{record.id}`.")
     for message in story.messages:
         words = message.kind.replace("_", " ")
         answer.say(

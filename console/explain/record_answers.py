@@ -16,9 +16,11 @@ from console.forecast.sentences import format_day
 from console.record_timeline import list_changes
 from console.screen import format_moment
 from console.suggestions import suggest
+from leadgate import references
 from leadgate.ledger.lead_history import Story
 from leadgate.ledger.record_history import RecordStory, VersionRow
 from leadgate.playbook import Playbook
+from leadgate.records.fields import LEAD
 from leadgate.vocabulary import JourneyKind, JourneyStatus, Trigger
 
 
@@ -49,6 +51,8 @@ def _answer_trigger(record: RecordStory, story: Story, names: DisplayNames) -> A
         )
         if signal.unreadable:
             answer.say(f"It could not be read: {signal.unreadable}.")
+    if (named := _find_lead(record)) is not None:
+        answer.say(f"It came from {named}.")
     own = next((each for each in reversed(record.versions) if each.journey_id == journey.id), None)
     if own is not None:
         late = "; it came late, after a later one was known" if own.late else ""
@@ -61,6 +65,18 @@ def _answer_trigger(record: RecordStory, story: Story, names: DisplayNames) -> A
             [_format_version(each, names) for each in record.versions[-12:]],
         )
     return answer
+
+
+def _find_lead(record: RecordStory) -> str | None:
+    """The lead that the record names, in words."""
+    told = [changes[LEAD] for each in record.versions if not each.late and LEAD in (changes := each.changes or {})]
+    changed = told[-1] if told else None
+    if not isinstance(changed, list) or changed[1] is None:
+        return None
+    found = references.parse(str(changed[1]))
+    if found is not None and found[0] == "lead":
+        return f"lead {found[1]}: `leadgate explain L{found[1]}`"
+    return f"the lead {show_value(changed[1])}"
 
 
 def _describe_change(version: VersionRow, names: DisplayNames) -> str:

@@ -20,7 +20,7 @@ from console.redaction import SHOWN, sanitise
 MOST: Final = SHOWN * 5  # characters of a sentence
 _MOMENT: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d"
 _FOUND: Final = re.compile(
-    rf"(?P<moment>{_MOMENT}) UTC|(?P<command>`leadgate explain (?P<explained>J\d{{1,18}})`)"
+    rf"(?P<moment>{_MOMENT}) UTC|(?P<command>`leadgate explain (?P<explained>[JR]\d{{1,18}})`)"
     r"|\b(?P<item>W(?P<number>\d{1,18}))\b|\b(?P<journey>J\d{1,18})\b|\b(?P<word>[Ll]ead )(?P<lead>\d{1,18})\b"
 )
 _DIGIT: Final = re.compile(r"\d")  # each of those has one
@@ -58,6 +58,8 @@ def _link(context: Context, found: re.Match[str]) -> Markup:
         return _show_moment(context, found["moment"])
     if found["item"]:
         return Markup('<a href="/queue/{}">{}</a>').format(found["number"], found["item"])
+    if (found["explained"] or "").startswith("R"):
+        return Markup('<a href="/records/{0}">{0}</a>').format(found["explained"])
     journey = found["explained"] or found["journey"]
     if journey:
         return Markup('<a href="/leads/{0}">{0}</a>').format(journey)

@@ -35,6 +35,7 @@ from leadgate.ledger.story_rows import (
     RecordedOutcomeRow,
     ReusedRow,
     SignalRow,
+    StartedRow,
     UnmaskingRow,
     VerdictRow,
     WarningRow,
@@ -86,6 +87,7 @@ class Story:
     crm_tasks: list[CrmTaskRow] = field(default_factory=list)
     unmaskings: list[UnmaskingRow] = field(default_factory=list)
     recorded_outcomes: list[RecordedOutcomeRow] = field(default_factory=list)
+    expansions: list[StartedRow] = field(default_factory=list)  # that the lead started
     counts: dict[str, int] = field(default_factory=dict)
 
     def list_undone(self) -> set[int | None]:
@@ -270,6 +272,7 @@ class AskedStory:
         self.reused = fetch(ReusedRow, f"{_REUSED} LIMIT :most")
         self.crm_links = fetch(LinkRow, crm_history.LINKS)
         self.crm_tasks = fetch(CrmTaskRow, crm_history.TASKS)
+        self.expansions = fetch(StartedRow, f"{_EXPANSIONS} LIMIT :most")
         self.unmaskings = fetch_table(UnmaskingRow, "unmasking")
         self.recorded_outcomes = fetch_table(RecordedOutcomeRow, "recorded_outcome", "occurred_at, id")
 
@@ -308,6 +311,7 @@ class AskedStory:
             crm_tasks=self.crm_tasks.rows,
             unmaskings=self.unmaskings.rows,
             recorded_outcomes=self.recorded_outcomes.rows,
+            expansions=self.expansions.rows,
             counts={"signals": self.counts.rows[0].signals, "activities": self.counts.rows[0].activities},
         )
 
@@ -336,6 +340,11 @@ def _select(row_type: type[DataclassInstance], table: str) -> str:
 _SIGNALS: Final = (
     f"SELECT {list_columns(SignalRow, 's')} FROM (SELECT s.*, j.id AS journey_id FROM signal s "
     "JOIN journey j ON j.signal_id = s.id WHERE j.id = ANY(:ids)) s ORDER BY s.id"
+)
+#: Its key says which lead started an expansion (``tasks.records.new_leads``).
+_EXPANSIONS: Final = (
+    f"SELECT {list_columns(StartedRow, 'r')} FROM record r WHERE r.kind = '{JourneyKind.EXPANSION}' "
+    "AND starts_with(r.key, 'L' || CAST(:lead AS bigint) || ':') ORDER BY r.id"
 )
 _GATES: Final = (
     f"SELECT DISTINCT ON (g.batch_id, g.gate) {list_columns(GateRow, 'g')} FROM gate_result g "

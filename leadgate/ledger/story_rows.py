@@ -54,6 +54,15 @@ class JourneyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StartedRow:
+    """A record that the lead started."""
+
+    id: int
+    is_open: bool
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class LeadRow:
     """The person, as known so far."""
 

@@ -184,6 +184,8 @@ class RenewalKind(KindSection):
 
 TriggerWord = Literal["usage", "seats", "department", "product_interest", "new_lead"]
 TRIGGER_WORDS: Final[tuple[TriggerWord, ...]] = get_args(TriggerWord)
+#: The trigger of an expansion that a lead started.
+NEW_LEAD: Final[TriggerWord] = "new_lead"
 
 
 class ExpansionTrigger(Part):
@@ -209,10 +211,18 @@ _USUAL_TRIGGERS: Final[dict[TriggerWord, ExpansionTrigger]] = {
 }
 
 
+class NewLeads(Part):
+    """Leads that start an expansion by themselves: those at the account of a customer."""
+
+    when: Expression  # which leads; over the fields of a lead that gets an owner
+    source: Name  # of kind expansions; whose updates these are
+
+
 class ExpansionKind(KindSection):
     """What holds for signs that a customer may buy more."""
 
     triggers: Annotated[dict[TriggerWord, ExpansionTrigger], BeforeValidator(_read_triggers)] = _USUAL_TRIGGERS
+    new_leads: NewLeads | None = None  # none: a lead starts no expansion
     conflict: Literal["review", "join"] = "review"  # what an open opportunity at the same account does
     contact_within: _Positive | None = timedelta(days=5)  # the owner's first touch
 

@@ -27,6 +27,9 @@ OF_EVERY_KIND: Final[Mapping[str, FieldType]] = {
     "changed_by": "text",
 }
 
+#: The lead that a record came from: its e-mail address, its number, or its id at its source or in a CRM.
+LEAD: Final = "lead"
+
 #: The fields of each kind of record. A lead is no record: its fields are ``leadgate.fields.STANDARD``.
 STANDARD: Final[Mapping[JourneyKind, Mapping[str, FieldType]]] = {
     JourneyKind.OPPORTUNITY: {
@@ -42,7 +45,7 @@ STANDARD: Final[Mapping[JourneyKind, Mapping[str, FieldType]]] = {
         "need": "text",
         "timeline": "text",
         "lost_reason": "text",
-        "lead": "text",  # that it came from: its e-mail address, its number, or its id at its source or in a CRM
+        LEAD: "text",
     },
     JourneyKind.RENEWAL: {
         **OF_EVERY_KIND,
@@ -57,6 +60,7 @@ STANDARD: Final[Mapping[JourneyKind, Mapping[str, FieldType]]] = {
     JourneyKind.EXPANSION: {
         **OF_EVERY_KIND,
         "trigger": "text",
+        LEAD: "text",
         "seats": "integer",
         "seats_used": "integer",
         "usage": "number",

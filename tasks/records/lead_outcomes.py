@@ -20,11 +20,13 @@ from leadgate.ledger import recorded_outcomes
 from leadgate.ledger.recorded_outcomes import NewOutcome, StatedOutcome
 from leadgate.matching.resolving import CRM_ID, list_crm_sources
 from leadgate.playbook import Playbook
+from leadgate.records.fields import LEAD
 from leadgate.values.addresses import Kinds, read_address
-from leadgate.vocabulary import Outcome, RecordedVerdict
+from leadgate.vocabulary import JourneyKind, Outcome, RecordedVerdict
 
-#: The field by which a record names the lead that it came from.
-LEAD: Final = "lead"
+#: The kinds whose records tell what became of the lead that they came from. An expansion that a lead started says
+#: nothing of the lead itself.
+_TELL: Final = frozenset({JourneyKind.OPPORTUNITY})
 _BY: Final = "leadgate"
 #: What an update that ends a record means for its lead.
 _ENDS: Final = {"won": RecordedVerdict.WON, "lost": RecordedVerdict.LOST}
@@ -33,7 +35,7 @@ _ENDS: Final = {"won": RecordedVerdict.WON, "lost": RecordedVerdict.LOST}
 def record_outcomes(connection: Connection, playbook: Playbook, judged: pd.DataFrame, now: datetime) -> None:
     """Record what the updates of ``judged`` mean for the leads that they name. A lead that is not known, or that is one
     of several, has none; and an update that waits for an answer means nothing yet."""
-    if LEAD not in judged:
+    if playbook.kind not in _TELL:
         return
     told = judged[judged[LEAD].notna() & judged["outcome"].isin((Outcome.CONTINUE, Outcome.DONE))]
     kinds = Kinds.of(playbook.validation)

@@ -56,6 +56,7 @@ def check(
         events.check_events(checker),
         gates.check_gates(checker, of_kinds.get(checker.kind, {})),
         kinds.check_kinds_have_sources(checker),
+        kinds.check_new_leads(checker),
         *(_check_kind(loaded, kind, of_kinds.get(kind, {})) for kind in checker.of_kinds if kind is not checker.kind),
     )
     return sorted({*loaded.document.notes, *(problem for part in parts for problem in part)})

@@ -11,11 +11,11 @@ from typing import Final
 
 from leadgate.playbook import SOURCE_KINDS, Approval, ExpansionKind, OpportunityKind, RenewalKind, Tell
 from leadgate.playbook.check.checker import Checker, Found
-from leadgate.playbook.kinds import TRIGGER_WORDS
+from leadgate.playbook.kinds import NEW_LEAD, TRIGGER_WORDS
 from leadgate.playbook.yaml_text import Path
 from leadgate.records.conditions import list_condition_columns
 from leadgate.records.sales_stages import fold_word
-from leadgate.vocabulary import JourneyKind
+from leadgate.vocabulary import JourneyKind, StageName
 
 
 def check_kinds_have_sources(checker: Checker) -> Found:
@@ -30,6 +30,24 @@ def check_kinds_have_sources(checker: Checker) -> Found:
         if kind is not JourneyKind.LEAD and kind not in used:
             message = f"no source tells of {kind.plural}; add one with kind: {_find_source_word(kind)}"
             yield checker.at(("kinds", kind.value), message, note=True)
+
+
+def check_new_leads(checker: Checker) -> Found:
+    """What starts an expansion is a condition about leads, counts as a trigger, and has a source. Asked of the playbook
+    as it is for leads."""
+    section = checker.playbook.kinds.expansion
+    if section is None or section.new_leads is None:
+        return
+    here: Path = ("kinds", JourneyKind.EXPANSION.value, "new_leads")
+    yield from checker.check_expression(
+        (*here, "when"), section.new_leads.when, checker.columns_at(StageName.ASSIGNMENT)
+    )
+    sources = {name: SOURCE_KINDS.get(source.kind) for name, source in checker.playbook.sources.items()}
+    fitting = [name for name, kind in sources.items() if kind is JourneyKind.EXPANSION]
+    yield from checker.check_known((*here, "source"), "source of expansions", section.new_leads.source, fitting)
+    if NEW_LEAD not in section.triggers:
+        message = f"triggers leaves out {NEW_LEAD}, so no lead ever starts an expansion; name it there"
+        yield checker.at(here, message)
 
 
 def _find_source_word(kind: JourneyKind) -> str:
