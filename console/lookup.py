@@ -14,7 +14,7 @@ from console.screen import CommandError
 from leadgate.actors import Actor
 from leadgate.counting import format_count
 from leadgate.ledger import Ledger, lead_history
-from leadgate.ledger.record_history import find_owned_journey
+from leadgate.ledger.record_history import find_acted
 from leadgate.masking import mask
 from leadgate.playbook import Playbook
 from leadgate.references import parse
@@ -64,11 +64,10 @@ def resolve_journey(ledger: Ledger, reference: str, playbook: Playbook) -> int:
 
 
 def _find_by_record(ledger: Ledger, number: int) -> int:
-    with ledger.statement() as connection:
-        found = find_owned_journey(connection, number)
+    found = find_acted(ledger, number)
     if found is None:
         raise CommandError(f"there is no record R{number}; `leadgate records` lists those that there are")
-    return found
+    return found.journey_id
 
 
 def _find_by_email(ledger: Ledger, address: str, playbook: Playbook) -> int:

@@ -14,7 +14,8 @@ from typing import Final
 from console.answers import Grid, show_value
 from console.display_names import DisplayNames, write_as_words
 from console.forecast.sentences import CATEGORY_WORDS, format_day, format_money
-from console.timeline import Event, Tone
+from console.timeline import Event, Tone, build_timeline
+from leadgate.ledger.lead_history import Story
 from leadgate.ledger.record_history import DeletionRow, JudgementRow, RecordRow, RecordStory, SlipRow, VersionRow
 from leadgate.vocabulary import ForecastCategory, Outcome
 
@@ -59,14 +60,19 @@ def describe_standing(record: RecordRow, names: DisplayNames) -> str:
     return f"{words[:1].upper()}{words[1:]}{slipped}."
 
 
-def build_record_timeline(story: RecordStory, names: DisplayNames) -> list[Event]:
-    """Everything that happened to the record, the latest first."""
+#: Of the events of a record's journeys, those of people. What stages did is told by the updates and what was decided.
+_OF_PEOPLE: Final = frozenset({"owner", "acceptance", "touch", "activity", "action", "correction", "wait"})
+
+
+def build_record_timeline(story: RecordStory, names: DisplayNames, of_journeys: Story | None = None) -> list[Event]:
+    """Everything that happened to the record, the latest first; ``of_journeys`` tells what people did."""
     first = story.versions[0].number if story.versions else 0
     events = [
         *(_tell_version(version, names, is_first=version.number == first == 1) for version in story.versions),
         *(_tell_judgement(each) for each in story.judgements),
         *(_tell_slip(each) for each in story.slips),
         *(_tell_deletion(each) for each in story.deletions),
+        *(each for each in (build_timeline(of_journeys, names) if of_journeys else ()) if each.kind in _OF_PEOPLE),
     ]
     return sorted(events, key=lambda event: event.at)[::-1]  # what happened in one moment stays in this order
 

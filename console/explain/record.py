@@ -21,7 +21,7 @@ from console.record_timeline import build_record_timeline, describe_standing, na
 from console.redaction import SHOWN, sanitise
 from console.screen import CommandError, build_console, build_heading, build_table, format_moment, print_json
 from leadgate.ledger import Ledger
-from leadgate.ledger.lead_history import load_story
+from leadgate.ledger.lead_history import Story, load_story
 from leadgate.ledger.record_history import RecordStory, find_journey_of_record, load_record_story
 from leadgate.playbook import Playbook
 
@@ -49,10 +49,12 @@ def explain_record(
             }
         )
     else:
-        _render(story, answers, names, build_console())
+        _render(story, of_journey, answers, names, build_console())
 
 
-def _render(story: RecordStory, answers: Sequence[Answer], names: DisplayNames, console: Console) -> None:
+def _render(
+    story: RecordStory, of_journey: Story | None, answers: Sequence[Answer], names: DisplayNames, console: Console
+) -> None:
     record = story.record
     console.print(
         build_heading(sanitise(f"{name_record(record)}: {record.kind} of {names.name_source(record.source)}", 400))
@@ -63,7 +65,7 @@ def _render(story: RecordStory, answers: Sequence[Answer], names: DisplayNames, 
     if answers:
         console.print()
         console.print(build_heading("What happened"))
-    for event in build_record_timeline(story, names):
+    for event in build_record_timeline(story, names, of_journey):
         by = f" by {event.who}" if event.who else ""
         console.print()
         console.print(Text(sanitise(f"{format_moment(event.at)} UTC{by}: {event.words}", SHOWN * 2)))

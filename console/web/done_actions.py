@@ -56,7 +56,7 @@ def find_done(request: Request, visitor: Visitor) -> Done | None:
 
 
 def _describe(done: DoneAction) -> str:
-    lead = done.name or f"lead {done.lead_id}"
+    lead = done.name or (f"lead {done.lead_id}" if done.record_id is None else f"R{done.record_id}")
     whom = lead if done.journeys == 1 else format_count(done.journeys, "lead", "leads")
     if done.what == ActionKind.UNDO:
         return f"Undone: {(done.undoes or 'action').replace('_', ' ')}, {whom}"

@@ -173,6 +173,7 @@ class DoneAction:
     undoes: str | None  # what the action was that this one has undone
     journeys: int
     lead_id: int | None
+    record_id: int | None
     name: str | None = field(repr=False)
     undone: bool
 
@@ -180,11 +181,12 @@ class DoneAction:
 _DONE: Final = """
     SELECT x.number, x.what, x.by, x.acted_for, x.at, x.note,
         (SELECT u.what FROM action u WHERE u.number = x.undoes ORDER BY u.id LIMIT 1) AS undoes,
-        (SELECT count(*) FROM action o WHERE o.number = x.number) AS journeys, j.lead_id,
-        coalesce(nullif(concat_ws(' ', l.first_name, l.last_name), ''), l.full_name, l.company, l.email) AS name,
+        (SELECT count(*) FROM action o WHERE o.number = x.number) AS journeys, j.lead_id, j.record_id,
+        coalesce(nullif(concat_ws(' ', l.first_name, l.last_name), ''), l.full_name, l.company, l.email,
+            r.name) AS name,
         EXISTS (SELECT FROM action u WHERE u.undoes = x.number) AS undone
     FROM action x JOIN journey j ON j.id = x.journey_id LEFT JOIN lead l ON l.id = j.lead_id
-    WHERE x.number = :number ORDER BY x.id LIMIT 1"""
+    LEFT JOIN record r ON r.id = j.record_id WHERE x.number = :number ORDER BY x.id LIMIT 1"""
 
 
 def find_done(ledger: Ledger, number: int) -> DoneAction | None:

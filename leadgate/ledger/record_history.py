@@ -8,15 +8,17 @@ for this record.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import Connection, text
 
+from leadgate.ledger.database import Ledger
 from leadgate.ledger.typed_rows import list_columns, read_row, read_rows
 from leadgate.values.json_types import JsonObject
+from leadgate.vocabulary import JourneyKind, JourneyStatus
 
 #: Versions that a story holds, the latest; a record that is updated every hour must stay readable.
 MOST: Final = 200
@@ -152,16 +154,32 @@ def load_record_story(connection: Connection, record_id: int) -> RecordStory | N
     return RecordStory(record, versions[::-1], judgements[::-1], slips[::-1], deletions[::-1])
 
 
-def find_owned_journey(connection: Connection, record_id: int) -> int | None:
-    """The journey of a record that a person acts on: the owned one, else the one that waits, else the last."""
-    found: int | None = connection.execute(
-        text(
-            "SELECT id FROM journey WHERE record_id = CAST(:id AS bigint) "
-            "ORDER BY (status = 'owned') DESC, (status = 'held') DESC, id DESC LIMIT 1"
-        ),
-        {"id": record_id},
-    ).scalar()
-    return found
+@dataclass(frozen=True, slots=True)
+class ActedRecord:
+    """A record with the journey that a person acts on: the owned one, else the one that waits, else the last. ``owner``
+    has it now."""
+
+    id: int
+    kind: JourneyKind
+    name: str | None = field(repr=False)
+    account: str | None = field(repr=False)
+    journey_id: int
+    generation: int
+    status: JourneyStatus
+    owner: str | None
+
+
+_ACTED: Final = """
+    SELECT r.id, r.kind, r.name, r.account, j.id AS journey_id, j.generation, j.status, a.owner FROM record r
+    CROSS JOIN LATERAL (SELECT o.id, o.generation, o.status FROM journey o WHERE o.record_id = r.id
+        ORDER BY (o.status = 'owned') DESC, (o.status = 'held') DESC, o.id DESC LIMIT 1) j
+    LEFT JOIN assignment a ON a.journey_id = j.id AND a.ended_at IS NULL WHERE r.id = CAST(:id AS bigint)"""
+
+
+def find_acted(ledger: Ledger, record_id: int) -> ActedRecord | None:
+    """The record ``record_id``; None where there is none."""
+    with ledger.statement() as connection:
+        return read_row(connection, ActedRecord, _ACTED, id=record_id)
 
 
 def find_journey_of_record(connection: Connection, record_id: int) -> int | None:

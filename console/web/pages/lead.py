@@ -102,7 +102,7 @@ def show_lead(
         story=story,
         standing=trigger.describe_standing(story),
         facts=list_facts(view, site),
-        choices=list_choices(view, visitor),
+        choices=list_choices(view.story, view.address, view.owner, view.waits_until, visitor),
         answers=answer_questions(story, site, visitor),
         timeline=timeline if events == "all" else timeline[:SHOWN],
         left_out=0 if events == "all" else len(timeline) - SHOWN,
@@ -134,18 +134,29 @@ def read_view(site: Site, visitor: Visitor, reference: str) -> LeadView:
         story, visitor.actor, visitor.now
     )
     here = story.journey
-    current = next((a for a in story.assignments if a.journey_id == here.id and a.ended_at is None), None)
-    pause = next((p for p in story.pauses if p.journey_id == here.id and p.ended_at is None), None)
     return LeadView(
         story if reads else mask_story(story),
         reads,
         may(visitor.actor, Permission.UNMASK_VALUES, owner),
         _find_address(here),
-        current,
+        find_current(story),
         story.qualifications[-1] if story.qualifications else None,
-        None if pause is None or pause.until <= visitor.now else pause.until,
+        find_wait(story, visitor.now),
         items,
     )
+
+
+def find_current(story: Story) -> AssignmentRow | None:
+    """The assignment of whoever has it now."""
+    here = story.journey.id
+    return next((a for a in story.assignments if a.journey_id == here and a.ended_at is None), None)
+
+
+def find_wait(story: Story, now: datetime) -> datetime | None:
+    """Until when its owner waits."""
+    here = story.journey.id
+    pause = next((p for p in story.pauses if p.journey_id == here and p.ended_at is None), None)
+    return None if pause is None or pause.until <= now else pause.until
 
 
 def _find_address(journey: JourneyRow) -> str:
@@ -200,25 +211,27 @@ def list_facts(view: LeadView, site: Site) -> list[Fact]:
     return [fact for fact in facts if fact.value not in (None, "")]
 
 
-def list_choices(view: LeadView, visitor: Visitor) -> list[Choice]:
-    """What the visitor may do about the lead as it stands."""
-    owner, actor = view.owner, visitor.actor
-    note = Choice("Note", f"{view.address}/note", "n")
-    if owner is None or view.story.journey.status != JourneyStatus.OWNED:
-        had_by = find_owner(view.story)
-        return [note] if view.story.lead is not None and may(actor, Permission.NOTE_LEADS, had_by) else []
+def list_choices(
+    story: Story, address: str, owner: AssignmentRow | None, waits_until: datetime | None, visitor: Visitor
+) -> list[Choice]:
+    """What the visitor may do about the lead or the record at ``address`` as it stands; ``owner`` has it now."""
+    actor = visitor.actor
+    note = Choice("Note", f"{address}/note", "n")
+    if owner is None or story.journey.status != JourneyStatus.OWNED:
+        is_known = story.lead is not None or story.journey.record_id is not None
+        return [note] if is_known and may(actor, Permission.NOTE_LEADS, find_owner(story)) else []
     for_others = may(actor, Permission.ACT_FOR_OTHERS)  # the form says for whom, and both names are stored
     choices = []
 
-    def offer(action: OwnersAction | Permission, label: str, address: str, key: str, style: str = "") -> None:
+    def offer(action: OwnersAction | Permission, label: str, form: str, key: str, style: str = "") -> None:
         if for_others or may(actor, action, owner.owner):
-            choices.append(Choice(label, f"{view.address}/{address}", key, style))
+            choices.append(Choice(label, f"{address}/{form}", key, style))
 
     if owner.accepted_at is None:
         offer(ActionKind.ACCEPT, "Accept", "accept", "a", "main")
     is_next = owner.accepted_at is not None and owner.touched_at is None
     offer(Permission.DECIDE_LEADS, "Log a touch", "touch", "t", "main" if is_next else "")
-    if view.waits_until is None:
+    if waits_until is None:
         offer(ActionKind.WAIT, "Wait", "wait", "w")
     else:
         offer(ActionKind.RESUME, "Go on", "resume", "w")

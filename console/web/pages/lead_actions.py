@@ -1,4 +1,4 @@
-"""What people do to a lead: a form for each action, and doing it. Undoing any action, too.
+"""What people do to a lead or a record: a form for each action, and doing it. Undoing any action, too.
 
 Belongs here: what was asked for, and answering with the page that it was asked on. Does not belong here: doing it
 (``ledger.ownership``, ``ledger.notes``, ``tasks.reassignments``, ``ledger.undo``), or who may (``leadgate.actors``).
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from http import HTTPStatus
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,7 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from console.ends_of_waits import find_end
-from console.listed_leads import mask_lead
+from console.web.acted_subjects import ActedSubject, NoSubjectError, find_subject
 from console.web.done_actions import add_done
 from console.web.going_on import GoingOn
 from console.web.rendering import render
@@ -28,10 +27,9 @@ from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate.actors import Actor, act_for, may, require
 from leadgate.errors import LeadgateError
-from leadgate.ledger import lead_list, notes, ownership
+from leadgate.ledger import notes, ownership
 from leadgate.ledger import undo as ways
 from leadgate.ledger.actions import ActionError
-from leadgate.ledger.lead_list import ListedLead
 from leadgate.nearest import propose
 from leadgate.permissions import Permission
 from leadgate.references import parse_number
@@ -59,45 +57,39 @@ _TITLES: Final = {
 }
 
 
-class NoLeadError(LeadgateError):
-    """There is no such lead."""
-
-    http_status = HTTPStatus.NOT_FOUND
-
-
 class FormError(LeadgateError):
     """A form has something that cannot be meant; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A lead that somebody wants to do something to, and as whom they do."""
+    """What somebody wants to do something to, and as whom they do."""
 
-    lead: ListedLead
+    subject: ActedSubject
     actor: Actor
 
 
-@router.get("/leads/{lead}/{action}")
+@router.get("/leads/{subject}/{action}")
+@router.get("/records/{subject}/{action}")
 def show_form(
-    request: Request, site: TheSite, visitor: SignedIn, lead: str, action: ActionKind, back: _Back = ""
+    request: Request, site: TheSite, visitor: SignedIn, subject: str, action: ActionKind, back: _Back = ""
 ) -> Response:
     if action not in _TITLES:
-        raise NoLeadError("There is nothing at this address.")
-    found = _find_lead(site, lead)
+        raise NoSubjectError("There is nothing at this address.")
+    found = find_subject(site, visitor, request.url.path, subject)
     acts_for = _choose_acts_for(visitor, found, action)
     asked = _ask(site, visitor, found, action, acts_for)
-    shown = found if may(visitor.actor, Permission.READ_LEADS, found.owner) else mask_lead(found)
     return render(
         request,
         "lead_action.html",
         visitor=visitor,
         action=action,
         title=_TITLES[action],
-        lead=shown,
+        subject=found,
         acts_for=asked.actor.acts_for,
-        back=make_local(back) if back else f"/leads/{found.lead_id}",
+        back=make_local(back) if back else found.address,
         now=visitor.now.isoformat(),
-        rules=site.playbook.follow_up,
+        rules=site.playbook.for_kind(found.kind).follow_up,
         ends=_list_ends(visitor.now, site, found.owner),
         reps=[rep.name for rep in site.playbook.reps if rep.name != found.owner],
         pools=[pool.name for pool in site.playbook.pools],
@@ -107,98 +99,105 @@ def show_form(
     )
 
 
-@router.post("/leads/{lead}/accept")
+@router.post("/leads/{subject}/accept")
+@router.post("/records/{subject}/accept")
 def accept(
-    request: Request, site: TheSite, visitor: SignedIn, lead: str, acts_for: _Text = "", back: _BackField = ""
+    request: Request, site: TheSite, visitor: SignedIn, subject: str, acts_for: _Text = "", back: _BackField = ""
 ) -> Response:
-    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.ACCEPT, acts_for)
-    number = ownership.accept(site.ledger, asked.lead.journey_id, by=asked.actor, now=visitor.now)
-    return _go_back(request, asked.lead, back, number, goes_on=True)
+    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.ACCEPT, acts_for)
+    number = ownership.accept(site.ledger, asked.subject.journey_id, by=asked.actor, now=visitor.now)
+    return _go_back(request, asked.subject, back, number, goes_on=True)
 
 
-@router.post("/leads/{lead}/reject")
+@router.post("/leads/{subject}/reject")
+@router.post("/records/{subject}/reject")
 def reject(
-    request: Request, site: TheSite, visitor: SignedIn, lead: str, reason: _Text, acts_for: _Text = "",
+    request: Request, site: TheSite, visitor: SignedIn, subject: str, reason: _Text, acts_for: _Text = "",
     back: _BackField = "",
 ) -> Response:  # fmt: skip
-    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.REJECT, acts_for)
+    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.REJECT, acts_for)
     done = ownership.reject(
-        site.ledger, asked.lead.journey_id, by=asked.actor, now=visitor.now, reason=reason, playbook=site.playbook
+        site.ledger, asked.subject.journey_id, by=asked.actor, now=visitor.now, reason=reason, playbook=site.playbook
     )
-    return _go_back(request, asked.lead, back, done.action, goes_on=True)
+    return _go_back(request, asked.subject, back, done.action, goes_on=True)
 
 
-@router.post("/leads/{lead}/wait")
+@router.post("/leads/{subject}/wait")
+@router.post("/records/{subject}/wait")
 def wait(
-    request: Request, site: TheSite, visitor: SignedIn, lead: str, reason: _Text = "", until: _Text = "",
+    request: Request, site: TheSite, visitor: SignedIn, subject: str, reason: _Text = "", until: _Text = "",
     day: _Text = "", acts_for: _Text = "", back: _BackField = "",
 ) -> Response:  # fmt: skip
     """``until`` is a button's day, and ``day`` the field's, which wins. ``reason`` may be empty."""
-    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.WAIT, acts_for)
-    end = find_end(day or until, asked.lead.owner, site.playbook)
+    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.WAIT, acts_for)
+    end = find_end(day or until, asked.subject.owner, site.playbook)
     number = ownership.wait(
-        site.ledger, asked.lead.journey_id, until=end, reason=_clean(reason), by=asked.actor, now=visitor.now
+        site.ledger, asked.subject.journey_id, until=end, reason=_clean(reason), by=asked.actor, now=visitor.now
     )
-    return _go_back(request, asked.lead, back, number)
+    return _go_back(request, asked.subject, back, number)
 
 
-@router.post("/leads/{lead}/resume")
+@router.post("/leads/{subject}/resume")
+@router.post("/records/{subject}/resume")
 def resume(
-    request: Request, site: TheSite, visitor: SignedIn, lead: str, acts_for: _Text = "", back: _BackField = ""
+    request: Request, site: TheSite, visitor: SignedIn, subject: str, acts_for: _Text = "", back: _BackField = ""
 ) -> Response:
-    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.RESUME, acts_for)
-    number = ownership.resume(site.ledger, asked.lead.journey_id, by=asked.actor, now=visitor.now)
-    return _go_back(request, asked.lead, back, number)
+    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.RESUME, acts_for)
+    number = ownership.resume(site.ledger, asked.subject.journey_id, by=asked.actor, now=visitor.now)
+    return _go_back(request, asked.subject, back, number)
 
 
-@router.post("/leads/{lead}/touch")
+@router.post("/leads/{subject}/touch")
+@router.post("/records/{subject}/touch")
 def touch(
-    request: Request, site: TheSite, visitor: SignedIn, lead: str, kind: _Text, at: _Text = "", when: _Text = "",
+    request: Request, site: TheSite, visitor: SignedIn, subject: str, kind: _Text, at: _Text = "", when: _Text = "",
     minutes: _Text = "", acts_for: _Text = "", back: _BackField = "",
 ) -> Response:  # fmt: skip
     """``at`` is when the form was shown: sent twice, it is one touch. ``when`` is what somebody wrote instead."""
-    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.TOUCH, acts_for)
-    rules = site.playbook.follow_up
+    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.TOUCH, acts_for)
+    rules = site.playbook.for_kind(asked.subject.kind).follow_up
     known = [*(each.kind for each in rules.touches), *rules.outcomes]
     if kind not in known:
         raise FormError(f"{kind[:80]!r} is no touch and no outcome of the playbook; {propose(kind, known)}")
     # a manager who is no rep logs what the owner did
-    rep = asked.actor.acts_for or asked.actor.rep or str(asked.lead.owner)
+    rep = asked.actor.acts_for or asked.actor.rep or str(asked.subject.owner)
     done = ownership.touch(
-        site.ledger, asked.lead.journey_id, kind=kind, rep=rep, by=asked.actor,
+        site.ledger, asked.subject.journey_id, kind=kind, rep=rep, by=asked.actor,
         at=_read_moment(when, visitor) or _read_shown(at) or visitor.now, seconds=_read_minutes(minutes),
         now=visitor.now,
     )  # fmt: skip
-    return _go_back(request, asked.lead, back, done.action, goes_on=True)
+    return _go_back(request, asked.subject, back, done.action, goes_on=True)
 
 
-@router.post("/leads/{lead}/reassign")
+@router.post("/leads/{subject}/reassign")
+@router.post("/records/{subject}/reassign")
 def reassign(
-    request: Request, site: TheSite, visitor: SignedIn, lead: str, to: _Text, reason: _Text,
+    request: Request, site: TheSite, visitor: SignedIn, subject: str, to: _Text, reason: _Text,
     generation: Annotated[int, Form()],
     anyway: Annotated[bool, Form()] = False, acts_for: _Text = "", back: _BackField = "",
 ) -> Response:  # fmt: skip
     """``to`` is ``rep:NAME`` or ``pool:NAME``. ``generation`` is the journey's when the form was shown: one that has
     changed hands since is not handed over once more."""
-    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.REASSIGN, acts_for)
+    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.REASSIGN, acts_for)
     kind, _, name = to.partition(":")
     if kind not in ("rep", "pool") or not name:
         raise FormError("say who gets it: a rep, or a pool for whose turn it is there")
     done = reassignments.reassign(
-        site.ledger, site.loaded, asked.lead.journey_id, rep=name if kind == "rep" else None,
+        site.ledger, site.loaded, asked.subject.journey_id, rep=name if kind == "rep" else None,
         pool=name if kind == "pool" else None, anyway=anyway and kind == "rep", reason=_clean(reason), by=asked.actor,
         now=visitor.now, generation=generation,
     )  # fmt: skip
-    return _go_back(request, asked.lead, back, done.action)
+    return _go_back(request, asked.subject, back, done.action)
 
 
-@router.post("/leads/{lead}/note")
+@router.post("/leads/{subject}/note")
+@router.post("/records/{subject}/note")
 def note(
-    request: Request, site: TheSite, visitor: SignedIn, lead: str, words: _Words, back: _BackField = ""
+    request: Request, site: TheSite, visitor: SignedIn, subject: str, words: _Words, back: _BackField = ""
 ) -> Response:
-    asked = _ask(site, visitor, _find_lead(site, lead), ActionKind.NOTE, "")
-    done = notes.write_note(site.ledger, asked.lead.journey_id, words, by=asked.actor, now=visitor.now)
-    return _go_back(request, asked.lead, back, done.action)
+    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.NOTE, "")
+    done = notes.write_note(site.ledger, asked.subject.journey_id, words, by=asked.actor, now=visitor.now)
+    return _go_back(request, asked.subject, back, done.action)
 
 
 @router.post("/actions/{number}/undo")
@@ -209,41 +208,35 @@ def undo(request: Request, site: TheSite, visitor: SignedIn, number: str, back: 
     return RedirectResponse(add_done(make_local(back), done.action), 303)
 
 
-def _find_lead(site: Site, lead: str) -> ListedLead:
-    """The lead of an address. Raises ``IdError`` and ``NoLeadError``."""
-    found = lead_list.find_lead(site.ledger, parse_number(lead, "lead"))
-    if found is None:
-        raise NoLeadError(f"There is no lead {parse_number(lead, 'lead')}.")
-    return found
-
-
-def _choose_acts_for(visitor: Visitor, lead: ListedLead, action: ActionKind) -> str:
+def _choose_acts_for(visitor: Visitor, subject: ActedSubject, action: ActionKind) -> str:
     """For whom the form is: the owner, where the visitor does not decide themselves but may act for others."""
-    if action == ActionKind.NOTE or lead.owner is None or lead.owner in visitor.actor.reps:
+    if action == ActionKind.NOTE or subject.owner is None or subject.owner in visitor.actor.reps:
         return ""
-    return lead.owner if may(visitor.actor, Permission.ACT_FOR_OTHERS) else ""
+    return subject.owner if may(visitor.actor, Permission.ACT_FOR_OTHERS) else ""
 
 
-def _ask(site: Site, visitor: Visitor, lead: ListedLead, action: ActionKind, acts_for: str) -> Asked:
-    """Who does it. Raises ``ActorError`` when they may not, and ``ActionError`` when nobody owns the lead."""
+def _ask(site: Site, visitor: Visitor, subject: ActedSubject, action: ActionKind, acts_for: str) -> Asked:
+    """Who does it. Raises ``ActorError`` when they may not, and ``ActionError`` when nobody owns it."""
     if action == ActionKind.NOTE:
-        require(visitor.actor, Permission.NOTE_LEADS, lead.owner)
-        return Asked(lead, visitor.actor)
-    if lead.owner is None:
+        require(visitor.actor, Permission.NOTE_LEADS, subject.owner)
+        return Asked(subject, visitor.actor)
+    if subject.owner is None:
         require(visitor.actor, Permission.SEE_LEADS)
-        raise ActionError(f"lead {lead.lead_id} is {lead.status.value}, so nobody owns it now")
+        raise ActionError(f"{subject.word} is {subject.status.value}, so nobody owns it now")
     actor = visitor.actor
     if acts_for:
-        actor = act_for(actor, acts_for, site.playbook, also=(lead.owner,))
-    if lead.owner not in actor.reps and lead.owner != actor.acts_for:
-        require(actor, Permission.DECIDE_LEADS, lead.owner)
-    return Asked(lead, actor)
+        actor = act_for(actor, acts_for, site.playbook, also=(subject.owner,))
+    if subject.owner not in actor.reps and subject.owner != actor.acts_for:
+        require(actor, Permission.DECIDE_LEADS, subject.owner)
+    return Asked(subject, actor)
 
 
-def _go_back(request: Request, lead: ListedLead, back: str, number: int | None, *, goes_on: bool = False) -> Response:
+def _go_back(
+    request: Request, subject: ActedSubject, back: str, number: int | None, *, goes_on: bool = False
+) -> Response:
     if goes_on:
-        _release(request, [lead.journey_id])
-    return RedirectResponse(add_done(make_local(back) if back else f"/leads/{lead.lead_id}", number), 303)
+        _release(request, [subject.journey_id])
+    return RedirectResponse(add_done(make_local(back) if back else subject.address, number), 303)
 
 
 def _release(request: Request, journeys: Sequence[int]) -> None:
