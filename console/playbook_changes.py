@@ -71,6 +71,12 @@ def compare_playbooks(before: Playbook, after: Playbook) -> list[Change]:
     return [*changes, *(each for each in _compare_keys(before, after) if not _is_told(each.name, told))]
 
 
+def list_changed_keys(before: Playbook, after: Playbook) -> list[str]:
+    """The top-level keys under which anything differs that changes what is decided, in the order of the playbook."""
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    return [key for key in old if old[key] != new[key]]
+
+
 def compare_lines(before: str, after: str, most: int) -> list[str]:
     """The lines that differ, each after a sign, with two lines around them; ``most`` of them at the most."""
     found: list[str] = []

@@ -5,6 +5,7 @@ Belongs here: finding the two, and printing. Does not belong here: the compariso
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,10 +14,13 @@ import typer
 
 from console.cli.options import Json
 from console.command_context import CommandContext
-from console.playbook_changes import Change, ChangeKind, compare_lines, compare_playbooks
+from console.playbook_changes import Change, ChangeKind, compare_lines, compare_playbooks, list_changed_keys
 from console.redaction import sanitise
-from console.screen import build_console, build_heading, print_json
-from leadgate.playbook import LoadedPlaybook, parse
+from console.screen import CommandError, build_console, build_heading, print_json, say
+from leadgate.counting import format_count
+from leadgate.errors import ExitCode
+from leadgate.nearest import propose
+from leadgate.playbook import LoadedPlaybook, Playbook, parse
 
 ACTIVE: Final = "active"
 _MOST_LINES: Final = 2_000
@@ -30,22 +34,60 @@ def diff(
     lines: Annotated[
         bool, typer.Option("--lines", help="The lines of the text that differ, in place of words.")
     ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="KEY", help="Exit 1 when another top-level key differs, too. Repeatable."),
+    ] = None,
+    most: Annotated[
+        int | None, typer.Option("--most", metavar="N", min=0, help="Exit 1 when there are more changes than this.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """What differs between two playbooks, in words: rules, points, thresholds, routes, people, SLAs, and the rest."""
+    """What differs between two playbooks, in words: rules, points, thresholds, routes, people, SLAs, and the rest.
+
+    With --only and --most it is a check for CI: exit 1 when more differs than a change of this kind may.
+    """
     context: CommandContext = ctx.obj
+    _require_keys(only or ())
     before, after = find_playbook(context, a), find_playbook(context, b)
     changes = compare_playbooks(before.playbook, after.playbook)
+    keys = list_changed_keys(before.playbook, after.playbook)
+    beyond = _list_beyond(keys, len(changes), only, most)
     if json:
-        print_json({"a": before.hash, "b": after.hash, "changes": [asdict(each) for each in changes]})
-        return
+        told = [asdict(each) for each in changes]
+        print_json({"a": before.hash, "b": after.hash, "changes": told, "keys": keys, "beyond": beyond})
+    else:
+        _print(f"{_name(a, before)} and {_name(b, after)} decide the same.", before, after, changes, lines=lines)
+    for each in beyond:
+        say(each)
+    if beyond:
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+def _require_keys(only: Sequence[str]) -> None:
+    for key in only:
+        if key not in Playbook.model_fields:
+            raise CommandError(f"a playbook has no key {key[:80]!r}; {propose(key[:80], Playbook.model_fields)}")
+
+
+def _list_beyond(keys: Sequence[str], changes: int, only: Sequence[str] | None, most: int | None) -> list[str]:
+    """What goes beyond the limits, a sentence for each."""
+    found = []
+    if only is not None and (others := [key for key in keys if key not in only]):
+        found.append(f"Only {', '.join(only)} may differ, and so does {', '.join(others)}.")
+    if most is not None and changes > most:
+        found.append(f"There are {format_count(changes, 'change', 'changes')}, and at most {most:,} may be.")
+    return found
+
+
+def _print(same: str, before: LoadedPlaybook, after: LoadedPlaybook, changes: Sequence[Change], *, lines: bool) -> None:
     console = build_console()
     if lines:
         for line in compare_lines(before.text, after.text, _MOST_LINES):
             console.print(sanitise(line), soft_wrap=True, markup=False, highlight=False)
         return
     if not changes:
-        console.print(f"{_name(a, before)} and {_name(b, after)} decide the same.")
+        console.print(same)
         return
     section = None
     for each in changes:

@@ -322,6 +322,35 @@ def test_the_difference_is_told_in_words_of_files_hashes_and_the_one_in_use(
     assert {each["kind"] for each in changes} == {"changed"}
 
 
+@pytest.mark.parametrize(
+    ("limits", "beyond"),
+    [
+        (("--only", "scoring", "--only", "slas", "--most", "2"), ()),
+        (("--only", "scoring"), ("so does slas",)),
+        (("--most", "1"), ("2 changes, and at most 1",)),
+        (("--only", "pools", "--most", "0"), ("so does scoring, slas", "2 changes, and at most 0")),
+    ],
+    ids=["within", "another key", "too many", "both"],
+)
+def test_a_difference_beyond_its_limits_ends_with_exit_code_1(
+    cli: Cli, tmp_path: Path, limits: tuple[str, ...], beyond: tuple[str, ...]
+) -> None:
+    file, other = File(tmp_path / "playbook.yaml"), File(tmp_path / "next" / "playbook.yaml")
+    changed = file.path.read_text(encoding="utf-8").replace("points: 30", "points: 31", 1)
+    other.write("# a comment is no change\n" + changed.replace("first_touch: 4h", "first_touch: 2h"))
+    code = 1 if beyond else 0
+    result = cli("playbook", "diff", file.path, other.path, *limits, code=code)
+    assert [words for words in beyond if words not in result.stderr] == []
+    found = read_json(cli("playbook", "diff", file.path, other.path, *limits, "--json", code=code))
+    assert (found["keys"], len(found["beyond"])) == (["scoring", "slas"], len(beyond))
+    cli("playbook", "diff", file.path, file.path, *limits)
+
+
+def test_a_limit_by_a_key_that_does_not_exist_is_refused(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "playbook.yaml"
+    assert "did you mean 'scoring'" in cli("playbook", "diff", path, path, "--only", "scorin", code=2).stderr
+
+
 def test_commands_work_by_the_playbook_in_use_and_not_by_their_file(harness: Harness, cli: Cli, tmp_path: Path) -> None:
     harness.begin(make_lead(0))
     other = File(tmp_path / "next" / "playbook.yaml")
