@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import warnings
 from pathlib import Path
 
 import properties  # noqa: F401 - declares the profiles, one of which a command may name
@@ -41,7 +42,9 @@ class _Imported:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if session.config.getoption("processes") > 1 and not all(map(_is_pure, session.items)):
-            import expectations.prepared  # noqa: F401
+            with warnings.catch_warnings():  # those of other people's modules, which nobody captures here
+                warnings.simplefilter("ignore")
+                import expectations.prepared  # noqa: F401
         self._leave_alone()
         gc.enable()
 

@@ -3,11 +3,13 @@ error in the browser's console; and nothing lost without script."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from accessible import find_violations
 from console_site import ConsoleSite
 from harness import Harness
 from opportunities import tell_a_week
@@ -30,7 +32,8 @@ _MORE: Final = (
     _TRIAL,
 )
 ADDRESSES: Final = (*(page.address for page in PAGES), *_MORE)
-_RULES: Final = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+_SCREEN: Final = {"width": 1280, "height": 720}
+_PHONE: Final = {"width": 390, "height": 800}
 
 
 @pytest.fixture
@@ -69,37 +72,40 @@ def open_page(worked: ConsoleSite, browser: Any) -> Iterator[Any]:
         page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_accessible(open_page: Any, scheme: str) -> None:
-    found = {}
+def test_every_page_is_accessible_in_both_colour_schemes_and_no_wider_than_a_phone(open_page: Any) -> None:
+    found, wide = {}, {}
     for address in ADDRESSES:
-        page = open_page(address, color_scheme=scheme)
-        answer = Axe().run(page, options=_RULES).response
-        broken = [(rule["id"], [node["html"][:200] for node in rule["nodes"]][:3]) for rule in answer["violations"]]
-        if broken:
+        page = open_page(address)
+        if broken := find_violations(page):
             found[address] = broken
+        page.set_viewport_size(_PHONE)
+        if (width := page.evaluate("document.documentElement.scrollWidth")) > _PHONE["width"]:
+            wide[address] = width
+        page.set_viewport_size(_SCREEN)
         assert [each for each in page.problems if "404" not in each] == [], address
     assert found == {}
+    assert wide == {}
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_lead_beside_its_list_is_accessible(open_page: Any, scheme: str) -> None:
-    page = open_page("/leads", color_scheme=scheme)
+def test_a_lead_beside_its_list_is_accessible(open_page: Any) -> None:
+    page = open_page("/leads")
     page.get_by_role("button", name="Preview").click()
     page.locator("#preview").get_by_role("heading", name="What happened").wait_for()
     page.get_by_role("button", name="Denser").click()
-    answer = Axe().run(page, options=_RULES).response
-    assert [(rule["id"], [node["html"][:200] for node in rule["nodes"]][:3]) for rule in answer["violations"]] == []
+    assert find_violations(page) == []
 
 
-def test_no_page_is_wider_than_a_phone(open_page: Any) -> None:
-    wide = {}
-    for address in ADDRESSES:
-        page = open_page(address, viewport={"width": 390, "height": 800})
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > 390:
-            wide[address] = width
-    assert wide == {}
+@pytest.mark.parametrize(
+    "folder", ["console/web/static", "console/report/templates", "expectations/data_docs/templates"]
+)
+def test_by_night_nothing_but_colours_is_another(folder: str) -> None:
+    """So that rules about anything else need not be asked again."""
+    text = (Path(__file__).parents[2] / folder / "style.css").read_text(encoding="utf-8")
+    (dark,) = re.findall(r"@media \(prefers-color-scheme: dark\) \{\s*:root \{([^}]*)\}\s*\}", text)
+    assert text.count("prefers-color-scheme") == 1
+    declared = [each.split(":") for each in dark.split(";") if each.strip()]
+    assert {name.strip()[:2] for name, _ in declared} == {"--"}
+    assert all(re.fullmatch(r"\s*#[0-9a-f]{3,8}\s*", value) for _, value in declared)
 
 
 def test_every_page_is_whole_without_script(open_page: Any) -> None:
