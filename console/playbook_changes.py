@@ -13,11 +13,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from console.display_names import DisplayNames, write_as_words
+from console.kind_sentences import list_kind_sections
 from console.redaction import sanitise
 from console.rule_sentences import RuleSection, list_sections
 from console.screen import format_span
 from leadgate.expressions.wording import list_choices
 from leadgate.playbook import Playbook, Rep
+from leadgate.vocabulary import JourneyKind
 
 PEOPLE: Final = "People"
 REST: Final = "Everything else, by its key"
@@ -59,8 +61,10 @@ def compare_playbooks(before: Playbook, after: Playbook) -> list[Change]:
     """Every difference that changes what is decided, in the order of the playbook."""
     old, new = DisplayNames(before), DisplayNames(after)
     changes: list[Change] = []
-    for one, other in zip(list_sections(before, old), list_sections(after, new), strict=True):
-        changes += _compare_rules(one, other)
+    was, now = _list_by_title(before, old), _list_by_title(after, new)
+    for title in dict.fromkeys([*was, *now]):
+        nothing = RuleSection(title, ())
+        changes += _compare_rules(was.get(title, nothing), now.get(title, nothing))
     people = (
         {rep.name: _describe_rep(rep, old) for rep in before.reps},
         {rep.name: _describe_rep(rep, new) for rep in after.reps},
@@ -75,6 +79,12 @@ def list_changed_keys(before: Playbook, after: Playbook) -> list[str]:
     """The top-level keys under which anything differs that changes what is decided, in the order of the playbook."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
     return [key for key in old if old[key] != new[key]]
+
+
+def _list_by_title(playbook: Playbook, names: DisplayNames) -> dict[str, RuleSection]:
+    """The sections of leads, then those of each kind of record."""
+    sections = (*list_sections(playbook, names), *list_kind_sections(playbook, names))
+    return {section.title: section for section in sections}
 
 
 def compare_lines(before: str, after: str, most: int) -> list[str]:
@@ -94,7 +104,7 @@ def _compare_rules(before: RuleSection, after: RuleSection) -> Iterator[Change]:
     yield from _compare_named(after.title, *rules)
     both = [name for name in rules[0] if name in rules[1]]
     order = [name for name in rules[1] if name in rules[0]]
-    if both != order and after.title == "Routing":  # elsewhere the order decides nothing
+    if both != order and after.title.lower().endswith("routing"):  # elsewhere the order decides nothing
         yield Change(after.title, "order", ChangeKind.MOVED, ", then ".join(both), ", then ".join(order))
     for note in before.notes:
         if note not in after.notes:
@@ -156,12 +166,22 @@ def _compare_keys(before: Playbook, after: Playbook) -> Iterator[Change]:
 def _is_told(path: str, told: set[tuple[str, str]]) -> bool:
     """Whether a sentence in ``told``, which are sections and names of rules, says already what differs at ``path``."""
     part, *keys = path.split(".")
+    if part == "kinds" and keys:
+        return _is_told_of_kind(JourneyKind(keys[0]), keys[1:], told)
     sections = _SECTIONS.get(part, ())
     if any((section, name) in told for section in sections for key in keys for name in (key, write_as_words(key))):
         return True
     if part == "routing" and not keys:  # the order
         return ("Routing", "order") in told
     return part in _WHOLLY_TOLD and any(section in sections for section, _ in told)
+
+
+def _is_told_of_kind(kind: JourneyKind, keys: Sequence[str], told: set[tuple[str, str]]) -> bool:
+    """As ``_is_told``, of a key of the section of ``kind``. One that is new, or gone, is told by all its rules."""
+    names = [name for section, name in told if section.startswith(f"{kind.plural.title()}: ")]
+    if not keys:
+        return bool(names)
+    return any(name in names for key in keys for name in (key, write_as_words(key)))
 
 
 def _compare_values(path: str, before: Any, after: Any) -> Iterator[Change]:

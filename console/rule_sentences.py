@@ -18,16 +18,18 @@ from leadgate.counting import format_count
 from leadgate.expressions.wording import describe_condition, list_choices, name_field
 from leadgate.ledger.rule_hits import RuleKind
 from leadgate.playbook import Cap, EngagementRule, LadderStep, Playbook, Pool, Route, Sla, Target, Territory
+from leadgate.playbook.kinds import ANY_SCORE
 from leadgate.scoring.verdict import find_exit_score
 from leadgate.sla.sla_targets import TARGETS, limit, list_ladder_steps
-from leadgate.vocabulary import QualifiedAs
+from leadgate.vocabulary import JourneyKind, QualifiedAs
 
 
 @dataclass(frozen=True)
 class RuleSentence:
-    """A rule. ``kind`` and ``counted_as`` (else its name) find its hits; ``when`` is its condition as it is written."""
+    """A rule. ``kind`` and ``counted_as`` (else its name) find its hits, where they are counted; ``when`` is its
+    condition as it is written."""
 
-    kind: RuleKind
+    kind: RuleKind | None
     name: str
     sentence: str
     why: str = ""
@@ -36,7 +38,7 @@ class RuleSentence:
 
     @property
     def key(self) -> tuple[str, str]:
-        return self.kind.value, self.counted_as or self.name
+        return "" if self.kind is None else self.kind.value, self.counted_as or self.name
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,13 @@ class RuleSection:
     title: str
     rules: tuple[RuleSentence, ...]
     notes: tuple[str, ...] = ()
+    about: JourneyKind = JourneyKind.LEAD  # hits are counted of leads alone
 
 
 def list_sections(playbook: Playbook, names: DisplayNames) -> list[RuleSection]:
-    """Every rule by which leads are scored, qualified, routed and followed up."""
-    words = _Words(playbook, names)
+    """Every rule by which leads are scored, qualified, routed and followed up; or records of the kind of which
+    ``playbook`` is a view."""
+    words = RuleWords(playbook, names)
     return [
         RuleSection("Fit: who they are", tuple(words.list_fit()), tuple(words.list_scoring_notes("fit"))),
         RuleSection(
@@ -71,7 +75,7 @@ def list_sections(playbook: Playbook, names: DisplayNames) -> list[RuleSection]:
                 )
                 for rule in playbook.qualification.disqualify
             ),
-            ("Any of these ends a lead, whatever its score.",),
+            (f"Any of these ends {words.one}, whatever its score.",),
         ),
         RuleSection("Qualification", tuple(words.list_verdicts()), tuple(words.list_evidence_notes())),
         RuleSection(
@@ -109,14 +113,24 @@ _AWAY: Final = {
 }
 
 
-class _Words:
+class RuleWords:
+    """The words of one playbook, for leads or for records of its kind."""
+
     def __init__(self, playbook: Playbook, names: DisplayNames) -> None:
         self._playbook = playbook
         self._names = names
+        self.noun = playbook.kind.value
+        self.one = f"a{'n' * (self.noun[0] in 'aeiou')} {self.noun}"
         self._labels = {name: field.label for name, field in playbook.fields.items() if field.label}
 
     def describe(self, when: str) -> str:
-        return describe_condition(when, self._labels)
+        return describe_condition(when, self._labels, self.noun)
+
+    def name_rep(self, name: str) -> str:
+        return self._names.name_rep(name)
+
+    def name_source(self, name: str) -> str:
+        return self._names.name_source(name)
 
     def list_fit(self) -> Iterator[RuleSentence]:
         for rule in self._playbook.scoring.fit:
@@ -149,17 +163,20 @@ class _Words:
 
     def list_verdicts(self) -> Iterator[RuleSentence]:
         rule = self._playbook.qualification
+        if rule.marketing_qualified <= ANY_SCORE and rule.grades is None:
+            yield RuleSentence(None, "every_score", f"Every {self.noun} goes on, whatever its score.")
+            return
         for number, verdict in ((2, QualifiedAs.SALES), (1, QualifiedAs.MARKETING)):
             words = _format_verdict(verdict)
             if rule.grades is not None:
                 grades = list_choices(getattr(rule.grades, verdict.value))
-                sentence = f"Of grade {grades}, a lead is {words}." if grades else f"No grade is {words}."
+                sentence = f"Of grade {grades}, {self.one} is {words}." if grades else f"No grade is {words}."
                 if kept := list_choices(getattr(rule.leave.grades, verdict.value)):
                     sentence += f" One that was stays so at {kept}."
             else:
                 enters = rule.sales_qualified if number == 2 else rule.marketing_qualified
                 leaves = find_exit_score(rule, number)
-                sentence = f"From a score of {enters} on, a lead is {words}"
+                sentence = f"From a score of {enters} on, {self.one} is {words}"
                 sentence += f"; one that was stays so down to {leaves}." if leaves != enters else "."
             if number == 2 and rule.sales_qualified_by == "acceptance":
                 sentence += " It is only so once its rep accepts it."
@@ -171,7 +188,7 @@ class _Words:
                 f"A score from {rule.review.lowest} to {rule.review.below - 1} waits until a person has looked at it."
             )
             yield RuleSentence(RuleKind.VERDICT, "review", band)
-        yield RuleSentence(RuleKind.VERDICT, "nurture", "Every other lead is nurtured: nobody gets it.")
+        yield RuleSentence(RuleKind.VERDICT, "nurture", f"Every other {self.noun} is nurtured: nobody gets it.")
 
     def list_evidence_notes(self) -> Iterator[str]:
         for part, rule in self._playbook.qualification.evidence.items():
@@ -186,9 +203,9 @@ class _Words:
         asked = []
         if route.territory is not None:
             asked.append(self._describe_territory(route.territory, self._playbook.territories[route.territory]))
-        if (words := self.describe(route.when)) != "every lead":
+        if (words := self.describe(route.when)) != f"every {self.noun}":
             asked.append(f"({words})" if asked and " or " in words else words)
-        whose = f"When {' and '.join(asked)}: " if asked else "Every lead: "
+        whose = f"When {' and '.join(asked)}: " if asked else f"Every {self.noun}: "
         kind, _, target = route.to.partition(" ")
         if kind == "pool":
             goes = f"to the pool {self._names.name_pool(target)}"
@@ -198,7 +215,7 @@ class _Words:
             goes = {
                 "rep": f"to {self._names.name_rep(target)}",
                 "account_owner": "to the owner of the account, where there is one",
-                "earlier_owner": "to who had the lead when it came before, where there is one",
+                "earlier_owner": f"to who had the {self.noun} when it came before, where there is one",
                 "record_owner": "to the owner of the record, where it names a rep",
             }[kind]
             goes += f"; {_AWAY[route.if_away]}"
@@ -211,7 +228,7 @@ class _Words:
             for key, field in TERRITORY_FIELDS.items()
             if (values := getattr(territory, key))
         ]
-        return f"the lead is in the territory {write_as_words(name)} ({'; '.join(places)})"
+        return f"the {self.noun} is in the territory {write_as_words(name)} ({'; '.join(places)})"
 
     def describe_pool(self, pool: Pool) -> RuleSentence:
         members = [
@@ -276,7 +293,7 @@ class _Words:
                 told = "the owner's manager" if step.to is None else self._name_route(step.to)
                 return f"after {after} {told} is told"
             case "reassign":
-                return f"after {after} somebody else gets the lead"
+                return f"after {after} somebody else gets the {self.noun}"
 
     def _name_route(self, to: str) -> str:
         return self._names.name_rep(to) if any(to == rep.name for rep in self._playbook.reps) else write_as_words(to)

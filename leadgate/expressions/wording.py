@@ -35,11 +35,12 @@ _OPPOSITE: Final = {
     "OPERATOR_IS_NULL": "{} is given",
     "OPERATOR_IS_NOT_NULL": "{} is not given",
 }
-#: Fields of yes and no, as statements about the lead.
+#: Fields of yes and no, as statements about the lead or the record.
 _STATEMENTS: Final = {
     "is_free_mail": ("the e-mail address is of a free mail service", "the e-mail address is of no free mail service"),
     "is_disposable": ("the e-mail address is a disposable one", "the e-mail address is no disposable one"),
     "is_role_address": ("the e-mail address is of a role, not a person", "the e-mail address is of a person"),
+    "auto_renews": ("the contract renews itself", "the contract does not renew itself"),
     "has_consent": ("the person agreed to be contacted", "the person did not agree to be contacted"),
 }
 _NAMES: Final = {
@@ -50,20 +51,26 @@ _NAMES: Final = {
     "qualified_as": "qualification",
     "company_domain": "company's domain",
     "website_domain": "website's domain",
+    "amount_change": "change of the amount",
+    "pushed_days": "number of days by which the close date is pushed",
+    "pushes": "number of pushes",
+    "seats": "number of seats",
+    "seats_used": "number of seats used",
+    "open_opportunities": "number of open opportunities at the account",
 }
 _CODE: Final = re.compile(r"[A-Z0-9]{1,4}|\d{4}-\d\d-\d\d")
 #: A pattern that is nothing but a list of words: whole ones between word boundaries, or parts of words.
 _WORDS: Final = re.compile(r"(?P<from>\\b)?\(?(?:\?:)?(?P<words>[\w '&/.+-]+(?:\|[\w '&/.+-]+)*)\)?(?P<to>\\b)?")
 
 
-def describe_condition(when: str, labels: Mapping[str, str] | None = None) -> str:
+def describe_condition(when: str, labels: Mapping[str, str] | None = None, noun: str = "lead") -> str:
     """What ``when`` asks of a lead, such as "the country is DE or AT", or "every lead".
 
-    ``labels`` names the playbook's own fields. A part that has no words is shown as it is written.
-    Raises ``RuleError`` for an expression that is refused.
+    ``noun``: what it is about, if not a lead. ``labels`` names the playbook's own fields. A part that has no words is
+    shown as it is written. Raises ``RuleError`` for an expression that is refused.
     """
     expression = parse(when)
-    return _Wording(expression, labels or {}).describe(expression.tree)
+    return _Wording(expression, labels or {}, noun).describe(expression.tree)
 
 
 def name_field(name: str, labels: Mapping[str, str] | None = None) -> str:
@@ -80,8 +87,9 @@ def list_choices(values: Sequence[str], last: str = "or") -> str:
 
 
 class _Wording:
-    def __init__(self, expression: Expression, labels: Mapping[str, str]) -> None:
+    def __init__(self, expression: Expression, labels: Mapping[str, str], noun: str) -> None:
         self._expression = expression
+        self._noun = noun
         self._labels = labels
 
     def describe(self, node: Node, *, inner: bool = False) -> str:
@@ -92,7 +100,7 @@ class _Wording:
                 words = f" {joint} ".join(self.describe(each, inner=True) for each in node["children"])
                 return f"({words})" if inner else words
             case "CONSTANT", _ if node["literal"]["kind"] == "BOOLEAN":
-                return "every lead" if node["literal"]["text"] == "true" else "no lead"
+                return f"{'every' if node['literal']['text'] == 'true' else 'no'} {self._noun}"
             case "COLUMN_REF", _:
                 return self._state(node, holds=True)
             case "COMPARISON", _:

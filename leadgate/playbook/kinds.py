@@ -29,7 +29,7 @@ SOURCE_KINDS: Final[Mapping[SourceKind, JourneyKind]] = {
 }
 
 #: A score that no rules come to: a record is not nurtured for want of points unless the playbook says so.
-_ANY_SCORE: Final = -1_000_000
+ANY_SCORE: Final = -1_000_000
 
 _Positive = Annotated[Duration, Field(gt=timedelta(0))]
 StageWord = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -39,8 +39,8 @@ OtherWord = Annotated[str, Field(min_length=1, max_length=200)]
 class RecordQualification(Qualification):
     """As of a lead, but whatever its score, a record goes on."""
 
-    marketing_qualified: int = _ANY_SCORE
-    sales_qualified: int = _ANY_SCORE
+    marketing_qualified: int = ANY_SCORE
+    sales_qualified: int = ANY_SCORE
 
 
 class RecordFollowUp(FollowUp):

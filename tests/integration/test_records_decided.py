@@ -183,3 +183,18 @@ def test_the_owner_of_a_record_accepts_it_and_waits_for_it(beside: dict[str, int
         ownership.reject(harness.ledger, journey, reason="not_a_fit", playbook=harness.loaded.playbook, **who)
     assert harness.one("SELECT accepted_at FROM assignment WHERE journey_id = :id", id=journey) == who["now"]
     assert harness.find_broken() == []
+
+
+def test_the_playbooks_page_tells_the_rules_of_records_without_hits(console: ConsoleSite) -> None:
+    olga = console.sign_in("olga", Role.OPERATOR)
+    page = olga.get("/playbook")
+    while "refresh" in page.headers:
+        page = olga.get("/playbook")
+    titles = page.texts("//h2[starts-with(@id, 'section-')]")
+    assert "Opportunities: what is decided" in titles
+    (row,) = page.tree.xpath("//tr[@id='opportunity-rule-won']")
+    assert "Here it is won and ends." in row.text_content()
+    assert row.xpath("td[@data-label='last hit']") == []
+    ids = page.tree.xpath("//main//@id")
+    assert len(ids) == len(set(ids))
+    assert "opportunity-rule-won" not in olga.get("/playbook", show="unused").text

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from console import kind_sentences
 from expectations import PROMISES_OF
 from leadgate.playbook import kind_views
 from leadgate.playbook.kinds import SOURCE_KINDS, WITHOUT_SECTION, Kinds
@@ -26,6 +27,7 @@ TABLES: dict[str, Mapping[JourneyKind, Any]] = {
     "SLAs of sections": kind_views._ADD_SLAS,
     "words": standing._WORDS,
     "judges": JUDGES,
+    "sentences": kind_sentences._TELL,
 }
 #: Where journeys of every kind are treated alike.
 PROTOCOL = ("tasks/handoff.py", "tasks/stage.py", "tasks/stage_task.py", "tasks/bisecting.py", "tasks/claiming.py",

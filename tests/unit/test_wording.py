@@ -28,7 +28,7 @@ from leadgate.expressions.wording import describe_condition
         ("regexp_matches(industry, '(saas|financ)')", "the industry has “saas” or “financ”"),
         ("regexp_matches(company, '^a.*b')", "the company has the pattern `^a.*b`"),
         ("company ilike '%gmbh' or company not like 'Ac%'", "the company ends with “gmbh” or the company does not begin with “Ac”"),
-        ("country = 'DE' and (seats > 5 or seats is null)", "the country is DE and (the seats is above 5 or the seats is not given)"),
+        ("country = 'DE' and (seats > 5 or seats is null)", "the country is DE and (the number of seats is above 5 or the number of seats is not given)"),
         ("coalesce(employees, 0) + 1 > 5", "`coalesce(employees, 0) + 1 > 5`"),
         ("case when seats > 5 then true else false end", "`case when seats > 5 then true else false end`"),
     ],

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from console.kind_sentences import list_kind_sections
 from console.lead_trial import (
     MOST_DAYS,
     MOST_TIMES,
@@ -68,10 +69,12 @@ def show_playbook(
     hits = None if asked is None else asked.figures[0]
     sections = list_sections(site.playbook, site.names)
     unused = 0 if hits is None else sum(each.key not in hits.by_rule for section in sections for each in section.rules)
-    shown = list(_keep_unused(sections, hits)) if show == "unused" and hits is not None else sections
+    of_records = list_kind_sections(site.playbook, site.names)
+    only_unused = show == "unused" and hits is not None
+    shown = list(_keep_unused(sections, hits)) if only_unused and hits is not None else [*sections, *of_records]
     response = render(
         request, "playbook.html", visitor=visitor, sections=shown, hits=hits, show=show, unused=unused,
-        rules=sum(len(section.rules) for section in sections),
+        rules=sum(len(section.rules) for section in (*sections, *of_records)),
         quiet=0 if hits is None else _count_quiet(sections, hits),
         versions={} if asked is None else {each.hash: each for each in asked.figures[1]},
         activations=_list_activations(site), describe_method=describe_method, longest=LONGEST_REASON,
