@@ -20,11 +20,12 @@ from sqlalchemy import Connection, text
 from leadgate.failpoints import failpoint
 from leadgate.ledger import outbox, records, superseding
 from leadgate.ledger.typed_rows import read_rows
-from leadgate.vocabulary import OPEN, EndReason, MessageKind
+from leadgate.vocabulary import OPEN, EndReason, JourneyKind, MessageKind
 
 #: When the record ``r`` was deleted, where its current version ``v`` was stored before. None: it is known.
 DELETED_AT: Final = (
-    "(SELECT max(d.noticed_at) FROM record_deletion d WHERE d.record_id = r.id AND d.noticed_at >= v.stored_at)"
+    "(SELECT max(d.noticed_at) FROM record_deletion d WHERE d.record_id = r.id "
+    "AND d.noticed_at >= coalesce(v.stored_at, '-infinity'))"
 )
 
 
@@ -46,9 +47,26 @@ _KNOWN: Final = f"""
     WHERE r.source = :source AND r.key = ANY(:keys) AND {DELETED_AT} IS NULL ORDER BY r.id"""
 
 
-def end_deleted(connection: Connection, source: str, keys: Collection[str], now: datetime) -> int:
+#: The ids that updates name which no run has validated yet.
+_WAITING: Final = """
+    SELECT DISTINCT x.key FROM journey j JOIN signal s ON s.id = j.signal_id
+    CROSS JOIN LATERAL (SELECT CAST(s.payload AS json) ->> 'external_id' AS key) x
+    WHERE j.source = :source AND j.kind = :kind AND j.record_id IS NULL AND j.status IN ('ready', 'held')
+        AND x.key = ANY(:keys)"""
+
+
+def end_deleted(connection: Connection, kind: JourneyKind, source: str, keys: Collection[str], now: datetime) -> int:
     """These records are gone: their journeys end, whatever their status, and whoever has them is told, once. Returns
-    how many of them were open. One that is gone already is left alone."""
+    how many of them were open. One that is gone already is left alone.
+
+    A record of which an update still waits to be validated is known as one that is gone: else that update would be the
+    first to tell of it.
+    """
+    if not keys:
+        return 0
+    waiting = connection.execute(text(_WAITING), {"kind": kind, "source": source, "keys": sorted(set(keys))})
+    if named := [(source, row.key) for row in waiting]:
+        records.insert_unknown(connection, kind, named, now)
     gone = read_rows(connection, _Gone, _KNOWN, source=source, keys=sorted(set(keys)))
     if not gone:
         return 0

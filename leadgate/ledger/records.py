@@ -37,16 +37,16 @@ class CurrentRecord:
     key: str
     version: int
     values: JsonObject
-    changed_at: datetime
-    journey_id: int
+    changed_at: datetime | None
+    journey_id: int | None
     deleted_at: datetime | None
 
 
 _CURRENT: Final = """
     SELECT r.id, r.source, r.key, r.version, coalesce(r.values, '{}') AS values, v.changed_at, v.journey_id,
         (SELECT max(d.noticed_at) FROM record_deletion d
-            WHERE d.record_id = r.id AND d.noticed_at >= v.stored_at) AS deleted_at
-    FROM record r JOIN record_version v ON v.id = r.version_id"""
+            WHERE d.record_id = r.id AND d.noticed_at >= coalesce(v.stored_at, '-infinity')) AS deleted_at
+    FROM record r LEFT JOIN record_version v ON v.id = r.version_id"""
 
 
 def read_by_key(connection: Connection, kind: JourneyKind, keys: Sequence[tuple[str, str]]) -> list[CurrentRecord]:
@@ -68,6 +68,16 @@ def insert_new(
 ) -> dict[tuple[str, str], int]:
     """Records of these sources and keys, without a version yet; returns their ids. Raises ``Conflict`` when one is
     known."""
+    ids = insert_unknown(connection, kind, keys, now)
+    if len(ids) != len(keys):
+        raise Conflict("another run was the first to hear of a record")
+    return ids
+
+
+def insert_unknown(
+    connection: Connection, kind: JourneyKind, keys: Sequence[tuple[str, str]], now: datetime
+) -> dict[tuple[str, str], int]:
+    """As ``insert_new``, of those that are not known."""
     rows = connection.execute(
         text(
             "INSERT INTO record (kind, source, key, version, is_open, created_at, updated_at) "
@@ -76,9 +86,7 @@ def insert_new(
             "ORDER BY x.source, x.key ON CONFLICT (kind, source, key) DO NOTHING RETURNING id, source, key"
         ),
         {"kind": kind, "sources": [each for each, _ in keys], "keys": [key for _, key in keys], "now": now},
-    ).fetchall()
-    if len(rows) != len(keys):
-        raise Conflict("another run was the first to hear of a record")
+    )
     return {(row.source, row.key): row.id for row in rows}
 
 

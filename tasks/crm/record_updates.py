@@ -134,7 +134,7 @@ class _UpdateReader:
         self, playbook: Playbook, connection: CrmConnection, kind: CrmObject, reads: CrmRecordReads, crm: Crm
     ) -> None:
         self._crm, self._kind, self._source = connection.name, kind, reads.source
-        self._journey_kind = SOURCE_KINDS[playbook.sources[reads.source].kind].value
+        self._journey_kind = SOURCE_KINDS[playbook.sources[reads.source].kind]
         self._connector = crm
         self._usual, self._named = list_usual_fields(connection, kind), list_named_fields(playbook, reads)
         self._volatile = frozenset(playbook.sources[reads.source].volatile)
@@ -170,7 +170,8 @@ class _UpdateReader:
     def store(self, transaction: Connection, read: Sequence[CrmRecord], at: datetime) -> SyncCounts:
         there = [record for record in read if not record.is_deleted]
         gone = [record for record in read if record.is_deleted]
-        ended = record_deletions.end_deleted(transaction, self._source, [_read_id(each) for each in gone], at)
+        ids = [_read_id(each) for each in gone]
+        ended = record_deletions.end_deleted(transaction, self._journey_kind, self._source, ids, at)
         states = dict(crm_record_states.lock_states(transaction, self._crm, {self._hash(record) for record in read}))
         # one that is restored as it was is news
         states |= {
@@ -210,7 +211,7 @@ class _UpdateReader:
         states[hashed_id] = RecordState(hashed, turns)
         key = make_storable(crm_records.make_key(record_id, hashed, turns))
         payload, origin = encode(columns).decode(), f"crm:{self._crm}"
-        return NewSignal(number, self._source, key, payload, problem, origin, journey_kind=self._journey_kind)
+        return NewSignal(number, self._source, key, payload, problem, origin, journey_kind=self._journey_kind.value)
 
     def _read_columns(self, record_id: str, record: CrmRecord) -> JsonObject:
         """The record's fields, empty ones too: a value that was taken away is news. Raises ``RecordError``."""

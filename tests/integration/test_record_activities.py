@@ -12,11 +12,13 @@ from crm_fakes.salesforce import App, FakeSalesforce
 from crm_fakes.serving import serve
 from crm_following import ENVIRON, read
 from harness import NOW, PLAYBOOK, Harness
+from posting import HTTP_PLAYBOOK, Client
 from stub_gates import pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.connectors.files import Row
 from leadgate.ledger import Ledger, activities
+from leadgate.ledger.clock import ask_time
 from tasks.activities import Reader
 from tasks.batches import run_waiting
 
@@ -103,9 +105,10 @@ def test_an_id_that_two_sources_have_names_neither(desk: Harness) -> None:
     assert desk.rows("SELECT record_id FROM activity ORDER BY id") == [(None,), (1,)]
 
 
-def test_without_records_in_the_playbook_a_row_needs_an_address(harness: Harness) -> None:
+def test_without_records_in_the_playbook_a_row_needs_an_address() -> None:
     row = Row(2, {"Activity": "Call", "Date": LATER.isoformat(), "Deal ID": "006A", "Email": ""})
-    parted = Reader("activities", "calls.csv", harness.loaded.playbook, LATER).sort([row])
+    book = playbooks.parse(PLAYBOOK, path=Path("tests.yaml")).playbook
+    parted = Reader("activities", "calls.csv", book, LATER).sort([row])
     assert (parted.activities, parted.held_lines) == ([], [2])
 
 
@@ -166,3 +169,21 @@ def test_tasks_and_events_of_salesforce_are_those_of_the_opportunity_they_name(l
         assert desk.rows(TOUCHED) == [(LATER,)]
         assert desk.find_broken() == []
     assert fake.errors == []
+
+
+@pytest.fixture
+def loaded() -> Any:
+    """For what is posted."""
+    text = HTTP_PLAYBOOK.replace("sources:\n", "sources:\n  deals: {kind: opportunities}\n", 1)
+    return playbooks.parse(text + "kinds: {opportunity: {}}\n", path=Path("tests.yaml"))
+
+
+def test_an_activity_that_is_posted_names_its_record(harness: Harness, client: Client) -> None:
+    harness.capture(deal(), source="deals")
+    run(harness)
+    happened = {"kind": "call", "rep": "ana", "date": LATER.isoformat(), "record": "R1"}
+    answer = client.post([happened, {"kind": "call", "date": LATER.isoformat()}], "activities")
+    assert [sorted(each) for each in answer.data["activities"]] == [["id", "new"], ["held_as_signal", "new"]]
+    run(harness, ask_time(harness.ledger))  # the door goes by the ledger's clock
+    assert harness.rows("SELECT record_id, rep FROM activity") == [(1, "ana")]
+    assert harness.one(TOUCHED) == LATER

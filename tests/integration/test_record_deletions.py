@@ -15,7 +15,7 @@ from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, forecasts, record_deletions
 from leadgate.records.forecast import compute_movements
 from leadgate.records.forecast_periods import ALL_DAYS
-from leadgate.vocabulary import MovementReason
+from leadgate.vocabulary import JourneyKind, MovementReason
 from tasks.batches import run_waiting
 
 BOOK = PLAYBOOK.replace("sources:\n", "sources:\n  deals: {kind: opportunities}\n", 1) + "kinds: {opportunity: {}}\n"
@@ -41,7 +41,7 @@ def run(desk: Harness, now: datetime = NOW, check: Any = pass_all) -> None:
 
 def delete(desk: Harness, now: datetime = NOW + HOUR) -> int:
     with desk.ledger.transaction() as connection:
-        return record_deletions.end_deleted(connection, "deals", ["006A", "another"], now)
+        return record_deletions.end_deleted(connection, JourneyKind.OPPORTUNITY, "deals", ["006A", "another"], now)
 
 
 def journeys(desk: Harness) -> list[tuple[Any, ...]]:
@@ -101,6 +101,20 @@ def test_what_was_captured_before_the_deletion_changes_nothing_and_a_later_updat
     assert journeys(desk)[-1] == ("owned", "follow_up")
     assert is_open(desk)
     assert desk.rows("SELECT target FROM outbox WHERE kind = 'record_assigned'") == [("ana",), ("ana",)]
+    assert desk.find_broken() == []
+
+
+def test_a_record_that_was_deleted_before_a_run_has_heard_of_it_is_nobodys(desk: Harness) -> None:
+    desk.capture({**deal(), "external_id": "006A"}, source="deals")
+    delete(desk)
+    run(desk, NOW + HOUR)
+    assert journeys(desk) == [("done", "validation")]
+    assert desk.rows("SELECT is_open, version FROM record") == [(False, 0)]
+    assert desk.rows("SELECT reason FROM handoff WHERE outcome = 'done'") == [("record_deleted",)]
+    assert desk.find_broken() == []
+    desk.capture(deal(**{"Last Modified Date": "2026-03-04T12:00:00Z"}), source="deals", now=NOW + 3 * HOUR)
+    run(desk, NOW + 3 * HOUR)
+    assert (journeys(desk)[-1], is_open(desk)) == (("owned", "follow_up"), True)
     assert desk.find_broken() == []
 
 

@@ -22,6 +22,7 @@ from leadgate.ledger.clock import ask_time
 from leadgate.ledger.verify import INVARIANTS, count, verify
 from leadgate.playbook import LoadedPlaybook, Reassignments
 from leadgate.settings import Settings
+from leadgate.vocabulary import JourneyKind
 from tasks import reassignments
 from tasks.batches import run_waiting
 
@@ -526,7 +527,7 @@ def sound(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.Tem
                 for statement in TOLD_TO_A_CRM:
                     connection.execute(text(statement))
                 insert_opportunities(connection, 4, ["ana", "bob"], NOW)
-                record_deletions.end_deleted(connection, SOURCE, ["D1"], NOW)
+                record_deletions.end_deleted(connection, JourneyKind.OPPORTUNITY, SOURCE, ["D1"], NOW)
             forecasts.take_snapshots(ledger, "UTC", NOW + timedelta(days=2))
             yield ledger
 
