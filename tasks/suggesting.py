@@ -32,6 +32,7 @@ from leadgate.learning.known_afterwards import Suspicion, compare_with_end, list
 from leadgate.learning.outcome_column import find_named_column
 from leadgate.learning.rule_drafts import ChosenRule, ExpressedColumn, RuleDraft, choose_rules, draft_rules
 from leadgate.learning.separation import Separation, separate
+from leadgate.learning.title_words import express_word, split_into_words
 from leadgate.mapping.headers import split_words
 from leadgate.playbook import CustomField, Playbook, Scoring
 from leadgate.playbook.check.checker import ASSIGNED
@@ -46,6 +47,7 @@ from tasks.trial import NO_ACTIVITIES
 LEAST_ROWS: Final = 1_000
 LEAST_OF_EACH: Final = 100
 _LONGEST_FIELD: Final = 40
+_TITLE: Final = "job_title"
 _UNSAID: Final = "\N{HORIZONTAL ELLIPSIS}"  # in place of a value that is there and is not kept: no rule names it
 
 Flags = npt.NDArray[np.bool_]
@@ -92,6 +94,7 @@ class _Looked:
     left_out: str | None
     new_field: NewField | None = None
     expressed: ExpressedColumn | None = None
+    whole: Column | None = None  # of a word: the column that it is a word of
 
 
 def suggest(
@@ -106,6 +109,7 @@ def suggest(
     learn = ~export.aside
     looked = [_look(each, export, learn, believed) for each in export.columns]
     _name_fields(looked, playbook)
+    looked += _look_at_titles(export, learn)
     drafts = _draft(looked, playbook)
     chosen: list[ChosenRule] = []
     if drafts:
@@ -165,12 +169,29 @@ def _look(read: ReadColumn, export: Export, learn: Flags, believed: Collection[s
     separation = separate(column, export.won, learn, fold)
     if separation is None:
         only = "every row has one" if read.field in ONE_EACH and column.kind == "one value" else None
+        only = "its words are columns of their own" if read.field == _TITLE and column.kind == "text" else only
         return _Looked(read, None, [], only or _WITHOUT_PARTS.get(column.kind, "no two values to compare"))
     suspicions = list_suspicions(separation, export.won, column.filled)
     if column.days is not None and export.ended is not None:
         suspicions += compare_with_end(column.days, export.ended)
     left_out = "probably known only afterwards" if suspicions and column.header not in believed else None
     return _Looked(read, separation, suspicions, left_out)
+
+
+def _look_at_titles(export: Export, learn: Flags) -> list[_Looked]:
+    """The frequent words of job titles, each as a column."""
+    found = []
+    for read in export.columns:
+        if read.field != _TITLE:
+            continue
+        for word, column in split_into_words(read.column, learn).items():
+            expressed = ExpressedColumn(_TITLE, "", "", express_word(word, _TITLE), word)
+            separation = separate(column, export.won, learn, str)
+            if separation is not None:
+                looked = _Looked(ReadColumn(column, _TITLE, expressed), separation, [], None)
+                looked.expressed, looked.whole = expressed, read.column
+                found.append(looked)
+    return found
 
 
 _WITHOUT_PARTS: Final[dict[Kind, str]] = {
@@ -270,6 +291,9 @@ def _build_frame(looked: Sequence[_Looked]) -> pd.DataFrame:
         if each.left_out is not None or each.expressed is None:
             continue
         column, name = each.read.column, each.expressed.name
+        if each.whole is not None:
+            made[name] = _spread(each.whole, str)
+            continue
         if name == "email":
             made["is_free_mail"] = _spread(column, lambda value: value == "a free mail address")
         if each.expressed.of_values is not None and name in each.expressed.of_values.values():

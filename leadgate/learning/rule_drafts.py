@@ -44,6 +44,7 @@ class ExpressedColumn:
     text: str
     number: str
     of_values: Mapping[str, str] | None = None
+    word: str | None = None  # of a text, that the column is about
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def draft_rules(separation: Separation, expressed: ExpressedColumn, taken: set[s
         if len(when) > _LONGEST_CONDITION:
             continue
         rest = Share(separation.won.count - learn.count, separation.won.of - learn.of)
+        slug = slug if expressed.word is None else f"{expressed.word}_{slug}"
         drafts.append(RuleDraft(_name(expressed.name, slug, taken), separation.header, when, words, learn, rest))
     return drafts
 

@@ -43,9 +43,11 @@ def make_row(number: int, random_: random.Random) -> dict[str, Any]:
     chance = 0.05 + 0.3 * (origin.lower() == "fair") + 0.4 * (origin in HOSTILE) + 0.02 * int(visits or 4)
     chance += 0.1 * country.startswith("D") + 0.1 * (size in ("51-200", "201-500")) + 0.1 * ("acme" in email)
     group = random_.choice(["yes", "no"])
-    won = random_.random() < chance + 0.2 * (group == "yes")
+    rank = random_.choice(["Director", "head", "Assistant", "intern"])
+    title = f"{rank} of {random_.choice(['Sales', 'IT', ''])} {number}".strip()
+    won = random_.random() < chance + 0.2 * (group == "yes") + 0.25 * (rank == "Director") - 0.25 * (rank == "intern")
     return {
-        "Lead ID": f"L{number:05}", "Email": email, "Where from?": origin, "Visits": visits, "Country": country,
+        "Lead ID": f"L{number:05}", "Job title": title, "Email": email, "Where from?": origin, "Visits": visits, "Country": country,
         "Company size": size, "Group": group, "Lead Score": str(random_.randrange(100)),
         "Seller": f"rep {number % 3}" if won else "", "Note to file": f"{'long words ' * 40}{number}",
         "Stage": "Closed Won" if won else "Closed Lost" if number % 50 else "Negotiation",
@@ -91,7 +93,7 @@ def test_what_the_columns_tell_and_which_are_not_to_be_believed(suggest: Suggest
     assert {each["sign"] for each in columns["Seller"]["suspicions"]} >= {"filled", "separates"}
     assert [each["sign"] for each in columns["Lead Score"]["suspicions"]] == ["named"]
     assert {name for name, each in columns.items() if each["left_out"] is not None} == {
-        "Seller", "Lead Score", "Lead ID", "Note to file",
+        "Seller", "Lead Score", "Lead ID", "Note to file", "Job title",
     }  # fmt: skip
     (fair,) = [value for value in columns["Where from?"]["values"] if value["value"].lower() == "fair"]
     assert fair["interval"][0] < fair["share"] < fair["interval"][1]
@@ -152,6 +154,13 @@ def test_hostile_values_are_texts_of_a_rule(suggest: Suggest, export: Path) -> N
     assert hostile["leads"] > 100
     assert hostile["share"] > 0.4
     assert "\x1b" not in suggest(export).stdout
+
+
+def test_words_of_job_titles_make_rules_as_hardly_two_titles_are_the_same(suggest: Suggest, export: Path) -> None:
+    rules = {rule["column"]: rule for rule in read_json(suggest(export, "--json"))["rules"]}
+    assert rules["Job title: director"]["points"] > 0 > rules["Job title: intern"]["points"]
+    assert rules["Job title: director"]["when"] == r"regexp_matches(lower(job_title), '\bdirector\b')"
+    assert "Job title: of" not in rules
 
 
 def test_nothing_is_overwritten(suggest: Suggest, export: Path, tmp_path: Path) -> None:
