@@ -15,7 +15,7 @@ from flows.evidence import escape_text
 from flows.form_support import forgetting, identify_form_user, is_decided, working
 from flows.forms import Name
 from flows.runtime import session
-from leadgate.counting import format_count
+from leadgate.counting import count_kinds
 from leadgate.plain_text import format_line
 from tasks import reassignments
 from tasks.reassignments import Transfer
@@ -62,8 +62,8 @@ async def transfer(rep: str, reason: str, to_pool: str = "", by: Name = "", dry_
 async def _publish(done: Transfer, *, dry_run: bool) -> None:
     verb = "would go" if dry_run else "went"
     rows = "".join(f"\n| {escape_text(owner)} | {leads:,} |" for owner, leads in done.by_owner.items())
-    placed = format_count(len(done.placed), "lead", "leads")
-    lines = [f"{placed} of {escape_text(done.rep)} {verb} to:\n\n| rep | leads |\n|---|---:|{rows}"]
+    placed = count_kinds(each.kind for each in done.placed)
+    lines = [f"{placed} of {escape_text(done.rep)} {verb} to:\n\n| rep | gets |\n|---|---:|{rows}"]
     if done.left:
         lines.append(f"{len(done.left):,} stay, because nobody can take more:")
         lines += [f"- J{each.journey_id}: {escape_text(each.why)}" for each in done.left[:20]]

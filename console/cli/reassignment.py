@@ -5,7 +5,6 @@ Belongs here: what was asked for, and saying what was done. Does not belong here
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -18,10 +17,10 @@ from console.command_context import CommandContext, identify_actor, parse_now
 from console.lookup import describe_actor, identify_journey_actor, resolve_journey
 from console.redaction import sanitise
 from console.screen import CommandError, build_console, build_table, find_program, format_moment, print_json
-from leadgate.counting import format_count
+from leadgate.counting import count_kinds, format_count
 from leadgate.ledger.clock import ask_time
 from leadgate.playbook.routing import SlaClock
-from leadgate.vocabulary import ActionKind, JourneyKind
+from leadgate.vocabulary import ActionKind
 from tasks import reassignments
 from tasks.handed_over import Handed
 
@@ -146,7 +145,8 @@ def transfer(
         return
     verb = "would go" if dry_run else "went"
     if done.placed:
-        console.print(f"{_count(done.placed)} of {whose} {verb} to {format_count(len(done.by_owner), 'rep', 'reps')}:")
+        given, reps = count_kinds(each.kind for each in done.placed), format_count(len(done.by_owner), "rep", "reps")
+        console.print(f"{given} of {whose} {verb} to {reps}:")
         made = build_table("rep", "gets", right=("gets",))
         for owner, leads_of in done.by_owner.items():
             made.add_row(sanitise(owner, 80), f"{leads_of:,}")
@@ -159,19 +159,12 @@ def transfer(
         console.print("\nNothing was stored. Without --dry-run it is.")
 
 
-def _count(handed: Sequence[Handed]) -> str:
-    """How many leads, and how many records of each kind."""
-    counts = Counter(each.kind for each in handed)
-    found = [format_count(counts[kind], kind.value, kind.plural) for kind in JourneyKind if counts[kind]]
-    return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
-
-
 def _say_left(whose: str, left: Sequence[Handed]) -> None:
     if not left:
         return
     console = build_console()
     stay = "stays" if len(left) == 1 else "stay"
-    console.print(f"\n{_count(left)} {stay} with {whose}, because nobody can take more:")
+    console.print(f"\n{count_kinds(each.kind for each in left)} {stay} with {whose}, because nobody can take more:")
     for each in left[:_MOST_SHOWN]:
         console.print(f"J{each.journey_id}: {sanitise(each.why, 300)}")
     if len(left) > _MOST_SHOWN:

@@ -49,7 +49,9 @@ def undo(
         say(f"left alone: J{journey} {why}")
     if len(done.left) > _MOST_SHOWN:
         say(f"and {len(done.left) - _MOST_SHOWN:,} more (--json lists them)")
-    journeys = f"J{done.journeys[0]}" if len(done.journeys) == 1 else format_count(len(done.journeys), "lead", "leads")
+    journeys = (
+        f"J{done.journeys[0]}" if len(done.journeys) == 1 else format_count(len(done.journeys), "journey", "journeys")
+    )
     what = done.what.replace("_", " ")
     console = build_console()
     console.print(f"A{action} ({what}) undone for {journeys} by {sanitise(who.in_words, 160)}.")

@@ -91,6 +91,17 @@ def test_what_was_done_is_taken_back_on_the_page(desk: Harness, console: Console
     assert desk.find_broken() == []
 
 
+def test_a_manager_gives_the_records_of_a_rep_who_leaves_to_others(desk: Harness, console: ConsoleSite) -> None:
+    mia = console.sign_in("mia", Role.MANAGER, rep="mia")
+    assert mia.get("/team/ana").tree.xpath("//button[@name='every']")
+    preview = mia.get("/team/ana/reassign", to="turns", every="true")
+    assert preview.tree.xpath("//a[@href='/records/1']")
+    assert "Give 1 opportunity" in preview.words
+    assert mia.post("/team/ana/reassign", to="turns", every="true", reason="leaves").status == 200
+    assert desk.one("SELECT owner FROM assignment WHERE ended_at IS NULL") in ("bob", "cyn")
+    assert desk.find_broken() == []
+
+
 def test_who_may_not_decide_about_it_is_refused(desk: Harness, console: ConsoleSite) -> None:
     bob = console.sign_in_rep("bob")
     assert bob.post("/records/1/accept").status == 403

@@ -26,6 +26,7 @@ from console.web.rendering import build_address, reload_until_there, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate import actors
+from leadgate.counting import count_kinds
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.lead_list import LeadFilter, ListedLead, list_leads
 from leadgate.ledger.team_figures import WEEKS, RepSpeed, list_handed, read_speeds
@@ -95,7 +96,7 @@ def preview_reassignment(
     plan = _transfer(site, visitor, rep, to, None if every else lead, reason="a look at what would be", dry_run=True)
     return render(
         request, "team_reassign.html", visitor=visitor, rep=rep, plan=plan, to=to, chosen=lead, every=every,
-        where=_name_target(site, to),
+        where=_name_target(site, to), given=count_kinds(each.kind for each in plan.placed),
     )  # fmt: skip
 
 
