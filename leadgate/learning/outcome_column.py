@@ -63,7 +63,7 @@ def find_outcome_column(headers: Sequence[str], values: Mapping[str, Collection[
     found = sorted(
         (not _has_both(told), named[words], place, header)
         for place, header in enumerate(headers)
-        if (words := " ".join(split_words(header))) in named
+        if (words := " ".join(split_words(header.rpartition(".")[2]))) in named  # of JSON: the last part of a path
         and ((told := values.get(header, ())) and (_has_both(told) or _has_only(told)))
     )
     if found:

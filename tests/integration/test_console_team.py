@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from console_site import FORM, SAME_ORIGIN, Browser, ConsoleSite, Page
-from harness import NOW, Harness, make_lead
+from harness import NOW, Harness, make_actor, make_lead
 from sqlalchemy import text
 
+from leadgate.ledger import ownership
+from leadgate.playbook import RejectReason
 from leadgate.vocabulary import Role
 
 HOSTILE = "<script>alert(1)</script>\u202e<img src=x onerror=alert(2)>" + "x" * 8_000
@@ -157,6 +159,19 @@ def test_chosen_leads_are_given_away_after_a_preview_once_and_it_can_be_undone(o
     assert count_leads(owned) == before
     assert "undone" in mia.get("/team/bob", did=f"A{number}").texts("//*[@id='did']")[0]
     assert mia.get("/team/cyn", did=f"A{number}").texts("//*[@id='did']") == ["Transferred 2 leads"]
+
+
+def test_a_turn_that_is_to_be_filled_again_is_told(owned: Harness, mia: Browser) -> None:
+    playbook = owned.loaded.playbook
+    reasons = (RejectReason(name="spam", then="disqualify", gives_turn_back=True),)
+    rules = playbook.follow_up.model_copy(update={"reject_reasons": reasons})
+    (journey, *_) = list_journeys(owned, "bob")
+    ownership.reject(
+        owned.ledger, journey, by=make_actor("mia"), now=NOW, reason="spam",
+        playbook=playbook.model_copy(update={"follow_up": rules}),
+    )  # fmt: skip
+    assert read_row(mia.get("/team"), "bob")["turns of share"] == "everybody: 4 of 4.0 1 given back, next"
+    assert "given back" not in read_row(mia.get("/team"), "ana")["turns of share"]
 
 
 def test_the_whole_book_goes_by_fair_turns(owned: Harness, mia: Browser) -> None:

@@ -47,6 +47,7 @@ def test_the_outcome_is_the_column_with_the_most_telling_name_whose_values_are_k
     assert find_outcome_column(list(values), values) == "Is Converted"
     del values["Is Converted"]
     assert find_outcome_column(list(values), values) == "Status"
+    assert find_outcome_column(["lead.Won", *values], values | {"lead.Won": {"true", "false"}}) == "lead.Won"
     del values["Status"]
     with pytest.raises(OutcomeColumnError, match="it may be 'Subscribed'"):
         find_outcome_column(list(values), values)
