@@ -176,6 +176,7 @@ WAYS: Final[dict[str, tuple[Way, ...]]] = {
     "crm_privacy_deletion": (Way("discard", "it ends, and nobody is told of it any more"), _GOES_ON),
     "crm_records_merged": (Way("discard", "both are the same person: this one ends"), _GOES_ON),
     # runs and batches
+    "score_drifted": (Way("wait", "it closes when a person promotes a learned score"),),
     "source_quiet": (Way("wait", "it closes by itself when signals come again, or the playbook expects none"),),
     "answers_not_read": (Way("wait", "it closes by itself when the answers of leads are read again"),),
     "source_parked": (Way("again", "after the source or its mapping is mended: its rows go on"),),

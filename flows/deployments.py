@@ -142,8 +142,9 @@ DEPLOYMENTS: Final = (
         "train-score",
         "train-score",
         "flows.train_score.train_score",
-        "Learns a score from the leads whose time is up, when the playbook asks for one and the newest is old enough; "
-        "`leadgate score train` does the same. Does nothing when the playbook asks for none.",
+        "Learns a score from the leads whose time is up, when the playbook asks for one and the newest is old enough, "
+        "and has the one in force go back to being a shadow when it has drifted. `leadgate score train` and `check` do "
+        "the same. Does nothing when the playbook asks for none.",
         ("leadgate", "learned score"),
         cron="37 2 * * *",
     ),

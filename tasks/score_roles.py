@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from leadgate.actors import Actor, require
 from leadgate.errors import LeadgateError
-from leadgate.ledger import Ledger, score_models
+from leadgate.ledger import Ledger, score_models, work_items
 from leadgate.ledger.score_models import KeptModel, RoleGiven
 from leadgate.permissions import Permission
 from leadgate.plain_text import format_line
@@ -22,6 +22,9 @@ from leadgate.vocabulary import LearnedRole
 from tasks.learned_scores import find_effective_role, require_learned
 
 LONGEST_REASON: Final = 500  # characters
+#: The reason of the work item about a score that is a shadow again, and what it is known by.
+SCORE_DRIFTED: Final = "score_drifted"
+DRIFT_PROMISE: Final = "learned_score"
 
 
 class RoleRefusedError(LeadgateError):
@@ -42,6 +45,7 @@ def promote(
     if not words:
         raise RoleRefusedError("say why, for those who read the history: --reason WORDS")
     with ledger.transaction() as connection:
+        score_models.lock_roles(connection)
         model = score_models.find_model(connection, number)
         if model is None:
             known = "no score was learned yet" if number is None else f"there is no score {number}"
@@ -59,12 +63,14 @@ def promote(
             )
         given = RoleGiven(model.id, role, words, by.name, now)
         score_models.give_role(connection, given)
+        work_items.close_general(connection, (SCORE_DRIFTED,), DRIFT_PROMISE, now)
     return given
 
 
 def follow_newest(connection: Connection, model: KeptModel) -> None:
     """Have a score that was just learned come into force as a shadow, unless one advises or decides: a person says
     whether it takes the place of such a one."""
+    score_models.lock_roles(connection)
     in_force = score_models.find_in_force(connection)
     if in_force is None or in_force.role is LearnedRole.SHADOW:
         score_models.give_role(

@@ -233,6 +233,11 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
                 "Have a learned score come into force in a role. One that is not better than the rules is a shadow at "
                 "most.",
             ),
+            "check": Entry(
+                "console.cli.score",
+                "Whether the learned score in force has drifted; exit 1 when it has. One that has is a shadow from "
+                "then on.",
+            ),
             "history": Entry(
                 "console.cli.score",
                 "Which scores were learned: when, by whom, from how many leads, and how good each is.",

@@ -1,7 +1,7 @@
-"""``leadgate score train``, ``show``, ``promote`` and ``history``: scores that were learned, and how good each is.
+"""``leadgate score``: scores that were learned, how good each is, which is in force, and whether it has drifted.
 
-Belongs here: these commands and their tables. Does not belong here: learning (``tasks.score_training``), who may have
-which role (``tasks.score_roles``), or keeping scores (``leadgate.ledger.score_models``).
+Belongs here: these commands and their tables. Does not belong here: learning (``tasks.score_training``), drift
+(``tasks.score_drift``), who may have which role (``tasks.score_roles``), or keeping scores (``leadgate.ledger``).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from console.screen import (
 )
 from leadgate.actors import require
 from leadgate.counting import format_count
+from leadgate.errors import ExitCode
 from leadgate.figures import POINTS_PER_LOG_ODDS
 from leadgate.ledger import score_models
 from leadgate.ledger.clock import ask_time
@@ -99,6 +100,39 @@ def promote(
         f"Score {given.model_id} is in force as `{given.role}`: the next batch of every process is scored by it.",
         soft_wrap=True,
     )
+
+
+def check(
+    ctx: typer.Context,
+    only_look: Annotated[bool, typer.Option("--only-look", help="Tell it, and change nothing.")] = False,
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
+    """Whether the learned score in force has drifted; exit 1 when it has. One that has is a shadow from then on."""
+    from tasks.score_drift import check_score, describe_check
+
+    context: CommandContext = ctx.obj
+    with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
+        require(identify_actor(loaded.playbook), Permission.OPERATE)
+        found = check_score(ledger, loaded.playbook, ask_time(ledger, parse_now(now)), only_look=only_look)
+    drift = found.drift
+    if json:
+        print_json({**asdict(found), "problems": drift.problems})
+    else:
+        console = build_console()
+        console.print(f"{describe_check(found)}.", soft_wrap=True)
+        shift = "too few to tell" if drift.shift is None else f"stability index {drift.shift:.2f}"
+        console.print(f"{format_count(drift.recent, 'recent lead', 'recent leads')}: {shift}.", soft_wrap=True)
+        ripe = "too few to tell"
+        if drift.chance is not None and drift.won is not None and drift.interval is not None:
+            low, high = (format_percent(end) for end in drift.interval)
+            ripe = (
+                f"mean chance {format_percent(drift.chance)}, came to it {format_percent(drift.won)} ({low} to {high})"
+            )
+        console.print(f"{format_count(drift.ripe, 'lead', 'leads')} whose time is up: {ripe}.", soft_wrap=True)
+    if drift.problems:
+        raise typer.Exit(ExitCode.BROKEN)
 
 
 def show(

@@ -127,6 +127,11 @@ def list_models(connection: Connection, limit: int) -> list[KeptModel]:
     )
 
 
+def lock_roles(connection: Connection) -> None:
+    """Scores come into force one after the other."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('role of a learned score', 0))"))
+
+
 def give_role(connection: Connection, given: RoleGiven) -> None:
     """Have a score come into force in a role, in place of the one that was."""
     failpoint("score.role.before")

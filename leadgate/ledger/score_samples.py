@@ -19,12 +19,12 @@ from sqlalchemy import Connection, text
 from leadgate.learning.indicators import Decision, Value, read_decision
 from leadgate.learning.training import Sample
 from leadgate.ledger.assignments import ENDED_OR_NOT
-from leadgate.ledger.typed_rows import read_row
+from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.vocabulary import RecordedVerdict
 
 #: What a lead is recorded as by a file, where it is accepted, and where it came to more.
 _ACCEPTED: Final = (RecordedVerdict.ACCEPTED.value, RecordedVerdict.WON.value)
-_WON: Final = (RecordedVerdict.WON.value,)
+_MORE: Final = (RecordedVerdict.WON.value,)
 
 _FIRST: Final = f"""first AS (
         SELECT DISTINCT ON (j.lead_id) j.lead_id, j.id AS journey_id FROM journey j
@@ -34,24 +34,29 @@ _FIRST: Final = f"""first AS (
         ORDER BY j.lead_id, j.id),
     decided AS (
         SELECT f.lead_id, f.journey_id, q.contributions, q.evidence, q.score, q.at,
-            least(q.at, o.first_at) AS decided_at
+            q.details -> 'learned' AS learned, least(q.at, o.first_at) AS decided_at
         FROM first f
         CROSS JOIN LATERAL (SELECT * FROM qualification q WHERE q.journey_id = f.journey_id
             ORDER BY q.generation LIMIT 1) q
         CROSS JOIN LATERAL (SELECT min(r.occurred_at) AS first_at FROM recorded_outcome r
             WHERE r.lead_id = f.lead_id AND r.withdrawn_at IS NULL) o
         WHERE :history OR o.first_at IS NULL OR o.first_at >= q.at)"""
-_SAMPLES: Final = f"""
-    WITH {_FIRST}
-    SELECT d.lead_id, d.journey_id, d.at, d.decided_at, CAST(d.contributions AS text), CAST(d.evidence AS text),
-        d.score,
-        (:accepted AND EXISTS (SELECT FROM journey j JOIN assignment a ON a.journey_id = j.id AND {ENDED_OR_NOT}
+_WON: Final = f"""((:accepted AND EXISTS (SELECT FROM journey j
+            JOIN assignment a ON a.journey_id = j.id AND {ENDED_OR_NOT}
             WHERE j.lead_id = d.lead_id AND a.accepted_at BETWEEN d.at AND d.decided_at + :horizon))
         OR EXISTS (SELECT FROM activity t WHERE t.lead_id = d.lead_id AND t.kind = ANY(:outcomes)
             AND t.withdrawn_at IS NULL AND t.occurred_at BETWEEN d.at AND d.decided_at + :horizon)
         OR EXISTS (SELECT FROM recorded_outcome r WHERE r.lead_id = d.lead_id AND r.kind = ANY(:recorded)
-            AND r.withdrawn_at IS NULL AND r.occurred_at BETWEEN d.decided_at AND d.decided_at + :horizon) AS won
+            AND r.withdrawn_at IS NULL AND r.occurred_at BETWEEN d.decided_at AND d.decided_at + :horizon))"""
+_SAMPLES: Final = f"""
+    WITH {_FIRST}
+    SELECT d.lead_id, d.journey_id, d.at, d.decided_at, CAST(d.contributions AS text), CAST(d.evidence AS text),
+        d.score, {_WON} AS won
     FROM decided d WHERE d.decided_at + :horizon <= :now ORDER BY d.lead_id"""
+_SCORED: Final = f"""
+    WITH {_FIRST}
+    SELECT CAST(d.learned ->> 'chance' AS double precision) AS chance, d.at, {_WON} AS won
+    FROM decided d WHERE d.learned ->> 'model' = :model ORDER BY d.at, d.lead_id"""
 _COUNTS: Final = f"""
     WITH {_FIRST}
     SELECT (SELECT count(DISTINCT j.lead_id) FROM journey j JOIN qualification q ON q.journey_id = j.id
@@ -68,6 +73,15 @@ class SampleCounts:
     scored: int
     followed_up: int
     not_ripe: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredThen:
+    """The ``chance`` that a learned score gave a lead, when, and whether it was ``won`` in time, so far."""
+
+    chance: float
+    at: datetime
+    won: bool
 
 
 #: What fields said when a journey was scored: by journey, and the moment of its score.
@@ -90,18 +104,7 @@ def read_samples(
     takes it, as of when the outcome was known: for leads that were imported as they came. Where ``values`` are given,
     a lead that has none there is left out: nobody knows any more what its fields said.
     """
-    accepted = label == "accepted"
-    rows = connection.execute(
-        text(_SAMPLES),
-        {
-            "accepted": accepted,
-            "outcomes": list(outcomes),
-            "recorded": [*(_ACCEPTED if accepted else _WON), *outcomes],
-            "horizon": horizon,
-            "history": history,
-            "now": now,
-        },
-    )
+    rows = connection.execute(text(_SAMPLES), _list_parameters(label, outcomes, horizon, history) | {"now": now})
     known: dict[tuple[str, str], Decision] = {}
     samples = []
     for lead_id, journey_id, at, decided_at, contributions, evidence, score, won in rows:
@@ -113,6 +116,25 @@ def read_samples(
             decision = replace(decision, values=then)
         samples.append(Sample(lead_id, decided_at, decision, score, won))
     return samples
+
+
+def _list_parameters(label: str, outcomes: Sequence[str], horizon: timedelta, history: bool) -> dict[str, object]:
+    accepted = label == "accepted"
+    return {
+        "accepted": accepted,
+        "outcomes": list(outcomes),
+        "recorded": [*(_ACCEPTED if accepted else _MORE), *outcomes],
+        "horizon": horizon,
+        "history": history,
+    }
+
+
+def read_scored(
+    connection: Connection, model: int, *, label: str, outcomes: Sequence[str], horizon: timedelta
+) -> list[ScoredThen]:
+    """The leads that were followed up and that the learned score ``model`` scored, in the order of their scores."""
+    parameters = _list_parameters(label, outcomes, horizon, history=False)
+    return read_rows(connection, ScoredThen, _SCORED, model=str(model), **parameters)
 
 
 def count_leads(connection: Connection, *, horizon: timedelta, history: bool, now: datetime) -> SampleCounts:

@@ -36,5 +36,6 @@ def test_a_run_without_enough_leads_says_so_and_does_not_fail(harness: Harness) 
     harness.loaded = playbooks.parse(asking, path=Path("tests.yaml"))
     state = run_flow(harness)
     assert state.is_completed()
+    assert "No learned score is in force" in state.message
     assert "not enough yet (0 of 1,000 leads" in state.message
     assert harness.one("SELECT count(*) FROM score_model") == 0

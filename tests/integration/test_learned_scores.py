@@ -167,6 +167,38 @@ def test_evidence_that_a_verdict_requires_is_required_of_a_good_chance_too(
     assert outcomes(harness) == {"DE": "held"}
 
 
+def test_a_score_that_has_drifted_goes_back_with_a_work_item(
+    with_role: Callable[[str, str], Harness], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leadgate.learning.drift.LEAST_RIPE", 5)
+    harness = with_role("advise", "decide")
+    harness.capture(*leads(*["DE"] * 6, title="Chief of Staff"))  # each with a chance of 73 %, and nobody accepts
+    harness.run()
+    (tmp_path / "playbook.yaml").write_text(make_playbook("decide"), encoding="utf-8")
+    early = read_json(cli("score", "check", "--json", "--now", LATER))
+    assert (early["drift"]["ripe"], early["problems"], early["sent_back"]) == (0, [], False)
+    ripe = NOW + timedelta(days=61)
+    looked = read_json(cli("score", "check", "--json", "--only-look", "--now", ripe, code=1))
+    assert (looked["drift"]["ripe"], looked["drift"]["won"], looked["sent_back"]) == (6, 0, False)
+    assert "it is a shadow from now on" in join_lines(cli("score", "check", "--now", ripe, code=1))
+    cli("score", "check", "--now", ripe, code=1)  # it is a shadow already
+    ((route, message, closed),) = harness.rows(
+        "SELECT route, message, closed_at FROM work_item WHERE reason = 'score_drifted'"
+    )
+    assert (route, closed) == ("revenue_operations", None)
+    assert "of 6 leads whose time is up 0 % came to it, and their chances said 73 %" in message
+    assert harness.rows("SELECT role, by FROM score_role ORDER BY id")[1:] == [("shadow", "leadgate")]
+    cli("score", "promote", "--role", "advise", "--reason", "we know why", "--now", ripe)
+    assert harness.one("SELECT closed_at FROM work_item WHERE reason = 'score_drifted'") == ripe
+    assert harness.find_broken() == []
+
+
+def test_without_a_score_in_force_there_is_nothing_to_check(harness: Harness, cli: Cli, tmp_path: Path) -> None:
+    harness.begin(make_lead(1))
+    (tmp_path / "playbook.yaml").write_text(make_playbook("decide"), encoding="utf-8")
+    assert "No learned score is in force" in cli("score", "check", "--now", LATER, code=2).stderr
+
+
 def test_without_the_part_of_the_playbook_nothing_is_asked_or_kept(harness: Harness) -> None:
     keep_score(harness, "decide")
     harness.loaded = playbooks.parse(RULES + INSISTS, path=Path("tests.yaml"))
