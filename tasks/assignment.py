@@ -7,7 +7,7 @@ the owner (``leadgate.assignment.routing``).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -212,14 +212,19 @@ def _add_gate_facts(
     frame: pd.DataFrame, playbook: Playbook, availability: Availability, loads: dict[str, Load]
 ) -> None:
     """Add the columns that the gate judges. They come from the playbook and the loads, not from the decision."""
+    frame["owner_known"] = frame["owner"].isin({rep.name for rep in playbook.reps})
+    frame["owner_absent"] = frame["owner"].map(lambda owner: availability.absent.get(owner) is not None)
+    frame["over_cap"] = frame["owner"].isin(find_over_cap(playbook, loads))
+
+
+def find_over_cap(playbook: Playbook, loads: Mapping[str, Load]) -> set[str]:
+    """The reps who have more leads than they may, but for those who take a lead where nobody else can."""
     reps = {rep.name: rep for rep in playbook.reps}
     over_cap = {name for name, load in loads.items() if name in reps and _is_over_cap(reps[name], load)}
     last_resort = {pool.nobody_available.rep for pool in playbook.pools if pool.nobody_available.do == "assign"}
     if any(route.if_away == "manager" for route in playbook.routing):
-        last_resort |= {rep.manager for rep in playbook.reps}
-    frame["owner_known"] = frame["owner"].isin(reps)
-    frame["owner_absent"] = frame["owner"].map(lambda owner: availability.absent.get(owner) is not None)
-    frame["over_cap"] = frame["owner"].isin(over_cap - last_resort)
+        last_resort |= {rep.manager for rep in playbook.reps if rep.manager is not None}
+    return {name for name in over_cap if name not in last_resort}
 
 
 def _is_over_cap(rep: Rep, load: Load) -> bool:

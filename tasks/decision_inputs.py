@@ -10,8 +10,8 @@ them is ever run.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -45,8 +45,72 @@ def encode(gathered: Gathered[Any]) -> bytes:
 
 def decode(content: bytes) -> Gathered[Any]:
     """What ``encode`` was given."""
+    read = read_content(content)
+    return Gathered(build_frame(read.frame), read.context if read.beside is None else build_frame(read.beside))
+
+
+@dataclass(frozen=True)
+class FrameContent:
+    """A frame as it is kept: a list for each column, and the types of those that are no plain objects."""
+
+    columns: dict[str, list[Any]]
+    types: dict[str, str]
+
+
+@dataclass(frozen=True)
+class StageContent:
+    """What a stage decided from as it is kept: its ``frame``, and ``beside`` it another frame or a ``context``."""
+
+    frame: FrameContent
+    beside: FrameContent | None
+    context: Said | Capacity | None
+
+
+def read_content(content: bytes) -> StageContent:
+    """What ``encode`` wrote, before any frame is built: a thousand small frames are joined first."""
     read = orjson.loads(zlib.decompress(content))
-    return Gathered(_decode_frame(read["frame"]), _decode_context(read))
+    beside = read.get("beside")
+    return StageContent(FrameContent(**read["frame"]), beside and FrameContent(**beside), _decode_context(read))
+
+
+def join_contents(contents: Sequence[FrameContent]) -> FrameContent:
+    """Frames under one another; a column that one of them does not have is empty there. Where they have a column of
+    different types of numbers, its cells are plain objects."""
+    columns: dict[str, list[Any]] = {}
+    types: dict[str, set[str]] = {}
+    rows = 0
+    for each in contents:
+        count = len(next(iter(each.columns.values()), ()))
+        for name in each.columns.keys() - columns.keys():
+            columns[name] = [None] * rows
+        for name, cells in columns.items():
+            cells += each.columns.get(name, [None] * count)
+        for name in each.columns:
+            types.setdefault(name, set()).add(each.types.get(name, "object"))
+        rows += count
+    return FrameContent(columns, {name: kind for name in columns if (kind := _join_types(types[name])) != "object"})
+
+
+def _join_types(types: set[str]) -> str:
+    found = types - {"object"}
+    if found == {"moments"} or types == found == {next(iter(found), "")}:
+        return found.pop()
+    return "object"
+
+
+def build_frame(content: FrameContent) -> pd.DataFrame:
+    """The frame that was kept."""
+    columns = {}
+    for name, values in content.columns.items():
+        match content.types.get(name, "object"):
+            case "moment":
+                columns[name] = pd.Series(pd.to_datetime(values, utc=True, format="ISO8601"))
+            case "moments":
+                known = {value: value and datetime.fromisoformat(value) for value in set(values)}
+                columns[name] = pd.Series([known[value] for value in values], dtype=object)
+            case dtype:
+                columns[name] = pd.Series(values, dtype=dtype)
+    return pd.DataFrame(columns)
 
 
 def _encode_cell(value: object) -> object:
@@ -67,21 +131,6 @@ def _encode_frame(frame: pd.DataFrame) -> dict[str, Any]:
         elif (first := next((value for value in columns[name] if value is not None), None)) is not None:
             types[name] = "moments" if isinstance(first, datetime) else "object"
     return {"columns": columns, "types": {name: kind for name, kind in types.items() if kind != "object"}}
-
-
-def _decode_frame(content: Mapping[str, Any]) -> pd.DataFrame:
-    types: Mapping[str, str] = content["types"]
-    columns = {}
-    for name, values in content["columns"].items():
-        match types.get(name, "object"):
-            case "moment":
-                columns[name] = pd.Series(pd.to_datetime(values, utc=True, format="ISO8601"))
-            case "moments":
-                known = {value: value and datetime.fromisoformat(value) for value in set(values)}
-                columns[name] = pd.Series([known[value] for value in values], dtype=object)
-            case dtype:
-                columns[name] = pd.Series(values, dtype=dtype)
-    return pd.DataFrame(columns)
 
 
 def _encode_context(context: object) -> dict[str, Any]:
@@ -105,9 +154,7 @@ def _encode_context(context: object) -> dict[str, Any]:
     raise TypeError(f"a context of type {type(context).__name__} cannot be kept")
 
 
-def _decode_context(content: Mapping[str, Any]) -> Any:
-    if (beside := content.get("beside")) is not None:
-        return _decode_frame(beside)
+def _decode_context(content: Mapping[str, Any]) -> Said | Capacity | None:
     if (said := content.get("said")) is not None:
         return Said(**said)
     if (capacity := content.get("capacity")) is not None:

@@ -55,6 +55,15 @@ def add_score_in_force(connection: Connection, frame: pd.DataFrame, learned: Lea
     frame["learned_role"] = given.role.value
 
 
+def load_named(connection: Connection, frame: pd.DataFrame) -> None:
+    """Read the learned scores that a frame names which was gathered before, so that it can be decided again."""
+    if "learned_model" in frame:
+        named = frame.loc[frame["learned_model"].notna(), ["learned_model", "learned_hash"]].drop_duplicates()
+        for number, hash_ in zip(named["learned_model"], named["learned_hash"], strict=True):
+            if hash_ not in _loaded:
+                _load(connection, int(number))
+
+
 def _load(connection: Connection, number: int) -> None:
     from leadgate.learning.scorer import load
 

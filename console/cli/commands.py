@@ -142,6 +142,10 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "Undo a join: the signal of this journey (J12) is somebody else's, and goes its own way again.",
     ),
     "verify": Entry("console.cli.verify", "Check the ledger's invariants; exit 1 when one is broken."),
+    "replay": Entry(
+        "console.cli.replay",
+        "What another playbook would have made of the leads so far: decisions are made again, nothing is stored.",
+    ),
     "try": Entry(
         "console.cli.trial", "What leads would get by a playbook, or by two: nothing is stored, and no turn is taken."
     ),

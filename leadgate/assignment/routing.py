@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import repeat
 from typing import Final, NamedTuple
 
 import pandas as pd
@@ -59,19 +58,46 @@ def assign(
     """
     if now.tzinfo is None:
         raise ValueError("now needs a time zone: absences and due times depend on it")
-    first = _Router(playbook, pools, loads, now, method)
-    routers = (_Router(playbook, pools, loads, now, method) for _ in frame.index) if alone else repeat(first)
-    cells = [frame[name].tolist() if name in frame else [None] * len(frame) for name in _Lead._fields]
-    decisions = [
-        router.decide(
-            _list_names(routes),
-            _Lead(account_owner, earlier_owner, record_owner, language, product, _list_names(excluded)),
-        )
-        for router, (routes, account_owner, earlier_owner, record_owner, language, product, excluded) in zip(
-            routers, zip(frame["routes"].tolist(), *cells, strict=True), strict=False
-        )
+    leads = read_leads(frame)
+    if alone:
+        each = [choose_owners([lead], playbook, pools, loads, now, method) for lead in leads]
+        decisions, last = [one.decisions[0] for one in each], choose_owners([], playbook, pools, loads, now, method)
+    else:
+        last = choose_owners(leads, playbook, pools, loads, now, method)
+        decisions = last.decisions
+    return Assigned(build_decision_frame(decisions, frame.index), last.pools, last.loads)
+
+
+def read_leads(frame: pd.DataFrame) -> list[LeadToAssign]:
+    """The rows of a frame that ``assign`` takes."""
+    names = ("routes", *LeadToAssign._fields[1:])
+    cells = [frame[name].tolist() if name in frame else [None] * len(frame) for name in names]
+    return [
+        LeadToAssign(_list_names(routes), account, earlier, record, language, product, _list_names(excluded))
+        for routes, account, earlier, record, language, product, excluded in zip(*cells, strict=True)
     ]
-    return Assigned(build_decision_frame(decisions, frame.index), first.list_states(), first.availability.loads())
+
+
+class Chosen(NamedTuple):
+    """A decision for each lead, and the turns and loads after them."""
+
+    decisions: list[Decision]
+    pools: dict[str, PoolState]
+    loads: dict[str, Load]
+
+
+def choose_owners(
+    leads: Sequence[LeadToAssign],
+    playbook: Playbook,
+    pools: Mapping[str, PoolState],
+    loads: Mapping[str, Load],
+    now: datetime,
+    method: AssignmentMethod = AssignmentMethod.ROUTE,
+) -> Chosen:
+    """``assign``, of leads that are no frame."""
+    router = _Router(playbook, pools, loads, now, method)
+    decisions = [router.decide(lead.routes, lead) for lead in leads]
+    return Chosen(decisions, router.list_states(), router.availability.loads())
 
 
 def _list_names(cell: object) -> Sequence[str]:
@@ -79,9 +105,10 @@ def _list_names(cell: object) -> Sequence[str]:
     return cell if isinstance(cell, (tuple, list)) else ()
 
 
-class _Lead(NamedTuple):
-    """What of a lead decides, apart from the routes that match it."""
+class LeadToAssign(NamedTuple):
+    """What of a lead decides: the routes that match it, whom they may mean, what it asks for, who must not get it."""
 
+    routes: Sequence[str]
     account_owner: str | None
     earlier_owner: str | None
     record_owner: str | None
@@ -162,7 +189,7 @@ class _Router:
         }
         return {**self.given, **changed}
 
-    def decide(self, routes: Sequence[str], lead: _Lead) -> Decision:
+    def decide(self, routes: Sequence[str], lead: LeadToAssign) -> Decision:
         trace = DecisionTrace(lead.excluded)
         for name in routes:
             if name not in self.routes:
@@ -182,11 +209,11 @@ class _Router:
         trace.why.append("No further route matches." if routes else "No route matches.")
         return self._make_unowned(Outcome.HOLD, None, None, trace, NO_ROUTE)
 
-    def _find_requirements(self, lead: _Lead, way: _Way) -> Requirements:
+    def _find_requirements(self, lead: LeadToAssign, way: _Way) -> Requirements:
         requirements = read_requirements(lead.language, lead.product) if self.asks else NO_REQUIREMENTS
         return requirements._replace(skills=way.requires) if way.requires else requirements
 
-    def _find_person(self, way: _Way, lead: _Lead, trace: DecisionTrace) -> str | None:
+    def _find_person(self, way: _Way, lead: LeadToAssign, trace: DecisionTrace) -> str | None:
         """The rep whom a route means, or None when there is none to be found."""
         if way.kind == "rep":
             return way.target

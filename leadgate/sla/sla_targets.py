@@ -207,25 +207,27 @@ def compute_first_due(playbook: Playbook, pool: Pool, now: datetime) -> Due:
     return _compute_due(sla, _make_clock(playbook, None if sla.clock == "wall" else pool.hours), now)
 
 
-def compute_due_times(frame: pd.DataFrame, playbook: Playbook, now: datetime) -> pd.DataFrame:
-    """``sla``, ``due_at`` and ``due_soon_at`` of leads that get their owner ``now``.
+def compute_due_times(frame: pd.DataFrame, playbook: Playbook, now: datetime | Sequence[datetime]) -> pd.DataFrame:
+    """``sla``, ``due_at`` and ``due_soon_at`` of leads that get their owner ``now``, or each at a moment of its own.
 
     ``frame`` has ``owner``, ``pool``, ``sla`` (the pool's) and ``priority`` (the first that the lead matches, or
     None), whose SLA wins. A lead without an owner is not due.
     """
     slas = {sla.name: sla for sla in playbook.slas}
     of_priority = {priority.name: priority.sla for priority in playbook.follow_up.priorities}
-    known: dict[tuple[str, str | None], Due] = {}
+    known: dict[tuple[str, str | None, datetime], Due] = {}
     answers = []
-    for owner, pool, own, priority in zip(*(frame[c] for c in ("owner", "pool", "sla", "priority")), strict=True):
+    moments = [now] * len(frame) if isinstance(now, datetime) else now
+    rows = zip(moments, *(frame[c].tolist() for c in ("owner", "pool", "sla", "priority")), strict=True)
+    for at, owner, pool, own, priority in rows:
         name = of_priority.get(priority, own)
         if not isinstance(owner, str) or name not in slas:
             answers.append(NEVER_DUE)
             continue
         hours = find_hours(playbook, slas[name], pool, owner)
-        if (name, hours) not in known:
-            known[name, hours] = _compute_due(slas[name], _make_clock(playbook, hours), now)
-        answers.append(known[name, hours])
+        if (name, hours, at) not in known:
+            known[name, hours, at] = _compute_due(slas[name], _make_clock(playbook, hours), at)
+        answers.append(known[name, hours, at])
     place = {due: number for number, due in enumerate(dict.fromkeys([NEVER_DUE, *answers]))}
     distinct = pd.DataFrame(list(place), columns=list(Due._fields), dtype=object)
     for column in ("due_at", "due_soon_at"):

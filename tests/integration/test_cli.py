@@ -764,7 +764,7 @@ def test_a_shell_completes_commands_without_importing_them(cli: Cli) -> None:
         return done.stdout.split(), done.stderr
 
     assert complete("leadgate", "re") == (
-        ["report", "records", "rerun", "review", "reject", "reassign", "resume"],
+        ["report", "records", "rerun", "review", "reject", "reassign", "resume", "replay"],
         "[]\n",
     )
     assert complete("leadgate", "secret", "n") == (["new"], "[]\n")

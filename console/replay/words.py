@@ -1,0 +1,132 @@
+"""What a replay found, in words: what differs, and why of one lead.
+
+Belongs here: sentences that the terminal and the page share. Does not belong here: tables of either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from console.display_names import DisplayNames, write_as_words
+from leadgate.counting import format_count
+from leadgate.replay.comparison import ChangedJourney, Comparison, End, JourneyEnd, Kind
+from leadgate.replay.limits import MEASURES, Exceeded
+from tasks.replay.results import ReplayResult
+from tasks.replay.self_check import SelfCheck
+
+ENDS: Final = {
+    End.OWNED: "has an owner",
+    End.WAITING: "waits for an owner",
+    End.HELD: "held",
+    End.REVIEW: "in review",
+    End.NURTURE: "nurture",
+    End.DISQUALIFIED: "disqualified",
+    End.DONE: "stays with its owner",
+    End.JOINED: "joined another",
+    End.UNDER_WAY: "under way",
+}
+KINDS: Final = {
+    Kind.DROPPED: "get no owner any more",
+    Kind.NEWLY_OWNED: "get an owner that had none",
+    Kind.NEWLY_HELD: "are newly held",
+    Kind.NO_LONGER_HELD: "are held no longer",
+    Kind.OTHER_END: "end elsewhere",
+    Kind.OTHER_OWNER: "get another owner",
+    Kind.OTHER_ROUTE: "get the same owner by another route or pool",
+    Kind.OTHER_DUE: "are due at another time",
+    Kind.OTHER_REASON: "end the same for another reason",
+    Kind.OTHER_SCORE: "get another score, and nothing else",
+}
+#: Parts of a playbook as people call them.
+_PARTS: Final = {"crm": "CRMs", "kinds": "opportunities, renewals and expansions", "reassignments": "reassignment"}
+
+
+def describe_check(check: SelfCheck) -> list[str]:
+    """What the self-check found, a sentence each."""
+    if not check.decisions:
+        return ["Nothing was decided in this time whose inputs were kept."]
+    again = f"{format_count(check.decisions, 'decision was', 'decisions were')} made again under the playbook that made"
+    if check.different_decisions:
+        some = format_count(check.different_decisions, "came", "came")
+        first = f"Self-check: {again} them; {some} out otherwise, and their journeys are left out below."
+    else:
+        first = f"Self-check: {again} them, and all came out the same."
+    lines = [first]
+    lines += [
+        f"J{each.journey}, {each.stage}: {each.what} was {each.recorded}, and is {each.again}"
+        for each in check.differences
+    ]
+    if check.facts:
+        made = format_count(check.facts, "decision was", "decisions were")
+        lines.append(
+            f"{made} no playbook's to make (who a person is, a parked source, a fault), and stay as they were."
+        )
+    lines += [
+        f"{format_count(count, 'decision', 'decisions')} by playbook {hash_[:12]} cannot be made again: {why}"
+        for hash_, (why, count) in check.unreadable.items()
+    ]
+    return lines
+
+
+def describe_sum(comparison: Comparison) -> str:
+    """How many journeys differ."""
+    if not comparison.changed:
+        return f"None of {format_count(comparison.journeys, 'journey', 'journeys')} differs."
+    return f"{comparison.changed:,} of {format_count(comparison.journeys, 'journey', 'journeys')} differ:"
+
+
+def list_notes(result: ReplayResult, rotation_differs: bool) -> list[str]:
+    """What a reader must know to read the figures right."""
+    notes = []
+    if result.comparison.uncertain:
+        leads = format_count(result.comparison.uncertain, "lead was", "leads were")
+        notes.append(f"{leads} held before any provider was asked: what they get here is without answers of providers.")
+    if result.not_replayed:
+        parts = ", ".join(_PARTS.get(name, write_as_words(name).lower()) for name in result.not_replayed)
+        notes.append(f"The draft also changes {parts}; a replay does not show what these do.")
+    if result.simulated:
+        notes.append("Turns and loads ran on from the start under the draft. No touch was made up.")
+    elif rotation_differs:
+        notes.append(
+            "The draft changes who is in a pool, weights or caps: each lead was assigned by the turns of its moment. "
+            "--simulate lets turns and loads run on."
+        )
+    return notes
+
+
+def describe_changed(each: ChangedJourney, names: DisplayNames, zone: ZoneInfo) -> tuple[str, str]:
+    """A lead that differs, as it was and as it would be. Points are told of the rules that give others."""
+    points = (each.before.contributions, each.after.contributions)
+    differ = [rule for rule in {**points[0], **points[1]} if points[0].get(rule) != points[1].get(rule)]
+    before, after = (_describe_end(end, differ, names, zone) for end in (each.before, each.after))
+    return before, after + (" (no provider was asked)" if each.uncertain else "")
+
+
+def _describe_end(end: JourneyEnd, rules: Sequence[str], names: DisplayNames, zone: ZoneInfo) -> str:
+    words = [ENDS[end.end]]
+    if end.owner is not None:
+        words = [f"{names.name_rep(end.owner)}, by route {end.route}" + (f", pool {end.pool}" if end.pool else "")]
+    elif end.reason is not None:
+        words[0] += f" ({describe_reason(end.reason)})"
+    if end.due_at is not None:
+        words.append(f"due {end.due_at.astimezone(zone):%Y-%m-%d %H:%M}")
+    if end.score is not None:
+        points = ", ".join(f"{rule} {end.contributions.get(rule, 0):+d}" for rule in rules)
+        words.append(f"score {end.score}" + (f" ({points})" if points else ""))
+    return "; ".join(words)
+
+
+def describe_reason(reason: str) -> str:
+    """A reason, which is a code or a sentence, in words."""
+    return reason if " " in reason else write_as_words(reason).lower()
+
+
+def describe_exceeded(exceeded: Sequence[Exceeded]) -> list[str]:
+    """The limits that the draft goes beyond, a sentence each."""
+    return [
+        f"--{each.name} {each.limit.in_words}: {each.count:,} {MEASURES[each.name].what}"
+        + (f", {each.count / each.base:.1%} {MEASURES[each.name].of}" if each.base else "")
+        for each in exceeded
+    ]

@@ -1,0 +1,125 @@
+"""What stages decided from, read back in portions whose batches are whole.
+
+Belongs here: portions, and putting the frames of many batches under one another. Does not belong here: deciding
+(``deciding``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import pandas as pd
+
+from leadgate.ledger import leads
+from leadgate.ledger.decision_inputs import DecisionInputRow
+from leadgate.playbook import Playbook
+from leadgate.vocabulary import StageName
+from tasks.decision_inputs import FrameContent, StageContent, build_frame, join_contents, read_content
+from tasks.enrichment import Said
+
+#: Decisions that are made again together: more use more memory, and take hardly less time.
+PORTION: Final = 40_000
+
+
+@dataclass(frozen=True)
+class StageInput:
+    """What a stage decided from, together, for journeys of a batch, and by which playbook. ``passes``: the number of
+    the pass of each row (``PortionReader``)."""
+
+    id: int
+    batch_id: int
+    stage: StageName
+    at: datetime
+    playbook_hash: str
+    content: StageContent
+    passes: Sequence[int]
+
+    @property
+    def journeys(self) -> list[int]:
+        return self.content.frame.columns["journey_id"]
+
+
+class PortionReader:
+    """Reads portions. A journey in a batch is a *pass*: it is at each stage once, while a journey may be there again in
+    a later batch. In the frames ``journey`` is its id, and ``journey_id`` the number of the pass, which rises with
+    time.
+    """
+
+    def __init__(self) -> None:
+        self._passes = 0
+
+    def read(self, rows: Iterable[DecisionInputRow]) -> Iterator[list[StageInput]]:
+        """``rows`` are in the order of their batches, which stay together."""
+        portion: list[StageInput] = []
+        decisions, passes = 0, dict[tuple[int, int], int]()
+        for row in rows:
+            if decisions >= PORTION and portion[-1].batch_id != row.batch_id:
+                yield portion
+                portion, decisions, passes = [], 0, {}
+            portion.append(self._read(row, passes))
+            decisions += row.journeys
+        if portion:
+            yield portion
+
+    def _read(self, row: DecisionInputRow, passes: dict[tuple[int, int], int]) -> StageInput:
+        content = read_content(row.content)
+        numbers = []
+        for journey in content.frame.columns["journey_id"]:
+            if (row.batch_id, journey) not in passes:
+                self._passes += 1
+                passes[row.batch_id, journey] = self._passes
+            numbers.append(passes[row.batch_id, journey])
+        return StageInput(row.id, row.batch_id, row.stage, row.at, row.playbook_hash, content, numbers)
+
+
+def join_frames(
+    inputs: Sequence[StageInput], playbook: Playbook, known_fields: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """The frames of one stage under one another, with the custom fields of ``playbook`` in place of those of the
+    playbook that was decided by (``known_fields``, by its hash). ``input`` is the id of a row's input."""
+    contents = []
+    for each in inputs:
+        own = known_fields[each.playbook_hash]
+        columns = {name: cells for name, cells in each.content.frame.columns.items() if name not in own}
+        columns |= {"journey": each.journeys, "journey_id": list(each.passes), "input": [each.id] * len(each.passes)}
+        contents.append(FrameContent(columns, each.content.frame.types))
+    if not contents:
+        return pd.DataFrame({"journey_id": [], "journey": [], "generation": [], "input": []}, dtype=object)
+    frame = build_frame(join_contents(contents))
+    return leads.expand_custom(frame, {name: field.type for name, field in playbook.fields.items()})
+
+
+def join_said(inputs: Sequence[StageInput], frame: pd.DataFrame) -> Said:
+    """What providers said of the rows of ``frame``. A copy: enrichment adds to what it is given."""
+    places: dict[int, tuple[Said, int]] = {}
+    for each in inputs:
+        if isinstance(said := each.content.context, Said):
+            places |= {number: (said, row) for row, number in enumerate(each.passes)}
+    found = [places[number] for number in frame["journey_id"].tolist()]
+    names = found[0][0].contacts if found else {}
+    return Said(
+        [dict(said.provenance[row]) for said, row in found],
+        [dict(said.problems[row]) for said, row in found],
+        [list(said.accounts[row]) for said, row in found],
+        {name: [said.contacts[name][row] for said, row in found] for name in names},
+    )
+
+
+def join_activities(inputs: Sequence[StageInput], now: datetime) -> pd.DataFrame:
+    """The activities of all inputs, each as old at ``now`` as it was at the time of its input."""
+    contents, shifts = [], list[timedelta]()
+    for each in inputs:
+        if (beside := each.content.beside) is None or not beside.columns.get("journey_id"):
+            continue
+        numbers = dict(zip(each.journeys, each.passes, strict=True))
+        passes = [numbers.get(journey) for journey in beside.columns["journey_id"]]
+        contents.append(FrameContent({**beside.columns, "journey_id": passes}, beside.types))
+        shifts += [now - each.at] * len(passes)
+    if not contents:
+        return pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": []})
+    frame = build_frame(join_contents(contents))
+    frame["occurred_at"] = pd.to_datetime(frame["occurred_at"], utc=True) + pd.to_timedelta(pd.Series(shifts))
+    return frame.dropna(subset=["journey_id"]).reset_index(drop=True)

@@ -1,0 +1,71 @@
+"""``leadgate replay``: what is asked for, what is printed, and the exit codes that a CI server reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import join_lines, read_json
+from harness import NOW, PLAYBOOK, Harness, make_lead
+
+Cli = Callable[..., Any]
+AT = "2026-03-05T10:00"
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> Path:
+    path = tmp_path / "draft.yaml"
+    path.write_text(PLAYBOOK.replace("points: 30", "points: 10"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def decided(harness: Harness) -> Harness:
+    harness.begin(*(make_lead(number) for number in range(1, 6)), now=NOW)
+    return harness
+
+
+def test_a_draft_is_told_in_words(decided: Harness, cli: Cli, draft: Path) -> None:
+    words = join_lines(cli("replay", "--playbook", draft, "--now", AT))
+    assert "5 of 5 journeys differ" in words
+    assert "all came out the same" in words
+    assert "J1: was" in words
+    assert "has_company +30" in words
+    assert "get no owner any more" in words
+
+
+def test_the_same_playbook_changes_nothing(decided: Harness, cli: Cli) -> None:
+    assert "None of 5 journeys differs" in join_lines(cli("replay", "--now", AT))
+    assert "Nothing was decided" in join_lines(cli("replay", "--since", "2026-03-05", "--now", AT))
+
+
+def test_json_has_the_figures(decided: Harness, cli: Cli, draft: Path) -> None:
+    found = read_json(cli("replay", "--playbook", draft, "--json", "--now", AT))
+    assert (found["journeys"], found["changed"], found["kinds"]) == (5, 5, {"dropped": 5})
+    assert found["self_check"]["different"] == 0
+    assert found["ends"] == [{"before": "owned", "after": "nurture", "journeys": 5}]
+    assert found["dropped_became"] == {"not touched yet": 5}
+    assert {each["journey"] for each in found["told"]} == {1, 2, 3, 4, 5}
+
+
+def test_beyond_a_limit_it_exits_with_one_and_says_which(decided: Harness, cli: Cli, draft: Path) -> None:
+    within = ("replay", "--playbook", draft, "--max-dropped", "5", "--max-owner-changes", "0%", "--now", AT)
+    cli(*within, code=0)
+    told = join_lines(cli("replay", "--playbook", draft, "--max-dropped", "50%", "--now", AT, code=1))
+    assert "--max-dropped 50 %" in told
+    assert "100.0%" in told
+    found = read_json(cli("replay", "--playbook", draft, "--max-changes", "4", "--json", "--now", AT, code=1))
+    assert found["limits_exceeded"] == [{"limit": "max-changes", "most": "4", "journeys": 5, "of": 5}]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("--max-dropped", "a few"), ("--since", "yesterday"), ("--until", "x" * 8_000), ("--zone", "Nowhere/City"),
+     ("--playbook", "no-such-file.yaml")],
+)  # fmt: skip
+def test_what_cannot_be_used_is_said_in_a_sentence(decided: Harness, cli: Cli, wrong: tuple[str, str]) -> None:
+    told = cli("replay", *wrong, "--now", AT, code=2)
+    assert told.stderr.strip()
+    assert len(told.stderr) < 1_000
