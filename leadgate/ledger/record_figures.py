@@ -70,8 +70,9 @@ _CLOSED_AT: Final = """SELECT min(v.changed_at) AS at FROM record_version v
         WHERE NOT r.is_open AND v.record_id = r.id AND NOT v.late AND NOT v.is_open AND v.number > coalesce(
             (SELECT max(o.number) FROM record_version o WHERE o.record_id = r.id AND NOT o.late AND o.is_open), 0)"""
 
-#: A record is without an owner where it names nobody and waits for one, or lost the last; not where its time has not
-#: come.
+#: How each record stands. Its journeys are looked at from the last on, up to one that had an owner: the planner would
+#: read every assignment for each record, unless the inner query has a limit of its own. A record is without an owner
+#: where it names nobody and waits for one, or lost the last; not where its time has not come.
 _STANDING: Final = Query(
     f"""held AS MATERIALIZED (
     SELECT j.record_id, bool_or(d.facts -> 'findings' @> '["stale"]') AS stale
@@ -93,8 +94,9 @@ standing AS (
         SELECT a.owner, a.ended_at IS NULL AND a.touched_at IS NULL AND a.due_at <= :now AS overdue,
             a.ended_at IS NULL OR a.end_reason IN ({_KEPT_BY})
                 OR starts_with(a.end_reason, '{EndReason.OUTCOME.add("")}') AS has_it
-        FROM journey j JOIN assignment a ON a.journey_id = j.id AND {ENDED_OR_NOT}
-        WHERE j.record_id = r.id ORDER BY j.id DESC, a.id DESC LIMIT 1) l ON true
+        FROM journey j CROSS JOIN LATERAL (SELECT owner, due_at, touched_at, ended_at, end_reason FROM assignment
+            WHERE journey_id = j.id AND {ENDED_OR_NOT} ORDER BY id DESC LIMIT 1) a
+        WHERE j.record_id = r.id ORDER BY j.id DESC LIMIT 1) l ON true
     LEFT JOIN LATERAL ({_CLOSED_AT}) c ON true
     WHERE (CAST(:source AS text) IS NULL OR r.source = :source)
         AND (r.is_open OR (r.outcome IS NOT NULL AND r.updated_at >= :since AND c.at >= :since AND c.at < :until)))""",
