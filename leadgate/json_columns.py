@@ -50,11 +50,12 @@ class LearnedPart(TypedDict):
 
 class ScoreDetails(TypedDict, total=False):
     """``qualification.details``: which contributions are fit, what decayed of what, and the learned score beside them.
-    Old scores have none of these."""
+    ``audit``: below the threshold, it went on as one of the audit share. Old scores have none of these."""
 
     fit: list[str]
     decayed: dict[str, Decay]
     learned: LearnedPart
+    audit: bool
 
 
 class Proof(TypedDict):

@@ -1,6 +1,7 @@
 """The learned score in force at qualification: each lead's chance beside its points, and what follows in its role.
 
-Belongs here: which score is in force, and what it adds to a decided frame. Does not belong here: learning it
+Belongs here: which score is in force, what it adds to a decided frame, and the audit share, by which later scores learn
+of leads below the threshold. Does not belong here: learning it
 (``tasks.score_training``), how it scores (``leadgate.learning.scorer``), or giving it a role (``tasks.score_roles``).
 
 Which score it was is a part of what the stage gathered: the columns ``learned_model`` (its number), ``learned_hash``
@@ -9,7 +10,8 @@ and ``learned_role``. A learned score that was kept never changes, so each proce
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -92,6 +94,39 @@ def apply_learned_score(frame: pd.DataFrame, playbook: Playbook) -> None:
         _decide(frame, learned, number, chances)
 
 
+def pass_audit_share(frame: pd.DataFrame, playbook: Playbook) -> None:
+    """Have a small share of the leads that would be nurtured, a few points below the threshold, go on all the same.
+
+    Which ones is a matter of their numbers alone, so that a lead that is scored again is chosen again. Never one that
+    was qualified before, was followed up, or lacks evidence that the verdict requires.
+    """
+    audit = None if playbook.learned is None else playbook.learned.audit
+    if audit is None or frame.empty:
+        return
+    threshold = playbook.qualification.marketing_qualified
+    scores, allowed = frame["score"].to_numpy(dtype="int64"), frame["qualifiable"].to_numpy(dtype="int64")
+    chosen = (
+        (frame["outcome"] == Outcome.NURTURE).to_numpy()
+        & (scores < threshold)
+        & (scores >= threshold - audit.within)
+        & (allowed > 0)
+        & frame["was"].isna().to_numpy()
+        & ~frame["finished"].to_numpy(dtype=bool)
+        & [zlib.crc32(f"audit {int(lead)}".encode()) < audit.percent / 100 * 2**32 for lead in frame["lead_id"]]
+    )
+    if not chosen.any():
+        return
+    said = f"below the threshold, it goes on as one of the {audit.percent:g} % from whom the rules are judged"
+    outcomes, verdicts, reasons, details = (
+        frame[name].tolist() for name in ("outcome", "qualified_as", "reasons", "details")
+    )
+    for row in chosen.nonzero()[0].tolist():
+        outcomes[row], verdicts[row] = Outcome.CONTINUE.value, QualifiedAs.MARKETING.value
+        reasons[row] = [*reasons[row], said]
+        details[row] = orjson.dumps({**orjson.loads(details[row]), "audit": True}).decode()
+    _put_back(frame, {"outcome": outcomes, "qualified_as": verdicts, "reasons": reasons, "details": details})
+
+
 def find_effective_role(given: LearnedRole, learned: Learned) -> LearnedRole:
     """What a score may do that was given a role: no more than the playbook says."""
     order = list(LearnedRole)
@@ -144,5 +179,9 @@ def _decide(frame: pd.DataFrame, learned: Learned, number: int, chances: Sequenc
             continue
         said = f"the learned score {number} gives it a chance of {100 * chance:.0f} %"
         reasons[row] = [*reasons[row], f"{said}, {after}"]
-    for name, values in (("outcome", outcomes), ("qualified_as", verdicts), ("reasons", reasons)):
-        frame[name] = pd.Series(values, index=frame.index, dtype=object)
+    _put_back(frame, {"outcome": outcomes, "qualified_as": verdicts, "reasons": reasons})
+
+
+def _put_back(frame: pd.DataFrame, columns: Mapping[str, Sequence[object]]) -> None:
+    for name, values in columns.items():
+        frame[name] = pd.Series(list(values), index=frame.index, dtype=object)

@@ -42,6 +42,7 @@ def decide(gathered: Gathered[pd.DataFrame], work: Work) -> Decided:
     verdict = qualify(frame, work.rules, work.now, gathered.context)
     frame[list(verdict.columns)] = verdict
     learned_scores.apply_learned_score(frame, work.rules)
+    learned_scores.pass_audit_share(frame, work.rules)
     frame["changes_at"] = find_next_changes(frame, work.rules, gathered.context, work.now)
     frame["reason_missing"] = (frame["outcome"] == Outcome.DISQUALIFIED) & (frame["reasons"].map(len) == 0)
     frame["playbook_hash"] = work.playbook.hash

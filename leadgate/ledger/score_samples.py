@@ -34,7 +34,8 @@ _FIRST: Final = f"""first AS (
         ORDER BY j.lead_id, j.id),
     decided AS (
         SELECT f.lead_id, f.journey_id, q.contributions, q.evidence, q.score, q.at,
-            q.details -> 'learned' AS learned, least(q.at, o.first_at) AS decided_at
+            q.details -> 'learned' AS learned, q.details -> 'audit' IS NOT NULL AS audited,
+            least(q.at, o.first_at) AS decided_at
         FROM first f
         CROSS JOIN LATERAL (SELECT * FROM qualification q WHERE q.journey_id = f.journey_id
             ORDER BY q.generation LIMIT 1) q
@@ -62,17 +63,19 @@ _COUNTS: Final = f"""
     SELECT (SELECT count(DISTINCT j.lead_id) FROM journey j JOIN qualification q ON q.journey_id = j.id
             WHERE j.kind = 'lead' AND j.lead_id IS NOT NULL) AS scored,
         (SELECT count(*) FROM decided) AS followed_up,
-        (SELECT count(*) FROM decided d WHERE d.decided_at + :horizon > :now) AS not_ripe"""
+        (SELECT count(*) FROM decided d WHERE d.decided_at + :horizon > :now) AS not_ripe,
+        (SELECT count(*) FROM decided d WHERE d.audited) AS audited"""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleCounts:
-    """How many leads were ever ``scored``, how many of them were ``followed_up`` so that an outcome can be known, and
-    how many of these are ``not_ripe``: their time is not up."""
+    """How many leads were ever ``scored``, how many of them were ``followed_up`` so that an outcome can be known, how
+    many of these are ``not_ripe``: their time is not up; and how many were followed up as the audit share alone."""
 
     scored: int
     followed_up: int
     not_ripe: int
+    audited: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +143,4 @@ def read_scored(
 def count_leads(connection: Connection, *, horizon: timedelta, history: bool, now: datetime) -> SampleCounts:
     """How many leads could be learned from, and how many could not."""
     found = read_row(connection, SampleCounts, _COUNTS, horizon=horizon, history=history, now=now)
-    return found or SampleCounts(0, 0, 0)
+    return found or SampleCounts(0, 0, 0, 0)

@@ -15,6 +15,13 @@ from leadgate.playbook.base import Duration, Part
 from leadgate.vocabulary import LearnedRole
 
 
+class AuditShare(Part):
+    """So many ``percent`` of the leads up to ``within`` points below the threshold go on all the same."""
+
+    percent: float = Field(ge=1, le=5)
+    within: int = Field(ge=1, le=1000)
+
+
 class Learned(Part):
     """A score learned from leads whose time is up. ``role`` is the most that any may do; ``leadgate score promote``
     says what the one in force does."""
@@ -26,6 +33,7 @@ class Learned(Part):
     fields: tuple[str, ...] = ()  # of a lead, whose values are read beside rules and evidence
     accept_from: float | None = Field(default=None, gt=0, lt=1)  # decide: from this chance on a lead goes on
     nurture_below: float | None = Field(default=None, gt=0, lt=1)  # decide: below it, it is nurtured
+    audit: AuditShare | None = None  # none: what leads below the threshold would come to, nobody knows
 
     @model_validator(mode="after")
     def _check_chances(self) -> Self:

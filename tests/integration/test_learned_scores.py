@@ -19,6 +19,7 @@ from leadgate.learning.indicators import Indicator
 from leadgate.learning.scorer import LearnedScore, Weights
 from leadgate.ledger import score_models
 from leadgate.ledger.score_models import NewModel, RoleGiven
+from leadgate.ledger.score_samples import count_leads
 from leadgate.playbook.check import check
 from leadgate.vocabulary import LearnedRole
 
@@ -193,6 +194,38 @@ def test_a_score_that_has_drifted_goes_back_with_a_work_item(
     assert harness.find_broken() == []
 
 
+def test_a_few_leads_just_below_the_threshold_go_on_and_are_marked(harness: Harness, cli: Cli, tmp_path: Path) -> None:
+    text = (
+        RULES.replace("  review: {lowest: 20, below: 30}\n", "")
+        + "learned: {audit: {percent: 5, within: 6}}\n"
+        + INSISTS
+    )
+    harness.loaded = playbooks.parse(text, path=Path("tests.yaml"))
+    below = range(1, 161)  # 25 points, of 30; then one far below, and one that is disqualified
+    harness.capture(
+        *leads(*["DE"] * len(below)),
+        make_lead(901, Company="", Country="DE"),
+        make_lead(902, Country="DE", Email="a@rival.example", **{"Job Title": "Clerk"}),
+    )
+    harness.run()
+    marked = harness.rows(
+        "SELECT q.score, q.qualified_as, q.reasons, j.status, j.lead_id FROM qualification q JOIN journey j "
+        "ON j.id = q.journey_id WHERE q.details -> 'audit' IS NOT NULL"
+    )
+    assert 2 <= len(marked) <= 20
+    for score, verdict, reasons, status, _ in marked:
+        assert (score, verdict, status) == (25, "marketing_qualified", "owned")
+        assert reasons[-1] == "below the threshold, it goes on as one of the 5 % from whom the rules are judged"
+    assert harness.count_statuses() == {
+        "owned": len(marked), "nurture": len(below) - len(marked) + 1, "disqualified": 1,
+    }  # fmt: skip
+    assert harness.find_broken() == []
+    with harness.ledger.transaction() as connection:
+        counts = count_leads(connection, horizon=timedelta(days=60), history=False, now=LATER)
+    assert (counts.followed_up, counts.audited) == (len(marked), len(marked))
+    assert "goes on as one of the 5 %" in join_lines(cli("explain", marked[0][4], "--now", LATER))
+
+
 def test_without_a_score_in_force_there_is_nothing_to_check(harness: Harness, cli: Cli, tmp_path: Path) -> None:
     harness.begin(make_lead(1))
     (tmp_path / "playbook.yaml").write_text(make_playbook("decide"), encoding="utf-8")
@@ -241,10 +274,14 @@ def test_a_score_comes_into_force_by_a_persons_word_and_not_unless_it_is_better(
         ("{fields: [email]}", "is personal"),
         ("{fields: [country, country]}", "country"),
         ("{role: decide, accept_from: 0.5}", "qualification.review names none"),
+        ("{audit: {percent: 2, within: 9}}", "leads qualify by grade"),
     ],
 )
 def test_a_part_that_does_not_fit_the_playbook_is_refused(written: str, problem: str) -> None:
     text = PLAYBOOK.replace("  review: {lowest: 20, below: 30}\n", "").removesuffix(INSISTS)
+    if "grade" in problem:
+        grades = "  grades: {fit: {A: 9, B: 5, C: 1}, engagement: {1: 9, 2: 5, 3: 1}}\nqualification:\n"
+        text = text.replace("qualification:\n", f"{grades}  grades: {{marketing_qualified: [A1]}}\n", 1)
     found = check(playbooks.parse(f"{text}learned: {written}\n{INSISTS}", path=Path("tests.yaml")))
     assert [str(each) for each in found if problem in str(each) and "learned" in str(each)]
 

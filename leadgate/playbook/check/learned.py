@@ -26,6 +26,9 @@ def check_learned(checker: Checker) -> Found:
             yield checker.at(here, f"{name!r} is personal, and no reason to prefer a lead; remove it")
         elif columns[name] in ("date", "timestamp"):
             yield checker.at(here, f"{name!r} is a {columns[name]}, which no later lead has; remove it")
+    if learned.audit is not None and checker.playbook.qualification.grades is not None:
+        message = "leads qualify by grade, so none is some points below the threshold; remove audit"
+        yield checker.at(("learned", "audit"), message)
     if learned.role is LearnedRole.DECIDE and checker.playbook.qualification.review is None:
         message = "a learned score decides within the review band alone, and qualification.review names none; add it"
         yield checker.at(("learned", "role"), message)
