@@ -37,20 +37,22 @@ class PastOwners:
 
 #: How an assignment ends by a person's word.
 _LOST: Final = f"^({'|'.join((EndReason.REJECTED, *BY_A_PERSON))})"
-#: Of each journey of a batch, the last assignment of each rep who ever had its record.
+#: Of each journey of a batch, the last assignment of each rep who ever had its record. When an update told another
+#: owner last is asked of those alone who lost the record.
 _PAST: Final = f"""
-    SELECT j.id, h.owner, h.journey_id = j.id AND h.ended_at IS NOT NULL AND h.may_not AS tried,
+    WITH mine AS MATERIALIZED (SELECT id, record_id FROM journey WHERE batch_id = :batch AND record_id IS NOT NULL),
+    had AS (
+        SELECT DISTINCT ON (m.id, a.owner) m.id, m.record_id, a.id AS assignment_id, a.owner, a.journey_id, a.ended_at,
+            a.end_reason, coalesce(a.end_reason <> ALL(:returnable), true) AS may_not
+        FROM mine m JOIN journey e ON e.record_id = m.record_id
+        JOIN assignment a ON a.journey_id = e.id AND {ENDED_OR_NOT}
+        ORDER BY m.id, a.owner, a.id DESC)
+    SELECT h.id, h.owner, h.journey_id = h.id AND h.ended_at IS NOT NULL AND h.may_not AS tried,
         h.end_reason IS DISTINCT FROM '{EndReason.DELETED}' AS knows,
-        coalesce(h.end_reason ~ '{_LOST}' AND h.may_not AND h.ended_at >= t.told_at, false) AS lost
-    FROM journey j
-    CROSS JOIN LATERAL (SELECT coalesce(max(v.stored_at), '-infinity') AS told_at FROM record_version v
-        WHERE v.record_id = j.record_id AND NOT v.late AND (v.changes -> 'owner') IS NOT NULL) t
-    CROSS JOIN LATERAL (
-        SELECT DISTINCT ON (a.owner) a.id, a.owner, a.journey_id, a.ended_at, a.end_reason,
-            coalesce(a.end_reason <> ALL(:returnable), true) AS may_not
-        FROM journey e JOIN assignment a ON a.journey_id = e.id AND {ENDED_OR_NOT}
-        WHERE e.record_id = j.record_id ORDER BY a.owner, a.id DESC) h
-    WHERE j.batch_id = :batch ORDER BY j.id, h.id"""
+        CASE WHEN h.may_not AND h.end_reason ~ '{_LOST}' THEN h.ended_at >= coalesce((
+            SELECT max(v.stored_at) FROM record_version v WHERE v.record_id = h.record_id AND NOT v.late
+                AND (v.changes -> 'owner') IS NOT NULL), '-infinity') ELSE false END AS lost
+    FROM had h ORDER BY h.id, h.assignment_id"""
 
 
 def find_past_owners(connection: Connection, batch_id: int, returnable: Sequence[str] = ()) -> dict[int, PastOwners]:

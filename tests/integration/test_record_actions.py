@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from commands import Cli, join_lines, read_json
 from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
-from stub_gates import pass_all
+from stub_gates import act_at_gate, pass_all
 
 from leadgate import playbook as playbooks
 from leadgate.actors import SYSTEM_ROLES, Actor, ActorError
@@ -129,6 +130,22 @@ def test_what_a_person_decided_about_the_owner_holds_until_an_update_tells_anoth
     assert owner(desk) == "cyn"
     tell(desk, NOW + 5 * HOUR, "ana", Amount="9500")
     assert owner(desk) == "ana"
+    assert desk.find_broken() == []
+
+
+def unassign(harness: Harness) -> None:
+    reassignments.unassign(harness.ledger, harness.loaded, 1, reason="wrong team", by=MIA, now=NOW + HOUR)
+
+
+@pytest.mark.parametrize("gate", ["qualified", "assigned"])
+@pytest.mark.parametrize("act", [reassign, reject, unassign])
+def test_what_a_person_decides_while_a_run_has_the_next_update_holds(
+    desk: Harness, gate: str, act: Callable[[Harness], object]
+) -> None:
+    now = NOW + 2 * HOUR
+    desk.capture(deal(Amount="9000", **{"Last Modified Date": now.isoformat()}), source="deals", now=now)
+    run_waiting(desk.worker(), lambda: now, check=act_at_gate(gate, lambda: act(desk)))
+    assert owner(desk) in ({"bob"} if act is reassign else {"bob", "cyn"})
     assert desk.find_broken() == []
 
 
