@@ -17,6 +17,7 @@ from markupsafe import Markup
 from console.display_names import DisplayNames, write_as_words
 from console.report import charts
 from console.report.joint_weights import build_joint_weights
+from console.report.learned_score import build_reliability
 from console.report.tables import Column, Section, Table, Tile, describe_count, format_interval, format_percent
 from leadgate.figures import (
     OUTCOMES,
@@ -120,7 +121,7 @@ _MOST_RULES: Final = 24  # in the picture; the table has them all
 
 
 def build_section(found: FigureRows, playbook: Playbook) -> Section:
-    """From the rows ``conversion`` and ``rules``."""
+    """From the rows of the section's queries."""
     cells, names = found["conversion"], DisplayNames(playbook)
     among = build_tens(cell["score"] for cell in cells)
     everybody = _sum_cells(cells)
@@ -150,6 +151,7 @@ def build_section(found: FigureRows, playbook: Playbook) -> Section:
             _build_rejections(cells),
             _build_rules(found["rules"], share),
             build_joint_weights(found, share),
+            *build_reliability(found["reliability"]),
         ],
         tiles=[*_build_tiles(everybody), *_build_early_tiles(found)],
     )

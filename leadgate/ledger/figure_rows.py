@@ -230,6 +230,18 @@ class SignalCount(TypedDict):
     n: int
 
 
+class ReliabilityGroup(TypedDict):
+    """Of the leads that judged the learned score ``model``, those with chances from ``lowest`` to ``highest``: how many
+    of them were ``won``."""
+
+    model: int
+    lowest: float
+    highest: float
+    chance: float
+    won: int
+    leads: int
+
+
 class FigureRows(TypedDict, total=False):
     """The rows of ``figures.read`` by query: ``captured``, and the queries of the requested sections."""
 
@@ -239,6 +251,7 @@ class FigureRows(TypedDict, total=False):
     rules: list[RuleCount]
     patterns: list[PatternCount]
     early: list[EarlyCount]
+    reliability: list[ReliabilityGroup]
     to_owner: list[ToOwner]
     to_touch: list[ToTouch]
     turns: list[TurnsTaken]

@@ -158,6 +158,16 @@ _PATTERNS: Final = Query(
 
 _EARLY: Final = Query("", f"SELECT count(*) AS n FROM {EARLY}")
 
+#: Of the learned score in force, whatever the period: what became of the leads that judged it, by their chance.
+_RELIABILITY: Final = Query(
+    "",
+    """SELECT m.id AS model, g.lowest, g.highest, g.chance, g.won, g.leads
+    FROM (SELECT model_id FROM score_role ORDER BY id DESC LIMIT 1) r JOIN score_model m ON m.id = r.model_id
+    CROSS JOIN LATERAL jsonb_to_recordset(m.quality #> '{learned,reliability}') AS g(lowest double precision,
+        highest double precision, chance double precision, won bigint, leads bigint)
+    ORDER BY g.lowest""",
+)
+
 #: ``to_owner`` are the seconds from the capture of a signal to its first owner, ``to_touch`` those of every assignment.
 #: ``grouped`` is SQL's ``GROUPING``: owner (4), pool (2) and hour (1), a bit for each that the row is not grouped by.
 _SPEED: Final = f"""{COHORT},
@@ -241,7 +251,13 @@ _POOLS: Final = Query("", "SELECT pool, state FROM pool_state WHERE kind = 'lead
 #: What each section of a report needs, by the names under which ``read`` gives it.
 QUERIES: Final[Mapping[str, Mapping[str, Query]]] = {
     "funnel": {"journeys": _JOURNEYS},
-    "conversion": {"conversion": _CONVERSION, "rules": _RULES, "patterns": _PATTERNS, "early": _EARLY},
+    "conversion": {
+        "conversion": _CONVERSION,
+        "rules": _RULES,
+        "patterns": _PATTERNS,
+        "early": _EARLY,
+        "reliability": _RELIABILITY,
+    },
     "speed": {"to_owner": _TO_OWNER, "to_touch": _TO_TOUCH},
     "load": {"turns": _TURNS, "owners": _OWNERS, "pools": _POOLS},
     "paths": {"endings": ENDINGS, "stages": STAGE_TIMES, "reasons": REASONS},

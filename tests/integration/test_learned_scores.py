@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from math import log
 from pathlib import Path
@@ -50,13 +50,15 @@ def with_role(harness: Harness) -> Callable[[str, str], Harness]:
     return prepare
 
 
-def keep_score(harness: Harness, role: str, *, better: bool = True) -> None:
+def keep_score(harness: Harness, role: str, *, better: bool = True, reliability: Sequence[dict[str, Any]] = ()) -> None:
     indicators = (
         Indicator("rule", "has_company"),
         *(Indicator("equals", "country", value=country) for country in COUNTRIES),
     )
     score = LearnedScore(indicators, Weights(-1.0, (1.0, *COUNTRIES.values())), Curve(0.0, 1.0))
-    of = {name: [0.7, 0.6, 0.8] for name in ("auc", "brier", "calibration_error", "top_lift")} | {"reliability": []}
+    of = {name: [0.7, 0.6, 0.8] for name in ("auc", "brier", "calibration_error", "top_lift")} | {
+        "reliability": [*reliability]
+    }
     period = {"since": NOW.isoformat(), "until": NOW.isoformat(), "leads": 500, "won": 100}
     model = NewModel(
         NOW - timedelta(days=1), "tests", "0" * 64, "1" * 64, "accepted", timedelta(days=60),
@@ -166,6 +168,32 @@ def test_evidence_that_a_verdict_requires_is_required_of_a_good_chance_too(
     harness.capture(*leads("DE"))
     harness.run()
     assert outcomes(harness) == {"DE": "held"}
+
+
+def test_the_report_shows_the_chances_of_the_score_in_force_beside_what_came_of_them(
+    harness: Harness, cli: Cli, tmp_path: Path
+) -> None:
+    harness.begin(make_lead(1))
+    (tmp_path / "playbook.yaml").write_text(make_playbook("shadow"), encoding="utf-8")
+
+    def read_tables() -> Any:
+        return read_json(cli("report", "--section", "conversion", "--json", "--now", LATER))["conversion"]
+
+    assert "learned_score" not in read_tables()
+    groups = [
+        {"lowest": 0.1, "highest": 0.3, "chance": 0.2, "won": 10, "leads": 50},
+        {"lowest": 0.4, "highest": 0.9, "chance": 0.6, "won": 33, "leads": 50},
+    ]
+    keep_score(harness, "shadow", reliability=groups)
+    rows = read_tables()["learned_score"]
+    assert [(row["chance"], row["leads"], row["came"], row["share"]) for row in rows] == [
+        (0.2, 50, 10, 0.2), (0.6, 50, 33, 0.66),
+    ]  # fmt: skip
+    page = tmp_path / "report.html"
+    cli("report", "--section", "conversion", "--html", page, "--now", LATER)
+    written = page.read_text(encoding="utf-8")
+    assert "Chances of learned score 1" in written
+    assert "chance 60 %" in written
 
 
 def test_a_score_that_has_drifted_goes_back_with_a_work_item(

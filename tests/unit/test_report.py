@@ -96,6 +96,7 @@ def make_rows(name: str) -> dict[str, list[dict[str, Any]]]:
         "rules": [{"rule": name, "points": 3.0, "qualified": 3, "decided": 2, "won": 1}],
         "patterns": [{"rules": [name], "won": 1, "lost": 1, "total": 6}],
         "early": [{"n": 0}],
+        "reliability": [{"model": 1, "lowest": 0.1, "highest": 0.3, "chance": 0.2, "won": 1, "leads": 4}],
         "to_owner": [each | times | {"n": 3} for each in by],
         "to_touch": [each | times | {"n": 3, "assigned": 5} | TOUCHES for each in by],
         "turns": [{"pool": name, "owner": name, "n": 4, "turns": 3}, {"pool": None, "owner": name, "n": 1, "turns": 0}],
