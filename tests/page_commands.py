@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from shutil import copytree
 
@@ -24,11 +23,10 @@ def list_blocks(page: str, language: str) -> list[str]:
     return [text for name, text in _BLOCK.findall(page) if name == language]
 
 
-def run_commands(page: str, folder: Path, home: str) -> str:
+def run_commands(page: str, folder: Path, home: str, programs: Path) -> str:
     """What all commands of ``page`` print, in a copy of ``examples/``. PostgreSQL serves ``home``, below ``folder``,
-    meanwhile, so that it need not start for each."""
+    meanwhile, so that it need not start for each. ``leadgate`` is that of the folder ``programs``."""
     copytree(ROOT / "examples", folder / "examples")
-    programs = Path(sys.executable).parent
     outside = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     with open_ledger(Settings(home=folder / home)):
         done = subprocess.run(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import program_server
 import pytest
 from browser import browser, screen, signed_in, window
 from harness import Harness, harness, ledger, loaded, postgres, settings, template, write_csv
@@ -37,6 +39,13 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     kept = item.session.stash.get(KEPT, None)
     if kept is not None and nextitem is not None and not shares_prefect_server(nextitem.nodeid.partition("::")[0]):
         kept.stop()
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the program ``leadgate``, for pages whose commands are run."""
+    with program_server.serving(tmp_path_factory.mktemp("programs")) as folder:
+        yield folder
 
 
 @pytest.fixture

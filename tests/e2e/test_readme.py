@@ -20,10 +20,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory, kept_server: KeptServer) -> str:
+def printed(tmp_path_factory: pytest.TempPathFactory, kept_server: KeptServer, programs: Path) -> str:
     """What all commands of the README print, one after the other. PostgreSQL and Prefect need not start for each."""
     kept_server.start()
-    return run_commands(README, tmp_path_factory.mktemp("readme"), ".my-leads")
+    return run_commands(README, tmp_path_factory.mktemp("readme"), ".my-leads", programs)
 
 
 def test_every_command_runs_and_the_ledger_holds_afterwards(printed: str) -> None:
@@ -35,6 +35,18 @@ def test_the_excerpt_of_explain_is_what_explain_prints(printed: str) -> None:
 
     assert len(excerpt.splitlines()) > 20
     assert list_not_printed(excerpt, printed) == []
+
+
+def test_the_program_that_is_installed_is_the_one_that_runs_them(programs: Path) -> None:
+    installed = Path(sys.executable).parent / "leadgate"
+    told = [
+        subprocess.run([program, "--version"], capture_output=True) for program in (installed, programs / "leadgate")
+    ]
+    assert (told[0].returncode, told[0].stdout, told[0].stderr) == (told[1].returncode, told[1].stdout, told[1].stderr)
+    assert told[0].stdout
+    refused = [subprocess.run([p, "queue", "--limit"], capture_output=True) for p in (installed, programs / "leadgate")]
+    assert [each.returncode for each in refused] == [2, 2]
+    assert refused[0].stderr == refused[1].stderr != b""
 
 
 def test_its_make_targets_exist() -> None:

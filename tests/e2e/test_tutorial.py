@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from page_commands import ROOT, list_blocks, list_not_printed, run_commands
 from prefect_api import KeptServer
@@ -10,9 +12,9 @@ TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory, kept_server: KeptServer) -> str:
+def printed(tmp_path_factory: pytest.TempPathFactory, kept_server: KeptServer, programs: Path) -> str:
     kept_server.start()
-    return run_commands(TUTORIAL, tmp_path_factory.mktemp("tutorial"), ".harbour")
+    return run_commands(TUTORIAL, tmp_path_factory.mktemp("tutorial"), ".harbour", programs)
 
 
 def test_every_command_runs_and_the_ledger_holds_afterwards(printed: str) -> None:
