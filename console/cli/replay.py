@@ -22,6 +22,7 @@ from console.display_names import DisplayNames, write_as_words
 from console.redaction import sanitise
 from console.report.zones import choose_zone
 from console.screen import CommandError, build_console, build_heading, build_table, print_json
+from leadgate.counting import format_count
 from leadgate.errors import ExitCode
 from leadgate.ledger.clock import ask_time
 from leadgate.nearest import propose
@@ -190,6 +191,7 @@ def _list_tables(
 ) -> list[tuple[str, tuple[str, ...], Rows]]:
     """Each with its heading and its columns; those without rows are left out by who prints them."""
     comparison: Comparison = result.comparison
+    owned = format_count(comparison.owned_both, "lead", "leads")
     return [
         ("What differs", ("leads that", "leads"), [(kinds[kind], f"{n:,}") for kind, n in comparison.kinds.items()]),
         (
@@ -204,7 +206,7 @@ def _list_tables(
         ("Newly held", ("reason", "leads"), _list_reasons(comparison.newly_held)),
         ("Held no longer", ("reason", "leads"), _list_reasons(comparison.no_longer_held)),
         (
-            f"Other owners: {comparison.changed_owners:,} of {comparison.owned_both:,} leads with an owner both ways",
+            f"Other owners: {comparison.changed_owners:,} of {owned} with an owner both ways",
             ("route as recorded", "route by the draft", "leads"),
             [(one, other, f"{n:,}") for (one, other), n in comparison.owners_changed.items()],
         ),

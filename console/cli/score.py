@@ -224,7 +224,8 @@ def _print(model: KeptModel) -> None:
     audited = counts.get("audited", 0)  # an earlier version did not count them
     below = f" ({audited:,} of them as the audit share, below the threshold)" if audited else ""
     console.print(
-        f"{counts['scored']:,} leads were scored and {counts['followed_up']:,} followed up{below}; of the others "
+        f"{format_count(counts['scored'], 'lead was', 'leads were')} scored and {counts['followed_up']:,} followed up"
+        f"{below}; of the others "
         "nobody knows what they would have come to, and the score is right only for leads like those that were "
         "followed up.",
         soft_wrap=True,

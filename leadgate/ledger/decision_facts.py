@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def read_handoffs(connection: Connection, journeys: Collection[int]) -> pd.DataFrame:
-    """``journey``, ``generation``, ``stage``, ``outcome`` and ``reason`` of every handoff of ``journeys``."""
+    """``journey``, ``generation``, ``stage``, ``batch``, ``outcome`` and ``reason`` of the handoffs of ``journeys``."""
     return bulk.select(
         connection,
-        "SELECT journey_id AS journey, generation, stage, outcome, reason FROM handoff "
+        "SELECT journey_id AS journey, generation, stage, batch_id AS batch, outcome, reason FROM handoff "
         "WHERE journey_id = ANY(:journeys)",
         journeys=list(journeys),
     )

@@ -17,6 +17,7 @@ from leadgate.vocabulary import HandoffOutcome, StageName
 from tasks.qualification import IN_REVIEW_BAND
 
 _KEY = ["journey", "generation"]
+_BATCH_KEY = [*_KEY, "batch"]
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,16 @@ class Facts:
     last: Mapping[int, int]
 
     def add_to(self, frame: pd.DataFrame, stage: StageName) -> pd.DataFrame:
-        """``frame`` with ``fact_outcome`` and ``fact_reason`` of the handoff, and what else is kept of ``stage``, each
-        as ``fact_NAME``."""
+        """``frame``, whose rows have their ``batch``, with ``fact_outcome`` and ``fact_reason`` of the handoff of that
+        batch, and what else is kept of ``stage``, each as ``fact_NAME``. A lead that waits is at assignment in several
+        batches, and handed on by the last."""
         own = self.handoffs[self.handoffs["stage"] == stage].drop(columns="stage")
         if stage == StageName.QUALIFICATION:
             own = own.merge(self.scores, on=_KEY, how="left")
         if stage == StageName.ASSIGNMENT:
             own = own.merge(self.owners, on=_KEY, how="left")
-        named = {name: f"fact_{name}" for name in own.columns if name not in _KEY}
-        return frame.merge(own.rename(columns=named), on=_KEY, how="left")
+        named = {name: f"fact_{name}" for name in own.columns if name not in _BATCH_KEY}
+        return frame.merge(own.rename(columns=named), on=_BATCH_KEY, how="left")
 
     def find_decided_later(self, frame: pd.DataFrame) -> pd.Series:
         """Of which rows there is a decision in a later generation."""

@@ -85,9 +85,10 @@ def join_frames(
         own = known_fields[each.playbook_hash]
         columns = {name: cells for name, cells in each.content.frame.columns.items() if name not in own}
         columns |= {"journey": each.journeys, "journey_id": list(each.passes), "input": [each.id] * len(each.passes)}
+        columns["batch"] = [each.batch_id] * len(each.passes)
         contents.append(FrameContent(columns, each.content.frame.types))
     if not contents:
-        return pd.DataFrame({"journey_id": [], "journey": [], "generation": [], "input": []}, dtype=object)
+        return pd.DataFrame({"journey_id": [], "journey": [], "generation": [], "input": [], "batch": []}, dtype=object)
     frame = build_frame(join_contents(contents))
     return leads.expand_custom(frame, {name: field.type for name, field in playbook.fields.items()})
 

@@ -100,6 +100,22 @@ def test_days_of_people_and_leads_come_out_as_they_were(harness: Harness, seed: 
     assert replay(harness, since=since).comparison.journeys < result.comparison.journeys
 
 
+def test_a_lead_that_waits_is_decided_again_each_time(harness: Harness) -> None:
+    waits = "hours: office, sla: standard, nobody_available: {do: wait, retry_after: 1h}}"
+    harness.loaded = parse(
+        change("hours: office, sla: standard}\n", waits + "\n").replace(
+            ", manager: mia}", ", manager: mia, max_per_day: 1}"
+        )
+    )
+    harness.begin(*(make_lead(number, **{"Job title": "Chief of sales"}) for number in range(1, 5)))
+    for hour in (1, 2, 24, 25):
+        harness.run(NOW + timedelta(hours=hour))
+    result = replay(harness)
+    assert result.check.differences == []
+    assert result.check.decisions > 16
+    assert result.comparison.changed == 0
+
+
 def test_the_self_check_names_what_came_out_otherwise(decided: Harness) -> None:
     with decided.ledger.transaction() as connection:
         connection.execute(text("UPDATE assignment SET owner = 'cyn', pool = 'nowhere' WHERE journey_id = 1"))

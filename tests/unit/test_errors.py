@@ -24,7 +24,7 @@ CLASS = re.compile(r"\bclass\s+\w+\(([^)]*)")  # few files have a class of the k
 #: Errors that end inside the program: something catches each, and no person reads it.
 INSIDE = {
     "DeadlinePassed", "FaultError", "JsonPathError", "NotTakenError", "NotifyError", "ProviderError", "RecordError", "RefusedExpectationError",
-    "RowsRefused", "SignInNeededError", "UncheckedError", "UnfitValueError", "UnreadableWebhookError", "UnusableFile", "UrlTemplateError",
+    "RowsRefused", "SignInNeededError", "TooFewError", "UncheckedError", "UnfitValueError", "UnreadableWebhookError", "UnusableFile", "UrlTemplateError",
     "_PrivatePeer", "_Stop",
 }  # fmt: skip
 

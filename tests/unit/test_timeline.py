@@ -36,6 +36,7 @@ TABLES = {
     "activities": "activity", "messages": "outbox", "pauses": "pause", "missed": "missed", "joins": "lead_join",
     "lookalikes": "lookalike", "verdicts": "lead_verdict", "reused": "reused_request", "crm_records": "crm_link",
     "crm_tasks": "crm_task", "unmaskings": "unmasking", "recorded_outcomes": "recorded_outcome", "journeys": "journey", "gates": "gate_result",
+    "expansions": "record",
 }  # fmt: skip
 JSON = {
     "proposal": {"email": CAPTURED},
