@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Final
 
 from rich.console import Console
 from rich.padding import Padding
@@ -24,6 +25,9 @@ from leadgate.ledger import Ledger
 from leadgate.ledger.lead_history import Story, load_story
 from leadgate.ledger.record_history import RecordStory, find_journey_of_record, load_record_story
 from leadgate.playbook import Playbook
+
+#: What ``--json`` has of the record's journeys beside its story.
+_OF_JOURNEYS: Final = ("assignments", "actions", "activities")
 
 
 def explain_record(
@@ -46,6 +50,7 @@ def explain_record(
             | {
                 "answers": build_json_data(answers),
                 "journey": None if of_journey is None else asdict(of_journey.journey),
+                **{name: [asdict(each) for each in getattr(of_journey, name, ())] for name in _OF_JOURNEYS},
             }
         )
     else:

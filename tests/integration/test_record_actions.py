@@ -262,4 +262,7 @@ def test_what_people_did_to_a_record_is_explained(typed: Cli, desk: Harness) -> 
     told = join_lines(typed("explain", "R1", "--now", NOW + 2 * HOUR))
     assert "bob has had it since" in told
     assert "reassigned: knows them" in told
+    found = read_json(typed("explain", "R1", "--now", NOW + 2 * HOUR, "--json"))
+    assert [each["what"] for each in found["actions"]] == ["reassign"]
+    assert [each["owner"] for each in found["assignments"]] == ["ana", "bob"]
     assert "there is no record R7" in typed("accept", "R7", "--for", "ana", code=2).stderr
