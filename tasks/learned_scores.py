@@ -26,7 +26,7 @@ from leadgate.vocabulary import LearnedRole, Outcome, QualifiedAs
 
 if TYPE_CHECKING:
     from leadgate.learning.indicators import Value
-    from leadgate.learning.scorer import LearnedScore
+    from leadgate.learning.scorer import LearnedScore, ScoredLead
 
 _MOST_LOADED: Final = 8
 #: By the hash of what each was learned from.
@@ -136,23 +136,30 @@ def find_effective_role(given: LearnedRole, learned: Learned) -> LearnedRole:
 def _add_chances(frame: pd.DataFrame, score: LearnedScore, number: int, role: LearnedRole) -> list[float]:
     from leadgate.learning.indicators import read_decision
 
-    recorded = zip(
-        frame["contributions"].tolist(), frame["evidence"].tolist(), read_fields(frame, score.fields), strict=True
-    )
-    decisions = [read_decision(*each) for each in recorded]
-    found = score.score(decisions)
-    details = []
-    for text, each in zip(frame["details"].tolist(), found, strict=True):
-        part: LearnedPart = {
-            "model": number,
-            "role": role.value,
-            "chance": each.chance,
-            "begin": each.begin,
-            "contributions": each.contributions,
-        }
-        details.append(orjson.dumps({**orjson.loads(text), "learned": part}).decode())
+    fields = read_fields(frame, score.fields)
+    recorded = list(zip(frame["contributions"].tolist(), frame["evidence"].tolist(), fields, strict=True))
+    # many leads of a batch are alike: each kind of them is scored once
+    keys = [(contributions, evidence, *values.values()) for contributions, evidence, values in recorded]
+    kinds = dict(zip(keys, recorded, strict=True))
+    found = dict(zip(kinds, score.score([read_decision(*each) for each in kinds.values()]), strict=True))
+    texts = {key: _format_part(each, number, role) for key, each in found.items()}
+    details = [
+        f'{text[:-1]}{"," if len(text) > 2 else ""}"learned":{texts[key]}}}'  # an object goes on before its end
+        for text, key in zip(frame["details"].tolist(), keys, strict=True)
+    ]
     frame["details"] = pd.Series(details, index=frame.index, dtype=object)
-    return [each.chance for each in found]
+    return [found[key].chance for key in keys]
+
+
+def _format_part(scored: ScoredLead, number: int, role: LearnedRole) -> str:
+    part: LearnedPart = {
+        "model": number,
+        "role": role.value,
+        "chance": scored.chance,
+        "begin": scored.begin,
+        "contributions": scored.contributions,
+    }
+    return orjson.dumps(part).decode()
 
 
 def read_fields(frame: pd.DataFrame, names: Sequence[str]) -> list[dict[str, Value]]:

@@ -98,15 +98,14 @@ class LearnedScore:
         """The chance of each lead, with what it is made of."""
         matrix = build_matrix(decisions, self.indicators)
         begin, added = self._contribute(matrix)
-        chances = compute_chances(begin + added.sum(axis=1))
-        scored = []
-        for row, chance in zip(added, chances.tolist(), strict=True):
-            parts: dict[str, float] = {}
-            for place in np.flatnonzero(row).tolist():
-                words = self.indicators[place].words
-                parts[words] = parts.get(words, 0.0) + float(row[place])
-            scored.append(ScoredLead(chance, begin, parts))
-        return scored
+        chances = compute_chances(begin + added.sum(axis=1)).tolist()
+        words = [each.words for each in self.indicators]
+        parts: list[dict[str, float]] = [{} for _ in decisions]
+        rows, places = np.nonzero(added)
+        for row, place, value in zip(rows.tolist(), places.tolist(), added[rows, places].tolist(), strict=True):
+            of, name = parts[row], words[place]
+            of[name] = of.get(name, 0.0) + value
+        return [ScoredLead(chance, begin, of) for chance, of in zip(chances, parts, strict=True)]
 
     def _contribute(self, matrix: Floats) -> tuple[float, Floats]:
         begin, added = self.of.contribute(matrix)

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from commands import Cli, join_lines, read_json
+from console_site import ConsoleSite
 from harness import INSISTS, NOW, PLAYBOOK, Harness, make_lead
 
 from leadgate import playbook as playbooks
@@ -21,7 +22,7 @@ from leadgate.ledger import score_models
 from leadgate.ledger.score_models import NewModel, RoleGiven
 from leadgate.ledger.score_samples import count_leads
 from leadgate.playbook.check import check
-from leadgate.vocabulary import LearnedRole
+from leadgate.vocabulary import LearnedRole, Role
 
 LATER = NOW + timedelta(hours=1)
 #: A company has 30 points; a clerk loses 5 of them, and so is in the review band.
@@ -113,7 +114,11 @@ def test_a_shadow_is_kept_and_shown_and_decides_nothing(
 
 
 def test_one_that_advises_has_reviewers_begin_with_the_best_chance(
-    with_role: Callable[[str, str], Harness], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    with_role: Callable[[str, str], Harness],
+    cli: Cli,
+    console: ConsoleSite,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     harness = with_role("advise", "decide")
     harness.capture(*leads("FR", "AT", "DE"))
@@ -128,6 +133,10 @@ def test_one_that_advises_has_reviewers_begin_with_the_best_chance(
     monkeypatch.setenv("COLUMNS", "160")
     assert "chance 73 %" in join_lines(cli("review", "--now", LATER))
     assert "a chance of 73 %" in join_lines(cli("review", f"W{items[0]['id']}"))
+    rita = console.sign_in("rita", Role.REVIEWER)
+    assert "a chance of 73 %" in rita.get(f"/queue/{items[0]['id']}").words
+    lead = harness.one("SELECT id FROM lead WHERE country = 'DE'")
+    assert "Learned score 1 (advise): a chance of 73 %" in rita.get(f"/leads/{lead}").words
 
 
 def test_one_that_decides_does_so_within_the_review_band_alone(with_role: Callable[[str, str], Harness]) -> None:
