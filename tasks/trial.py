@@ -173,6 +173,10 @@ def try_alone(
 
 
 def _build_work(loaded: LoadedPlaybook, leads: int, now: datetime) -> Work:
+    """By the rules alone: a trial asks no ledger for a learned score, and its leads have no numbers of their own, by
+    which some are chosen for the audit share."""
+    if loaded.playbook.learned is not None:
+        loaded = replace(loaded, playbook=loaded.playbook.model_copy(update={"learned": None}))
     return Work(Batch(0, 0, "trial", loaded.hash, leads, now), loaded, now)
 
 

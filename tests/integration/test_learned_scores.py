@@ -263,6 +263,20 @@ def test_a_few_leads_just_below_the_threshold_go_on_and_are_marked(harness: Harn
     assert "goes on as one of the 5 %" in join_lines(cli("explain", marked[0][4], "--now", LATER))
 
 
+def test_a_trial_is_by_the_rules_alone_for_its_leads_have_no_numbers_yet(
+    cli: Cli, tmp_path: Path, write_csv: Callable[..., Path]
+) -> None:
+    text = (
+        RULES.replace("  review: {lowest: 20, below: 30}\n", "")
+        + "learned: {audit: {percent: 5, within: 6}}\n"
+        + INSISTS
+    )
+    (tmp_path / "playbook.yaml").write_text(text, encoding="utf-8")
+    told = join_lines(cli("try", write_csv(leads(*["DE"] * 80)), "--source", "website", "--now", LATER))
+    assert "nurtured 80" in told
+    assert "marketing qualified" not in told
+
+
 def test_without_a_score_in_force_there_is_nothing_to_check(harness: Harness, cli: Cli, tmp_path: Path) -> None:
     harness.begin(make_lead(1))
     (tmp_path / "playbook.yaml").write_text(make_playbook("decide"), encoding="utf-8")
