@@ -100,6 +100,10 @@ bench-day: $(VENV)/.dev ## what a day leaves in the databases, and what housekee
 bench-growth: $(VENV)/.dev ## leads and read commands on a ledger of 300,000 leads beside an empty one; build/bench-growth.json
 	$(BIN)/python -m benchmarks.growth $(if $(MEMORY),--memory $(MEMORY))
 
+.PHONY: bench-replay
+bench-replay: $(VENV)/.dev ## how long a replay takes beside the stages that decided, and that it comes out the same; build/bench-replay.json
+	$(BIN)/python -m benchmarks.replay $(if $(DAYS),--days $(DAYS)) $(if $(LARGE),--large $(LARGE))
+
 .PHONY: bench-records
 bench-records: $(VENV)/.dev ## a made-up year of 2,000 customers, day by day: no slip forgotten, no renewal without an owner, or exit 1
 	$(BIN)/python -m benchmarks.records_year $(if $(EVERY),--every $(EVERY))

@@ -44,6 +44,7 @@ from leadgate.settings import Settings
 from leadgate.vocabulary import STAGES
 from tasks import activities, capture
 from tasks.batches import run_waiting
+from tasks.replay.results import replay_playbook
 
 LEASE = 0.1  # seconds; what a killed run held is taken over when they are over
 LIMIT = 14  # journeys a batch, so that there are several
@@ -277,6 +278,9 @@ def killed_everywhere(settings: Settings, loaded: LoadedPlaybook, plan: list[tup
             Child(partial(one, "survivor")).result()
             assert read_projection(ledger) == phase.states[-1]
             assert Harness(ledger, loaded).find_broken() == []
+        again = replay_playbook(ledger, loaded, used=loaded.playbook)
+        assert (again.check.differences, again.comparison.changed) == ([], 0)
+        assert again.check.decisions
     return deaths
 
 
