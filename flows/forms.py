@@ -23,6 +23,7 @@ from leadgate.vocabulary import STAGES
 from tasks.failed_batches import CANCELLED, FAILED
 from tasks.qualification import IN_REVIEW_BAND
 from tasks.reassignments import UNASSIGNED
+from tasks.score_roles import SCORE_DRIFTED
 from tasks.source_breaker import PARKED
 
 #: The recorded actor when a form names nobody: people who share the login of the server cannot be told apart.
@@ -81,6 +82,7 @@ def _list_reasons() -> list[str]:
                 *sorted(ABOUT_CRMS | GONE_FROM_CRM),
                 SOURCE_QUIET,
                 ANSWERS_NOT_READ,
+                SCORE_DRIFTED,
             ]
         )
     )

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 from commands import Cli, join_lines, read_json
+from forked import Child
 from harness import INSISTS, NOW, PLAYBOOK, Harness, make_actor, make_lead
 from sqlalchemy import text
 
 from leadgate import playbook as playbooks
+from leadgate.ledger import open_ledger
 from leadgate.ledger.score_samples import count_leads, read_samples
 from leadgate.playbook import LoadedPlaybook
+from leadgate.settings import Settings
 from leadgate.vocabulary import LearnedRole
 from tasks.learned_scores import NotLearnedError
 from tasks.score_roles import promote
@@ -93,6 +96,21 @@ def test_a_score_is_learned_kept_once_and_told(history: Harness, cli: Cli, tmp_p
     assert "better" in join_lines(cli("score", "history"))
     assert read_json(cli("score", "show", first["id"], "--json"))["parameters"] == first["parameters"]
     assert "There is no score 99" in cli("score", "show", 99, code=2).stderr
+
+
+def test_training_that_is_killed_leaves_nothing_and_is_done_again(
+    history: Harness, settings: Settings, loaded: LoadedPlaybook
+) -> None:
+    def train_in_child() -> None:
+        with open_ledger(settings) as ledger:
+            train_score(ledger, loaded, by="tests", now=RIPE)
+
+    for point in ("score.model.before", "score.model.after", "score.role.before", "score.role.after"):
+        assert Child(train_in_child, failpoint=point).killed
+        assert history.one("SELECT count(*) FROM score_model") == 0
+        assert history.one("SELECT count(*) FROM score_role") == 0
+    assert train_score(history.ledger, loaded, by="tests", now=RIPE).is_new
+    assert history.rows("SELECT count(*), min(role) FROM score_role") == [(1, "shadow")]
 
 
 def test_nothing_that_came_after_the_decision_changes_the_score(history: Harness, loaded: LoadedPlaybook) -> None:
