@@ -13,7 +13,7 @@ from typing import Final
 
 _E2E: Final = "tests/e2e/"
 #: The files of ``tests/e2e`` that start what they need themselves. All others share the server.
-_WITH_OWN_SERVER: Final = frozenset({"test_attacks", "test_ui", "test_up", "test_values_stay"})
+_WITH_OWN_SERVER: Final = frozenset({"test_attacks", "test_two_runs", "test_ui", "test_up", "test_values_stay"})
 
 
 def shares_prefect_server(file: str) -> bool:

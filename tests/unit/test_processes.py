@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scheduling import group_tests
+
 TESTS = Path(__file__).parents[1]
 CONFTEST = "from processes import add_option as pytest_addoption, share_tests as pytest_configure\n"
 FILES = {
@@ -78,3 +80,9 @@ def test_each_outcome_is_reported_and_a_process_that_ends_fails_its_test_alone(t
         "ERROR test_third.py::test_that_is_left_badly",
     }
     assert any("ended in the middle of it (7)" in line for line in summary)
+
+
+def test_files_that_share_a_prefect_server_are_in_one_process() -> None:
+    files = ["e2e/test_attacks", "e2e/test_clocks", "e2e/test_two_runs", "e2e/test_flows", "unit/test_clocks"]
+    tests = [f"tests/{file}.py::test_{name}" for file in files for name in "ab"]
+    assert group_tests(tests) == [[0, 1], [2, 3, 6, 7], [4, 5], [8, 9]]
