@@ -1,28 +1,28 @@
 """``leadgate replay``: what another playbook would have made of the leads so far.
 
-Belongs here: what was asked for, and the tables of the terminal. Does not belong here: replaying (``tasks.replay``), or
-words (``console.replay.words``).
+Belongs here: what was asked for, and the ways out. Does not belong here: replaying (``tasks.replay``), or words and
+tables (``console.replay``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 
 from console.cli.options import Json, Now
 from console.cli.trial import Which
 from console.command_context import CommandContext, parse_moment, parse_now
-from console.display_names import DisplayNames, write_as_words
+from console.display_names import DisplayNames
+from console.made_files import as_the_user_makes_files
 from console.redaction import sanitise
 from console.report.zones import choose_zone
-from console.screen import CommandError, build_console, build_heading, build_table, print_json
-from leadgate.counting import format_count
+from console.screen import CommandError, build_console, build_heading, build_table, print_json, say
 from leadgate.errors import ExitCode
 from leadgate.ledger.clock import ask_time
 from leadgate.nearest import propose
@@ -31,9 +31,9 @@ from leadgate.playbook.base import Duration
 from leadgate.sla.zones import list_time_zones
 
 if TYPE_CHECKING:
-    from leadgate.replay.comparison import Comparison
-    from leadgate.replay.limits import Exceeded, Limit
-    from tasks.replay.results import ReplayResult
+    from console.replay.tables import Shown
+    from console.report.tables import Table
+    from leadgate.replay.limits import Limit
 
 _DEFAULT_SINCE: Final = "90d"
 _LIMIT: Final = "Exit with 1 when more than this many do, such as 5% or 12: "
@@ -65,6 +65,9 @@ def replay(
     zone: Annotated[
         str | None, typer.Option("--zone", metavar="ZONE", help="Whose hours, such as Europe/Berlin.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one page with charts, which needs no network.")
+    ] = None,
     json: Json = False,
     now: Now = None,
 ) -> None:
@@ -75,6 +78,8 @@ def replay(
     """
     from console.cli.playbook_diff import find_playbook
     from console.replay.json_form import build_json
+    from console.replay.tables import Shown
+    from console.replay.words import list_notes
     from expectations import list_promise_names
     from leadgate.playbook.check import require
     from leadgate.replay.limits import find_exceeded
@@ -104,10 +109,14 @@ def replay(
             simulated=simulate,
         )
     exceeded = find_exceeded(result.comparison, limits)
+    notes = list_notes(result, differs_in_rotation(used.playbook, draft.playbook))
+    shown = Shown(result, DisplayNames(draft.playbook), hours, exceeded, notes)
+    if html is not None:
+        _write_page(shown, html)
     if json:
         print_json(build_json(result, exceeded))
     else:
-        _print(result, exceeded, used.playbook, hours)
+        _print(shown, tables=html is None)
     if exceeded:
         raise typer.Exit(ExitCode.BROKEN)
 
@@ -133,106 +142,75 @@ def _read_since(text: str, now: datetime) -> datetime:
         return parse_moment(text)
 
 
-def _print(result: ReplayResult, exceeded: Sequence[Exceeded], used: Playbook, zone: str) -> None:
-    from console.replay.words import describe_check, describe_exceeded, describe_sum, list_notes
-
-    console = build_console()
-
-    def say(line: str) -> None:
-        console.print(sanitise(line), soft_wrap=True, markup=False, highlight=False)
-
-    draft, comparison = result.draft.playbook, result.comparison
-    names = DisplayNames(draft)
-    since = "" if result.since is None else f" since {result.since:%Y-%m-%d %H:%M} UTC"
-    say(f"Leads{since} by {result.draft.path} ({result.draft.hash[:12]})")
-    for line in describe_check(result.check):
-        say(line)
-    if not result.check.decisions:
-        return
-    say("")
-    say(describe_sum(comparison))
-    if comparison.changed:
-        _print_tables(console, result, names, zone)
-    for line in list_notes(result, differs_in_rotation(used, draft)):
-        say(line)
-    for line in describe_exceeded(exceeded):
-        say(f"Beyond the limit: {line}")
-
-
 def differs_in_rotation(used: Playbook, draft: Playbook) -> bool:
     """Whether who takes which turn may differ."""
     one, other = (each.model_dump(include={"reps", "pools"}) for each in (used, draft))
     return bool(one != other)
 
 
-def _print_tables(console: Console, result: ReplayResult, names: DisplayNames, zone: str) -> None:
-    from console.replay.words import ENDS, KINDS, describe_changed
+def _write_page(shown: Shown, file: Path) -> None:
+    from console.replay.tables import build_sections
+    from console.replay.words import describe_period
+    from console.report.page import render_page
 
-    comparison = result.comparison
-    for heading, columns, rows in _list_tables(result, names, zone, ENDS, KINDS):
-        if rows:
-            console.print(build_heading(heading))
-            table = build_table(*columns, right=columns[-2:] if len(columns) > 2 else columns[-1:])
-            for row in rows:
-                table.add_row(*(sanitise(cell) for cell in row))
-            console.print(table)
-    console.print(build_heading(f"The {len(comparison.told)} most telling leads"))
-    for each in comparison.told:
-        before, after = describe_changed(each, names, ZoneInfo(zone))
-        for line in (f"J{each.journey}: was  {before}", f"{' ' * len(f'J{each.journey}')}  now  {after}"):
-            console.print(sanitise(line), soft_wrap=True, markup=False, highlight=False)
+    title = f"Replay of {sanitise(shown.result.draft.path.name)}"
+    page = render_page(build_sections(shown), title, describe_period(shown.result))
+    with as_the_user_makes_files():
+        file.write_text(page, encoding="utf-8", errors="backslashreplace")
+    say(f"The replay is in {file}")
 
 
-Rows = list[tuple[str, ...]]
+def _print(shown: Shown, *, tables: bool) -> None:
+    """Without ``tables``, which are in a file, what a CI server's log needs: the self-check, the sum, the limits."""
+    from console.replay.words import (
+        describe_check,
+        describe_exceeded,
+        describe_period,
+        describe_sum,
+        list_differences,
+    )
+
+    result = shown.result
+    for line in (describe_period(result), *describe_check(result.check), *list_differences(result.check)):
+        _print_line(line)
+    if not result.check.decisions:
+        return
+    _print_line("")
+    _print_line(describe_sum(result.comparison))
+    if tables and result.comparison.changed:
+        _print_tables(shown)
+    for line in shown.notes:
+        _print_line(line)
+    for line in describe_exceeded(shown.exceeded):
+        _print_line(f"Beyond the limit: {line}")
 
 
-def _list_tables(
-    result: ReplayResult, names: DisplayNames, zone: str, ends: Mapping[Any, str], kinds: Mapping[Any, str]
-) -> list[tuple[str, tuple[str, ...], Rows]]:
-    """Each with its heading and its columns; those without rows are left out by who prints them."""
-    comparison: Comparison = result.comparison
-    owned = format_count(comparison.owned_both, "lead", "leads")
-    return [
-        ("What differs", ("leads that", "leads"), [(kinds[kind], f"{n:,}") for kind, n in comparison.kinds.items()]),
-        (
-            "Where leads end",
-            ("as recorded", "by the draft", "leads"),
-            [
-                (ends[one], ends[other], f"{n:,}")
-                for (one, other), n in sorted(comparison.ends.items(), key=lambda each: -each[1])
-                if one is not other
-            ],
-        ),
-        ("Newly held", ("reason", "leads"), _list_reasons(comparison.newly_held)),
-        ("Held no longer", ("reason", "leads"), _list_reasons(comparison.no_longer_held)),
-        (
-            f"Other owners: {comparison.changed_owners:,} of {owned} with an owner both ways",
-            ("route as recorded", "route by the draft", "leads"),
-            [(one, other, f"{n:,}") for (one, other), n in comparison.owners_changed.items()],
-        ),
-        (
-            "Leads of each rep",
-            ("rep", "as recorded", "by the draft"),
-            [(names.name_rep(rep), f"{one:,}", f"{other:,}") for rep, (one, other) in comparison.loads.items()],
-        ),
-        (
-            f"First touches due by hour ({zone})",
-            ("hour", "as recorded", "by the draft"),
-            [
-                (f"{hour:02d}:00", f"{one:,}", f"{other:,}")
-                for hour, (one, other) in comparison.due_hours.items()
-                if one != other
-            ],
-        ),
-        (
-            "What became of the leads that would get no owner any more",
-            ("outcome", "leads"),
-            [(write_as_words(word), f"{n:,}") for word, n in result.later.items()],
-        ),
-    ]
+def _print_tables(shown: Shown) -> None:
+    from console.replay.tables import list_tables
+    from console.replay.words import describe_changed
+
+    for table in list_tables(shown):
+        if table.rows:
+            _print_table(table)
+    told = shown.result.comparison.told
+    build_console().print(build_heading(f"The {len(told)} most telling leads"))
+    for each in told:
+        before, after = describe_changed(each, shown.names, ZoneInfo(shown.zone))
+        _print_line(f"J{each.journey}: was  {before}")
+        _print_line(f"{' ' * len(f'J{each.journey}')}  now  {after}")
 
 
-def _list_reasons(counts: Mapping[str, int]) -> Rows:
-    from console.replay.words import describe_reason
+def _print_table(table: Table) -> None:
+    console = build_console()
+    console.print(build_heading(table.title))
+    printed = build_table(
+        *(column.label for column in table.columns),
+        right=[column.label for column in table.columns if column.kind != "text"],
+    )
+    for row in table.rows:
+        printed.add_row(*(sanitise(column.format_cell(row[column.key])) for column in table.columns))
+    console.print(printed)
 
-    return [(describe_reason(reason), f"{n:,}") for reason, n in counts.items()]
+
+def _print_line(line: str) -> None:
+    build_console().print(sanitise(line), soft_wrap=True, markup=False, highlight=False)

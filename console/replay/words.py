@@ -43,8 +43,15 @@ KINDS: Final = {
 _PARTS: Final = {"crm": "CRMs", "kinds": "opportunities, renewals and expansions", "reassignments": "reassignment"}
 
 
+def describe_period(result: ReplayResult) -> str:
+    """Which leads are decided again, and by which playbook."""
+    since = "" if result.since is None else f" since {result.since:%Y-%m-%d %H:%M} UTC"
+    until = "" if result.until is None else f" until {result.until:%Y-%m-%d %H:%M} UTC"
+    return f"Leads{since}{until} by {result.draft.path} ({result.draft.hash[:12]})"
+
+
 def describe_check(check: SelfCheck) -> list[str]:
-    """What the self-check found, a sentence each."""
+    """What the self-check found, a sentence each. ``list_differences`` names what came out otherwise."""
     if not check.decisions:
         return ["Nothing was decided in this time whose inputs were kept."]
     again = f"{format_count(check.decisions, 'decision was', 'decisions were')} made again under the playbook that made"
@@ -54,10 +61,6 @@ def describe_check(check: SelfCheck) -> list[str]:
     else:
         first = f"Self-check: {again} them, and all came out the same."
     lines = [first]
-    lines += [
-        f"J{each.journey}, {each.stage}: {each.what} was {each.recorded}, and is {each.again}"
-        for each in check.differences
-    ]
     if check.facts:
         made = format_count(check.facts, "decision was", "decisions were")
         lines.append(
@@ -68,6 +71,14 @@ def describe_check(check: SelfCheck) -> list[str]:
         for hash_, (why, count) in check.unreadable.items()
     ]
     return lines
+
+
+def list_differences(check: SelfCheck) -> list[str]:
+    """The decisions that came out otherwise, a sentence each."""
+    return [
+        f"J{each.journey}, {each.stage}: {each.what} was {each.recorded}, and is {each.again}"
+        for each in check.differences
+    ]
 
 
 def describe_sum(comparison: Comparison) -> str:

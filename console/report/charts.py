@@ -19,13 +19,14 @@ from console.redaction import sanitise
 class Frame(NamedTuple):
     """Widths in pixels: bars are between ``left`` and ``right``, labels before them, figures behind.
 
-    ``stacked``: label and figure are above the bar, where there is no room beside it.
+    ``stacked``: label and figure are above the bar, where there is no room beside it. ``letters``: the most of a label.
     """
 
     width: int
     left: int
     right: int
     stacked: bool = False
+    letters: int = 20
 
 
 #: A chart is drawn for each of these widths, and the style sheet shows the one that can be read: letters of a picture
@@ -33,8 +34,9 @@ class Frame(NamedTuple):
 HALF: Final = Frame(560, 152, 390)
 WHOLE: Final = Frame(1130, 96, 1000)
 PHONE: Final = Frame(300, 0, 300, stacked=True)
+#: In place of ``HALF``, for labels that are words: half of the width is theirs.
+WORDY: Final = Frame(560, 270, 500, letters=38)
 _BAR: Final = 16
-_LABEL: Final = 20  # characters of a label
 _LETTER: Final = 6.9  # pixels of one, on average
 
 #: What is filled into these is escaped, so that a text is nothing but text, in an element or between quotes.
@@ -89,7 +91,12 @@ class Range(NamedTuple):
 
 
 def draw_bars(
-    title: str, rows: Sequence[Bar], legend: Sequence[tuple[str, str]] = (), *, whole: bool = False
+    title: str,
+    rows: Sequence[Bar],
+    legend: Sequence[tuple[str, str]] = (),
+    *,
+    whole: bool = False,
+    half: Frame = HALF,
 ) -> Markup:
     """A bar a row, from parts laid end to end; the longest fills the width. ``whole``: of the page, where it can."""
     most = max((sum(part.value for part in row.parts) for row in rows), default=0)
@@ -97,22 +104,22 @@ def draw_bars(
         return Markup()
 
     def draw(frame: Frame) -> Markup:
-        entries, top = _draw_legend(legend, frame)
+        entries, top = draw_legend(legend, frame)
         drawn = [entries]
         for number, row in enumerate(rows):
             y = top + number * _find_height(frame)
-            drawn.append(_draw_label(row.label, row.figure, y, frame))
+            drawn.append(draw_label(row.label, row.figure, y, frame))
             x, end, top_of_bar = float(frame.left), float(frame.left), _compute_bar_top(y, frame)
             for part in row.parts:
                 width = part.value / most * (frame.right - frame.left)
                 if width > 0:
-                    drawn.append(_draw_rect(part.colour, x, top_of_bar, width, _BAR, f"{row.label}: {part.words}"))
+                    drawn.append(draw_rect(part.colour, x, top_of_bar, width, _BAR, f"{row.label}: {part.words}"))
                     x = end = x + width
             if not frame.stacked:
-                drawn.append(_draw_text(end + 8, y + 12, row.figure, css="figure"))
-        return _wrap_svg(title, top + len(rows) * _find_height(frame), drawn, frame)
+                drawn.append(draw_text(end + 8, y + 12, row.figure, css="figure"))
+        return wrap_svg(title, top + len(rows) * _find_height(frame), drawn, frame)
 
-    return _draw_widths(draw, whole=whole)
+    return draw_widths(draw, whole=whole, half=half)
 
 
 def draw_bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> Markup:
@@ -123,21 +130,21 @@ def draw_bullets(title: str, rows: Sequence[Bullet], value: str, mark: str) -> M
 
     def draw(frame: Frame) -> Markup:
         scale = (frame.right - frame.left) / most
-        entries, top = _draw_legend([("c1", value), ("mark", mark)], frame)
+        entries, top = draw_legend([("c1", value), ("mark", mark)], frame)
         drawn = [entries]
         for number, row in enumerate(rows):
             y = top + number * _find_height(frame)
             bar = _compute_bar_top(y, frame)
-            drawn.append(_draw_label(row.label, row.figure, y, frame))
-            drawn.append(_draw_rect("c1", frame.left, bar, row.value * scale, _BAR, f"{row.label}: {row.figure}"))
+            drawn.append(draw_label(row.label, row.figure, y, frame))
+            drawn.append(draw_rect("c1", frame.left, bar, row.value * scale, _BAR, f"{row.label}: {row.figure}"))
             if row.mark is not None:
                 x = frame.left + row.mark * scale - 1.5
-                drawn.append(_draw_rect("mark", x, bar - 3, 3, _BAR + 6, f"{mark}: {row.mark:,.1f}"))
+                drawn.append(draw_rect("mark", x, bar - 3, 3, _BAR + 6, f"{mark}: {row.mark:,.1f}"))
             if not frame.stacked:
-                drawn.append(_draw_text(frame.right + 8, y + 12, row.figure, css="figure"))
-        return _wrap_svg(title, top + len(rows) * _find_height(frame), drawn, frame)
+                drawn.append(draw_text(frame.right + 8, y + 12, row.figure, css="figure"))
+        return wrap_svg(title, top + len(rows) * _find_height(frame), drawn, frame)
 
-    return _draw_widths(draw)
+    return draw_widths(draw)
 
 
 def draw_intervals(title: str, rows: Sequence[Range], *, reference: float | None = None, words: str = "") -> Markup:
@@ -150,7 +157,7 @@ def draw_intervals(title: str, rows: Sequence[Range], *, reference: float | None
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
     last = max(last, first + 1)
     ticks = [(n * step, f"{n * step * 100:.0f} %") for n in range(first, last + 1)]
-    return _draw_widths(lambda frame: _draw_ranges(title, rows, ticks, lambda value: value, reference, words, frame))
+    return draw_widths(lambda frame: _draw_ranges(title, rows, ticks, lambda value: value, reference, words, frame))
 
 
 def draw_spans(title: str, rows: Sequence[Range]) -> Markup:
@@ -162,7 +169,7 @@ def draw_spans(title: str, rows: Sequence[Range]) -> Markup:
     start = max(i for i, (at, _) in enumerate(_TIMES[:-1]) if at <= least)
     end = min((i for i, (at, _) in enumerate(_TIMES) if at >= most), default=len(_TIMES) - 1)
     ticks = [(float(at), words) for at, words in _TIMES[start : max(end, start + 1) + 1]]
-    return _draw_widths(lambda frame: _draw_ranges(title, rows, ticks, _scale_by_factors, None, "", frame))
+    return draw_widths(lambda frame: _draw_ranges(title, rows, ticks, _scale_by_factors, None, "", frame))
 
 
 def _scale_by_factors(seconds: float) -> float:
@@ -181,23 +188,28 @@ def draw_columns(title: str, values: Sequence[tuple[str, float | None, str]], ax
 
     def draw(frame: Frame) -> Markup:
         width = (frame.width - left - 8) / len(values)
-        room = max(len(label) for label, _, _ in values) * _LETTER + 4
-        every = next((every for every in (1, 3, 7, 14) if every * width > room), len(values))
+        every = choose_step([label for label, _, _ in values], width)
         drawn = []
         for part in (1.0, 0.5, 0.0):
             y = 14 + tall * (1 - part)
-            drawn.append(_GRID.format(left, frame.width, y, y))
-            drawn.append(_draw_text(left - 8, y + 4, axis(most * part) if part else "0", "end", "axis"))
+            drawn.append(draw_line_across(left, frame.width, y))
+            drawn.append(draw_text(left - 8, y + 4, axis(most * part) if part else "0", "end", "axis"))
         for number, (label, value, words) in enumerate(values):
             x = left + 4 + number * width
             if value is not None:
                 high = value / most * tall
-                drawn.append(_draw_rect("c1", x + 1, 14 + tall - high, width - 2, high, f"{label}: {words}"))
+                drawn.append(draw_rect("c1", x + 1, 14 + tall - high, width - 2, high, f"{label}: {words}"))
             if number % every == 0:
-                drawn.append(_draw_text(x + width / 2, 14 + tall + 18, label, "middle", "axis"))
-        return _wrap_svg(title, tall + 40, drawn, frame)
+                drawn.append(draw_text(x + width / 2, 14 + tall + 18, label, "middle", "axis"))
+        return wrap_svg(title, tall + 40, drawn, frame)
 
-    return _draw_widths(draw)
+    return draw_widths(draw)
+
+
+def choose_step(labels: Sequence[str], width: float) -> int:
+    """Every how many of ``labels``, which are ``width`` pixels apart, can be written."""
+    room = max(len(label) for label in labels) * _LETTER + 4
+    return next((every for every in (1, 3, 7, 14) if every * width > room), len(labels))
 
 
 def add_heading(heading: str, chart: Markup) -> Markup:
@@ -210,8 +222,9 @@ def put_beside(drawn: Sequence[Markup]) -> Markup:
     return _PAIR.format(Markup().join(drawn)) if any(drawn) else Markup()
 
 
-def _draw_widths(draw: Callable[[Frame], Markup], *, whole: bool = False) -> Markup:
-    drawn = _NARROW.format(draw(PHONE), draw(HALF))
+def draw_widths(draw: Callable[[Frame], Markup], *, whole: bool = False, half: Frame = HALF) -> Markup:
+    """A chart for each width that it is looked at in."""
+    drawn = _NARROW.format(draw(PHONE), draw(half))
     return _WIDTHS.format(drawn, draw(WHOLE)) if whole else drawn
 
 
@@ -225,14 +238,12 @@ def _compute_bar_top(y: float, frame: Frame) -> float:
     return y + 18 if frame.stacked else y
 
 
-def _draw_label(label: str, figure: str, y: float, frame: Frame) -> Markup:
+def draw_label(label: str, figure: str, y: float, frame: Frame) -> Markup:
     """Before the bar; or above it, the figure with it."""
     if not frame.stacked:
-        return _draw_text(frame.left - 10, y + 12, _shorten(label), "end")
+        return draw_text(frame.left - 10, y + 12, _shorten(label, frame.letters), "end")
     room = int(frame.width / _LETTER) - len(figure) - 2
-    return _draw_text(0, y + 12, _shorten(label, max(room, 8))) + _draw_text(
-        frame.width, y + 12, figure, "end", "figure"
-    )
+    return draw_text(0, y + 12, _shorten(label, max(room, 8))) + draw_text(frame.width, y + 12, figure, "end", "figure")
 
 
 def _draw_ranges(
@@ -258,25 +269,25 @@ def _draw_ranges(
         x, half = place(at), len(label) * _LETTER / 2
         drawn.append(_draw_line("grid", x, top - 8, bottom))
         if x - half > free:
-            drawn.append(_draw_text(x, bottom + 16, label, "middle", "axis"))
+            drawn.append(draw_text(x, bottom + 16, label, "middle", "axis"))
             free = x + half + 8
     if reference is not None:
         x, half = place(reference), len(words) * _LETTER / 2
         drawn.append(_draw_line("reference", x, top - 8, bottom))
-        drawn.append(_draw_text(min(max(x, half), frame.width - half), 10, words, "middle", "axis"))
+        drawn.append(draw_text(min(max(x, half), frame.width - half), 10, words, "middle", "axis"))
     for number, row in enumerate(rows):
         start = top + number * _find_height(frame)
         y = _compute_bar_top(start, frame) + _BAR / 2
         low, at, high = place(row.low), place(row.at), place(row.high)
-        drawn.append(_draw_label(row.label, row.figure, start, frame))
-        drawn.append(_draw_rect("reach", low, y - 3, max(high - low, 2), 6, f"{row.label}: {row.figure}"))
+        drawn.append(draw_label(row.label, row.figure, start, frame))
+        drawn.append(draw_rect("reach", low, y - 3, max(high - low, 2), 6, f"{row.label}: {row.figure}"))
         drawn.append(_DOT.format(at, y, sanitise(row.figure)))
         if not frame.stacked:
-            drawn.append(_draw_text(frame.right + 14, y + 4, row.figure, css="figure"))
-    return _wrap_svg(title, bottom + 24, drawn, frame)
+            drawn.append(draw_text(frame.right + 14, y + 4, row.figure, css="figure"))
+    return wrap_svg(title, bottom + 24, drawn, frame)
 
 
-def _draw_legend(entries: Sequence[tuple[str, str]], frame: Frame) -> tuple[Markup, int]:
+def draw_legend(entries: Sequence[tuple[str, str]], frame: Frame) -> tuple[Markup, int]:
     """Colours with their words, in as many lines as they need; and where the rows below begin."""
     drawn, x, y = [], 0.0, 2
     for colour, words in entries:
@@ -284,28 +295,36 @@ def _draw_legend(entries: Sequence[tuple[str, str]], frame: Frame) -> tuple[Mark
         if x and x + width > frame.width:
             x, y = 0.0, y + 20
         drawn.append(
-            _draw_rect(colour, x, y, 3 if colour == "mark" else 12, 12, words) + _draw_text(x + 18, y + 10, words)
+            draw_rect(colour, x, y, 3 if colour == "mark" else 12, 12, words) + draw_text(x + 18, y + 10, words)
         )
         x += width + 14
     return Markup().join(drawn), y + 24 if entries else 4
 
 
-def _wrap_svg(title: str, height: float, drawn: Sequence[Markup], frame: Frame) -> Markup:
+def wrap_svg(title: str, height: float, drawn: Sequence[Markup], frame: Frame) -> Markup:
+    """The chart from what was drawn."""
     return _SVG.format(frame.width, height, sanitise(title), sanitise(title), Markup().join(drawn))
 
 
-def _draw_rect(colour: str, x: float, y: float, width: float, height: float, words: str) -> Markup:
+def draw_rect(colour: str, x: float, y: float, width: float, height: float, words: str) -> Markup:
+    """A rectangle that says ``words`` when it is pointed at."""
     return _RECT.format(colour, x, y, max(width, 0), max(height, 0), sanitise(words))
+
+
+def draw_line_across(left: float, right: float, y: float) -> Markup:
+    """A line of the grid."""
+    return _GRID.format(left, right, y, y)
 
 
 def _draw_line(css: str, x: float, top: float, bottom: float) -> Markup:
     return _LINE.format(css, x, x, top, bottom)
 
 
-def _draw_text(x: float, y: float, words: str, anchor: str = "start", css: str = "label") -> Markup:
+def draw_text(x: float, y: float, words: str, anchor: str = "start", css: str = "label") -> Markup:
+    """``words`` as text, ``y`` its base line."""
     return _TEXT.format(css, x, y, anchor, sanitise(words))
 
 
-def _shorten(label: str, most: int = _LABEL) -> str:
+def _shorten(label: str, most: int) -> str:
     shown = sanitise(label)
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"

@@ -30,7 +30,8 @@ NO_POOL: Final[dict[str | None, str]] = {None: "no pool"}
 
 @dataclass(frozen=True)
 class Column:
-    """``key`` is its name in JSON and CSV, which stays; ``label`` its heading. ``wide``: text leaves it out.
+    """``key`` is its name in JSON and CSV, which stays; ``label`` its heading. ``wide``: text leaves it out. ``wraps``:
+    a page breaks its texts into lines.
 
     For cells that people read: ``labels`` replace some values of a text, ``format_name`` writes the other texts, and
     moments are shown in ``zone``.
@@ -40,6 +41,7 @@ class Column:
     label: str
     kind: Kind = "count"
     wide: bool = False
+    wraps: bool = False
     labels: Mapping[str | None, str] = field(default_factory=dict)
     format_name: Callable[[str], str] | None = None
     zone: str = "UTC"

@@ -9,28 +9,7 @@ from typing import Any
 import pytest
 from commands import Cli
 from harness import NOW, Harness, make_lead
-
-#: What a reader would stumble over: sizes of letters of charts as they are seen, and what sticks out.
-_LOOK = """() => {
-    const seen = [...document.querySelectorAll('svg text')].filter(text => text.getBoundingClientRect().width)
-    const size = text => {
-        const svg = text.ownerSVGElement
-        return parseFloat(getComputedStyle(text).fontSize) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width
-    }
-    const outside = text => {
-        const card = text.closest('article').getBoundingClientRect(), own = text.getBoundingClientRect()
-        return own.right > card.right || own.left < card.left
-    }
-    const html = [...document.querySelectorAll('p, span, td, th, summary, a, strong')]
-    return {
-        charts: new Set(seen.map(text => text.ownerSVGElement)).size,
-        smallest: Math.min(...seen.map(size)),
-        smallestOfPage: Math.min(...html.map(element => parseFloat(getComputedStyle(element).fontSize))),
-        outside: seen.filter(outside).map(text => text.textContent),
-        width: document.documentElement.scrollWidth,
-        page: getComputedStyle(document.body).backgroundColor,
-    }
-}"""
+from pages_seen import LOOK
 
 
 @pytest.fixture
@@ -54,7 +33,7 @@ def test_the_page_can_be_read_on_a_phone_and_on_a_screen_by_day_and_by_night(bro
         for scheme in ("light", "dark"):
             window = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
             window.goto(page.as_uri())
-            seen = window.evaluate(_LOOK)
+            seen = window.evaluate(LOOK)
             window.close()
             assert seen["charts"] >= 10
             assert seen["smallest"] >= 11

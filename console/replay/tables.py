@@ -1,0 +1,240 @@
+"""What a replay found, as sections of tables: the terminal and the page take their rows from these.
+
+Belongs here: which tables there are, their rows and their charts. Does not belong here: sentences (``words``), or
+printing (``console.cli.replay``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from console.display_names import DisplayNames, write_as_words
+from console.replay.words import (
+    ENDS,
+    KINDS,
+    describe_changed,
+    describe_check,
+    describe_reason,
+    describe_sum,
+)
+from console.report import charts, paired_charts
+from console.report.tables import Column, Section, Table, Tile
+from leadgate.counting import format_count
+from leadgate.replay.comparison import Comparison, Kind
+from leadgate.replay.limits import MEASURES, Exceeded
+from tasks.replay.results import ReplayResult
+
+RECORDED: Final = "as recorded"
+DRAFTED: Final = "by the draft"
+_PAIR: Final = (Column("recorded", RECORDED), Column("drafted", DRAFTED))
+_TEXTS: Final = (Column("recorded", RECORDED, "text"), Column("drafted", DRAFTED, "text"))
+_LEADS: Final = Column("leads", "leads")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A replay, and what it takes to write it: names of reps, whose hours, the limits gone beyond, and notes."""
+
+    result: ReplayResult
+    names: DisplayNames
+    zone: str
+    exceeded: Sequence[Exceeded] = ()
+    notes: Sequence[str] = ()
+
+
+def build_sections(shown: Shown) -> list[Section]:
+    """The self-check first: without it nothing that follows can be trusted."""
+    sections = [_build_check(shown)]
+    if shown.exceeded:
+        sections.append(_build_limits(shown.exceeded))
+    if shown.result.check.decisions:
+        sections += [_build_changes(shown), _build_told(shown)]
+    return sections
+
+
+def list_tables(shown: Shown) -> list[Table]:
+    """What differs, in tables; some may have no rows."""
+    comparison = shown.result.comparison
+    return [
+        _build_kinds(comparison),
+        _build_ends(comparison),
+        _count_texts("newly_held", "Newly held", "reason", _list_reasons(comparison.newly_held)),
+        _count_texts("no_longer_held", "Held no longer", "reason", _list_reasons(comparison.no_longer_held)),
+        _build_owners(comparison),
+        _build_loads(comparison, shown.names),
+        _build_due_hours(comparison, shown.zone),
+        _count_texts(
+            "dropped_became",
+            "What became of the leads that would get no owner any more",
+            "outcome",
+            [(write_as_words(word), count) for word, count in shown.result.later.items()],
+        ),
+    ]
+
+
+def _build_check(shown: Shown) -> Section:
+    result = shown.result
+    check, comparison = result.check, result.comparison
+    rows = [
+        {
+            "journey": f"J{each.journey}",
+            "stage": str(each.stage),
+            "what": str(each.what),
+            "recorded": str(each.recorded),
+            "again": str(each.again),
+        }
+        for each in check.differences
+    ]
+    columns = [Column(key, key, "text") for key in ("journey", "stage", "what")]
+    columns += [Column("recorded", RECORDED, "text", wraps=True), Column("again", "made again", "text", wraps=True)]
+    tiles = []
+    if check.decisions:
+        same = check.decisions - check.different_decisions
+        whole = f"of {format_count(check.decisions, 'decision', 'decisions')} that were made again"
+        tiles = [
+            Tile("check", "Came out as recorded", same, "count", whole, "none"),
+            Tile(
+                "changed", "Leads that differ", comparison.changed, "count",
+                f"of {format_count(comparison.journeys, 'lead', 'leads')}",
+            ),
+            Tile(
+                "owners", "Get another owner", comparison.changed_owners, "count",
+                f"of {format_count(comparison.owned_both, 'lead', 'leads')} with an owner both ways",
+            ),
+            Tile(
+                "dropped", "Get no owner any more", comparison.kinds.get(Kind.DROPPED, 0), "count",
+                "leads that have one",
+            ),
+        ]  # fmt: skip
+    return Section(
+        key="check",
+        title="Self-check",
+        about=" ".join(describe_check(check)),
+        tables=[Table("differences", "Decisions that came out otherwise", columns, rows)],
+        tiles=tiles,
+    )
+
+
+def _build_limits(exceeded: Sequence[Exceeded]) -> Section:
+    rows = [
+        {
+            "limit": f"--{each.name} {each.limit.in_words}",
+            "leads": each.count,
+            "share": each.count / each.base if each.base else None,
+            "of": f"{MEASURES[each.name].what}, {MEASURES[each.name].of}",
+        }
+        for each in exceeded
+    ]
+    columns = [Column("limit", "limit", "text"), _LEADS, Column("share", "share", "share")]
+    return Section(
+        key="limits",
+        title="Beyond the limits",
+        about="The draft changes more than was allowed.",
+        tables=[Table("limits", "Limits gone beyond", [*columns, Column("of", "what", "text", wraps=True)], rows)],
+    )
+
+
+def _build_changes(shown: Shown) -> Section:
+    about = " ".join((describe_sum(shown.result.comparison).replace(":", "."), *shown.notes))
+    return Section(key="changes", title="What differs", about=about, tables=list_tables(shown))
+
+
+def _build_told(shown: Shown) -> Section:
+    rows = []
+    for each in shown.result.comparison.told:
+        before, after = describe_changed(each, shown.names, ZoneInfo(shown.zone))
+        rows.append({"journey": f"J{each.journey}", "recorded": before, "drafted": after})
+    columns = [
+        Column("journey", "lead", "text"),
+        Column("recorded", RECORDED, "text", wraps=True),
+        Column("drafted", DRAFTED, "text", wraps=True),
+    ]
+    return Section(
+        key="told",
+        title="The most telling leads",
+        about="One of each way to differ in turn, the gravest ways first. leadgate explain tells of each as it was.",
+        tables=[Table("told", f"{format_count(len(rows), 'lead', 'leads')}, and why", columns, rows)],
+    )
+
+
+def _build_kinds(comparison: Comparison) -> Table:
+    counts = [(KINDS[kind], count) for kind, count in comparison.kinds.items()]
+    return _count_texts("kinds", "What differs", "leads that", counts)
+
+
+def _build_ends(comparison: Comparison) -> Table:
+    moved = [
+        (ENDS[one], ENDS[other], count)
+        for (one, other), count in sorted(comparison.ends.items(), key=lambda each: -each[1])
+        if one is not other
+    ]
+    return _count_moves("ends", "Where leads end", _TEXTS, moved)
+
+
+def _build_owners(comparison: Comparison) -> Table:
+    moved = [(one, other, count) for (one, other), count in comparison.owners_changed.items()]
+    owned = format_count(comparison.owned_both, "lead", "leads")
+    columns = (Column("recorded", "route as recorded", "text"), Column("drafted", "route by the draft", "text"))
+    title = f"Other owners: {comparison.changed_owners:,} of {owned} with an owner both ways"
+    return _count_moves("owners", title, columns, moved)
+
+
+def _build_loads(comparison: Comparison, names: DisplayNames) -> Table:
+    pairs = [(names.name_rep(rep), one, other) for rep, (one, other) in comparison.loads.items()]
+    return Table(
+        "loads",
+        "Leads of each rep",
+        [Column("rep", "rep", "text"), *_PAIR],
+        [{"rep": rep, "recorded": one, "drafted": other} for rep, one, other in pairs],
+        chart=paired_charts.draw_paired_bars("Leads of each rep", pairs, (RECORDED, DRAFTED)),
+    )
+
+
+def _build_due_hours(comparison: Comparison, zone: str) -> Table:
+    """Rows of the hours that differ; a picture of all, for hours that stay are what the others stand out from."""
+    differ = {hour: pair for hour, pair in comparison.due_hours.items() if pair[0] != pair[1]}
+    drawn = [(f"{hour:02d}", *comparison.due_hours.get(hour, (0, 0))) for hour in range(24)] if differ else []
+    title = f"First touches due by hour ({zone})"
+    return Table(
+        "due_hours",
+        title,
+        [Column("hour", "hour", "text"), *_PAIR],
+        [{"hour": f"{hour:02d}:00", "recorded": one, "drafted": other} for hour, (one, other) in differ.items()],
+        chart=paired_charts.draw_paired_columns(title, drawn, (RECORDED, DRAFTED)),
+        caption="The table has the hours that differ.",
+    )
+
+
+def _list_reasons(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(describe_reason(reason), count) for reason, count in counts.items()]
+
+
+def _count_texts(key: str, title: str, what: str, counts: Sequence[tuple[str, int]]) -> Table:
+    return Table(
+        key,
+        title,
+        [Column("what", what, "text", wraps=True), _LEADS],
+        [{"what": words, "leads": count} for words, count in counts],
+        chart=_draw(title, counts),
+    )
+
+
+def _count_moves(key: str, title: str, columns: Sequence[Column], moved: Sequence[tuple[str, str, int]]) -> Table:
+    """From where to where, and how many."""
+    return Table(
+        key,
+        title,
+        [*columns, _LEADS],
+        [{"recorded": one, "drafted": other, "leads": count} for one, other, count in moved],
+        chart=_draw(title, [(f"{one} → {other}", count) for one, other, count in moved]),
+    )
+
+
+def _draw(title: str, counts: Sequence[tuple[str, int]]) -> Markup:
+    bars = [charts.Bar(words, [charts.Part("c1", count, f"{count:,}")], f"{count:,}") for words, count in counts]
+    return charts.draw_bars(title, bars, half=charts.WORDY)
