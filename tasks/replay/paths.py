@@ -43,8 +43,9 @@ SCORES: Final = (
 #: The parts of a playbook that neither validation nor enrichment reads.
 _LATER_PARTS: Final = frozenset(
     {
-        "name", "scoring", "qualification", "hours", "reps", "pools", "territories", "routing", "reassignments", "slas",
-        "follow_up", "kinds", "crm", "exceptions", "breaker", "notifications", "events", "retention",
+        "name", "scoring", "qualification", "learned", "hours", "reps", "pools", "territories", "routing",
+        "reassignments", "slas", "follow_up", "kinds", "crm", "exceptions", "breaker", "notifications", "events",
+        "retention",
     }
 )  # fmt: skip
 _FACTS_OF_ROW: Final = (

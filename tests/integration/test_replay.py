@@ -20,6 +20,7 @@ from leadgate.playbook import LoadedPlaybook
 from leadgate.replay.comparison import End, Kind
 from leadgate.vocabulary import StageName
 from tasks.assignment import Capacity
+from tasks.replay import stage_inputs
 from tasks.replay.results import ReplayResult, replay_playbook
 from tasks.trial import NO_ACTIVITIES, build_frame, try_leads
 
@@ -86,7 +87,9 @@ def test_what_a_playbook_decided_it_decides_again(decided: Harness) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_days_of_people_and_leads_come_out_as_they_were(harness: Harness, seed: int) -> None:
+def test_days_of_people_and_leads_come_out_as_they_were(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
     """Absences, corrections, reviews, rejections, reassignments, activities that have leads scored again."""
     harness.loaded = playbooks.load(Path(playbooks.__file__).parents[1] / "default_playbook.yaml")
     days = Days(harness.ledger, harness.loaded, seed=seed)
@@ -96,6 +99,15 @@ def test_days_of_people_and_leads_come_out_as_they_were(harness: Harness, seed: 
     assert result.check.differences == []
     assert result.check.decisions > 150
     assert result.comparison.changed == 0
+    draft = parse(
+        harness.loaded.text.replace("points: 20", "points: 2").replace("sales_qualified: 50", "sales_qualified: 45")
+    )
+    by_draft = replay(harness, draft).comparison
+    assert by_draft.changed > 0
+    for portion in (1, 30):
+        monkeypatch.setattr(stage_inputs, "PORTION", portion)
+        assert replay(harness).check.differences == []
+        assert replay(harness, draft).comparison == by_draft  # however much is decided together
     since = START + timedelta(hours=5)
     assert replay(harness, since=since).comparison.journeys < result.comparison.journeys
 
