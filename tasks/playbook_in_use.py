@@ -116,12 +116,20 @@ def activate(
 
 
 def roll_back(
-    ledger: Ledger, reason: str, *, by: Actor, now: datetime, read_as: Path, to: str | None = None
+    ledger: Ledger,
+    reason: str,
+    *,
+    by: Actor,
+    now: datetime,
+    read_as: Path,
+    to: str | None = None,
+    instead_of: str | None = None,
 ) -> Activated:
     """Make the playbook that was in use before, or the one whose hash begins with ``to``, the one in use again.
 
     What was rolled back before does not count as the one before, so doing it twice goes two back. No case is tried:
-    those beside the file belong to what it holds now. Raises as ``activate`` does.
+    those beside the file belong to what it holds now. ``instead_of``: the hash of the one that ``by`` saw in use; where
+    another is in use by now, nothing is changed. Raises as ``activate`` does.
     """
     require(by, Permission.OPERATE)
     why = playbook_activations.clean_reason(reason)
@@ -135,7 +143,7 @@ def roll_back(
         )
     loaded = parse(content, path=read_as)
     require_sound(loaded)
-    return _activate(ledger, loaded, why, by, now, ActivationMethod.ROLLBACK)
+    return _activate(ledger, loaded, why, by, now, ActivationMethod.ROLLBACK, instead_of=instead_of)
 
 
 def find_before(history: Sequence[tuple[str, str, ActivationMethod]]) -> str | None:
@@ -274,6 +282,7 @@ def _activate(
     now: datetime,
     method: ActivationMethod,
     file: str | None = None,
+    instead_of: str | None = None,
 ) -> Activated:
     with ledger.transaction() as connection:
         playbook_activations.lock(connection)
@@ -281,6 +290,11 @@ def _activate(
             _note_file(connection, loaded, now)
         active = playbook_activations.read_active(connection)
         if active is None or not _is_same(loaded, active):
+            if instead_of is not None and active is not None and active.hash != instead_of:
+                raise ActionError(
+                    f"playbook {active.hash[:12]} is in use by now, and not {instead_of[:12]}; nothing was changed: "
+                    "look at the history, and try again"
+                )
             number = playbook_versions.activate(
                 connection, _describe(loaded), now, by=by.name, method=method, reason=reason, file=file
             )

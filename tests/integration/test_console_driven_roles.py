@@ -92,6 +92,11 @@ FORMS: Final[dict[str, tuple[str, dict[str, str], tuple[str, ...]]]] = {
         for decision in ("approve", "proposed", "correct", "again", "done", "discard", "same", "different", "take")
     },
     "bulk": ("/queue/bulk", {"do": "discard", "words": "x", "item": "{item}"}, ("petra", "ada")),
+    "playbook": (
+        f"/playbook/versions/{'0' * 64}/activate",
+        {"instead_of": "0" * 64, "reason": "x"},
+        ("ana", "cyn", "mia", "rita", "petra", "ada"),
+    ),
     "report": ("/reports/refresh", {}, ("ana", "cyn", "petra")),
     **{
         name: (
@@ -112,7 +117,16 @@ FORMS: Final[dict[str, tuple[str, dict[str, str], tuple[str, ...]]]] = {
 
 def read_all(ground: Ground) -> list[tuple[Any, ...]]:
     """All that a form could change."""
-    tables = ("action", "unmasking", "absence", "correction", "account", "invitation", "activity")
+    tables = (
+        "action",
+        "unmasking",
+        "absence",
+        "correction",
+        "account",
+        "invitation",
+        "activity",
+        "playbook_activation",
+    )
     found = {name for (name,) in ground.harness.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
     counts = [f"SELECT '{name}', count(*) FROM {name}" for name in tables if name in found]
     items = "SELECT 'open', count(*) FROM work_item WHERE closed_at IS NULL AND assignee IS NULL"

@@ -155,6 +155,68 @@ def test_a_reason_is_added_by_who_may_operate_and_once(worked: Harness, console:
     assert worked.one("SELECT count(*) FROM playbook_reason") == 1
 
 
+def test_a_kept_version_is_made_the_one_in_use_with_a_reason(
+    worked: Harness, loaded: LoadedPlaybook, changed: LoadedPlaybook, olga: Browser
+) -> None:
+    page = olga.get(f"/playbook/versions/{loaded.hash}")
+    (form,) = page.tree.xpath("//form[contains(@action, '/activate')]")
+    fields = dict(form.form_values())
+    assert fields["instead_of"] == changed.hash
+    for _ in range(2):  # a second click
+        page = olga.post(form.get("action"), **fields | {"reason": HOSTILE[:400]})
+        assert page.status == 200
+    newest = " ".join(page.texts("//tr[starts-with(@id, 'activation-')]")[0].split())
+    for words in (loaded.hash[:12], "in use", "Olga", "<script>alert(1)</script>", "rolled back"):
+        assert words in newest, newest
+    assert not page.tree.xpath("//img|//script[not(@src)]")
+    assert "\u202e" not in page.text
+    rows = worked.rows("SELECT hash, method, by FROM playbook_activation ORDER BY id")
+    assert [row[0] for row in rows] == [loaded.hash, changed.hash, loaded.hash]
+    assert tuple(rows[-1][1:]) == ("rollback", "olga")
+    assert not olga.get(f"/playbook/versions/{loaded.hash}").tree.xpath("//form[contains(@action, '/activate')]")
+
+
+def test_going_back_is_offered_beside_the_versions(
+    worked: Harness, loaded: LoadedPlaybook, changed: LoadedPlaybook, olga: Browser
+) -> None:
+    (form,) = reload(olga, "/playbook").tree.xpath("//form[contains(@action, '/activate')]")
+    assert form.get("action") == f"/playbook/versions/{loaded.hash}/activate"
+    olga.post(form.get("action"), **dict(form.form_values()) | {"reason": "it was better before"})
+    assert worked.rows("SELECT hash FROM playbook_activation ORDER BY id DESC LIMIT 1") == [(loaded.hash,)]
+    assert not reload(olga, "/playbook").tree.xpath("//form[contains(@action, '/activate')]"), "nothing before it"
+
+
+def test_a_version_is_not_activated_over_one_that_nobody_has_seen(
+    worked: Harness, loaded: LoadedPlaybook, changed: LoadedPlaybook, olga: Browser
+) -> None:
+    path = f"/playbook/versions/{loaded.hash}/activate"
+    seen = {"instead_of": changed.hash, "reason": "as it was"}
+    third = playbooks.parse(PLAYBOOK.replace("points: 25", "points: 27"), path=loaded.path)
+    playbook_in_use.activate(worked.ledger, third, "more", by=make_actor("olga"), now=NOW.replace(hour=12))
+    refused = olga.post(path, **seen)
+    assert refused.status == 409
+    assert third.hash[:12] in refused.words
+    assert olga.post(path, **seen | {"instead_of": third.hash, "reason": " "}).status == 409
+    assert olga.post(path, **seen | {"instead_of": "1"}).status == 422
+    assert olga.post(f"/playbook/versions/{'0' * 64}/activate", **seen).status == 409
+    assert worked.rows("SELECT hash FROM playbook_activation ORDER BY id DESC LIMIT 1") == [(third.hash,)]
+
+
+def test_only_who_may_operate_activates_a_version(
+    worked: Harness, loaded: LoadedPlaybook, changed: LoadedPlaybook, console: ConsoleSite
+) -> None:
+    path = f"/playbook/versions/{loaded.hash}"
+    for role in (Role.REVIEWER, Role.MANAGER, Role.ADMIN, Role.PRIVACY_OFFICER):
+        browser = console.sign_in(f"x{role}", role)
+        assert not browser.get(path).tree.xpath("//form[contains(@action, '/activate')]")
+        assert not browser.get("/playbook").tree.xpath("//form[contains(@action, '/activate')]")
+        assert browser.post(f"{path}/activate", instead_of=changed.hash, reason="why").status == 403
+    olga = console.sign_in("olga", Role.OPERATOR)
+    sent = {"Sec-Fetch-Site": "cross-site", "Content-Type": "application/x-www-form-urlencoded"}
+    assert olga.send("POST", f"{path}/activate", f"instead_of={changed.hash}&reason=why", sent).status == 403
+    assert worked.one("SELECT count(*) FROM playbook_activation") == 2
+
+
 def test_pages_are_read_by_the_playbook_that_is_in_use(
     worked: Harness, console: ConsoleSite, loaded: LoadedPlaybook
 ) -> None:
@@ -260,3 +322,6 @@ def test_a_version_of_the_playbook_is_shown_as_text(worked: Harness, olga: Brows
     page = olga.get(f"/playbook/versions/{'a' * 64}")
     assert not page.tree.xpath("//img|//script[not(@src)]")
     assert "\u202e" not in page.text
+    refused = olga.post(f"/playbook/versions/{'a' * 64}/activate", instead_of="0" * 64, reason="why")
+    assert 400 <= refused.status < 500, "it is no playbook that can be used"
+    assert worked.one("SELECT count(*) FROM playbook_activation") == 1

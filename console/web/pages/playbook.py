@@ -41,6 +41,7 @@ from leadgate.ledger.rule_hits import Hits, read_hits
 from leadgate.permissions import Permission
 from leadgate.playbook import Playbook, PlaybookError, parse
 from leadgate.scoring.verdict import list_counted_activities
+from tasks import playbook_in_use
 from tasks.assignment import Capacity
 from tasks.playbook_in_use import describe_method
 
@@ -49,6 +50,7 @@ _Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 _HashAsked = Annotated[str, Query(pattern=r"^[0-9a-f]{64}$")]
 
 #: Seconds for which hits are kept, and what reps can take.
+_HITS: Final = ("playbook", "hits")
 _HITS_LAST: Final = 300.0
 _CAPACITY_LASTS: Final = 5.0
 _PATIENCE: Final = 10.0  # seconds for what reps can take, which a trial cannot do without
@@ -78,7 +80,7 @@ def show_playbook(
         quiet=0 if hits is None else _count_quiet(sections, hits),
         versions={} if asked is None else {each.hash: each for each in asked.figures[1]},
         activations=_list_activations(site), describe_method=describe_method, longest=LONGEST_REASON,
-        may_operate=actors.may(visitor.actor, Permission.OPERATE),
+        may_operate=actors.may(visitor.actor, Permission.OPERATE), before=_find_before(site),
     )  # fmt: skip
     return reload_until_there(response, hits)
 
@@ -92,6 +94,29 @@ def add_reason(
 ) -> Response:
     """Say afterwards why a playbook was activated."""
     playbook_activations.add_reason(site.ledger, number, reason, by=visitor.actor, now=visitor.now)
+    return RedirectResponse("/playbook#versions", 303)
+
+
+@router.post("/playbook/versions/{hash_}/activate")
+def activate_version(
+    site: TheSite,
+    visitor: SignedIn,
+    hash_: _Hash,
+    instead_of: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")],
+    reason: Annotated[str, Form(max_length=10_000)] = "",
+) -> Response:
+    """Make a kept version the one in use, in place of the one that the visitor saw in use."""
+    playbook_in_use.roll_back(
+        site.ledger,
+        reason,
+        by=visitor.actor,
+        now=visitor.now,
+        read_as=site.loaded.path,
+        to=hash_,
+        instead_of=instead_of,
+    )
+    site.follow()
+    site.figures.forget(_HITS)
     return RedirectResponse("/playbook#versions", 303)
 
 
@@ -136,7 +161,7 @@ def _ask_hits(site: Site) -> Kept[tuple[Hits, list[Version]]] | None:
             versions = playbook_versions.list_versions(connection, _MOST_VERSIONS)
         return read_hits(site.ledger, site.now()), versions
 
-    return site.figures.ask(("playbook", "hits"), compute, keep=_HITS_LAST)
+    return site.figures.ask(_HITS, compute, keep=_HITS_LAST)
 
 
 def _ask_capacity(site: Site) -> Capacity:
@@ -164,6 +189,12 @@ def _list_activations(site: Site) -> list[Activation]:
         return playbook_activations.list_activations(connection, _MOST_ACTIVATIONS)
 
 
+def _find_before(site: Site) -> str | None:
+    """The hash of the version that going back makes the one in use again."""
+    with site.ledger.transaction() as connection:
+        return playbook_in_use.find_before(playbook_activations.list_contents(connection))
+
+
 def _read_version(site: Site, hash_: str) -> VersionContent:
     found = playbook_versions.read_version(site.ledger, hash_)
     if found is None:
@@ -182,11 +213,13 @@ def _show_difference(
         if old is not None and new is not None:
             found = compare_playbooks(old, new)
             changes = [(title, list(each)) for title, each in groupby(found, lambda change: change.section)]
-    activations = [each for each in _list_activations(site) if each.hash == version.hash]
+    history = _list_activations(site)
+    in_use = history[0].hash if history else site.loaded.hash
     return render(
-        request, "playbook_version.html", visitor=visitor, version=version, in_use=version.hash == site.loaded.hash,
+        request, "playbook_version.html", visitor=visitor, version=version, in_use=in_use,
         before=before, changes=changes, lines=lines, cut=lines is not None and len(lines) >= _MOST_LINES,
-        activations=activations, describe_method=describe_method,
+        activations=[each for each in history if each.hash == version.hash], describe_method=describe_method,
+        may_operate=actors.may(visitor.actor, Permission.OPERATE), longest=LONGEST_REASON,
     )  # fmt: skip
 
 
