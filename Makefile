@@ -51,7 +51,7 @@ test: style ## lint, types, import rules and all tests
 	@mkdir -p build
 	@# types are checked beside the tests; three processes on two cores, as tests wait for something a third of their time
 	@$(BIN)/mypy > build/types.txt 2>&1 & types=$$!; \
-	$(BIN)/python -m pytest --processes 3; tests=$$?; \
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$types || { cat build/types.txt; exit 1; }; exit $$tests
 
 .PHONY: lint
@@ -66,7 +66,7 @@ style: $(VENV)/.dev
 
 .PHONY: unit
 unit: $(VENV)/.dev ## the pure tests alone: no Prefect, database or Great Expectations
-	$(BIN)/python -m pytest tests/unit --processes 2 --hypothesis-profile=quick
+	$(BIN)/python -m pytest tests/unit --numprocesses 2 --dist loadfile --hypothesis-profile=quick
 
 .PHONY: bench
 bench: $(VENV)/.dev ## leads a second through all six stages, beside the bare decisions; build/bench.json

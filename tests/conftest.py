@@ -3,7 +3,8 @@
 The folders of the tests are in memory where there is room: PostgreSQL copies a database for most tests, and making and
 removing its files on a disk is a tenth of the CPU time of all tests. Looking for cycles of garbage in what was imported
 again and again is another tenth: what is imported stays, and is not looked at. Nobody looks while test modules are
-imported, and seldom while tests run, for most of what they leave is no cycle.
+imported, and seldom while tests run, for most of what they leave is no cycle. One of several processes does not take
+apart what it imported as it ends, which takes seconds: its tests are reported by then.
 
 Does not belong here: a database, Prefect or Great Expectations; the pure tests run in seconds without them.
 """
@@ -14,14 +15,12 @@ import os
 import shutil
 import signal
 import sys
-import warnings
 from pathlib import Path
+from typing import Any
 
 import properties  # noqa: F401 - declares the profiles, one of which a command may name
 import pytest
 from hypothesis import settings
-from processes import add_option as pytest_addoption  # noqa: F401 - pytest finds it by its name
-from processes import share_tests
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ROOM = 4_000_000_000  # bytes; what fails stays there until the next run
@@ -35,31 +34,21 @@ if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMOR
 
 class _Imported:
     """What was imported so far is left alone by the garbage collector: first all test modules, then the gates, which
-    the first run imports and which are half of all objects. Processes that are forked have them from the first."""
+    the first run imports and which are half of all objects."""
 
     def __init__(self) -> None:
         self._gates_too = False
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if session.config.getoption("processes") > 1 and not all(map(_is_pure, session.items)):
-            with warnings.catch_warnings():  # those of other people's modules, which nobody captures here
-                warnings.simplefilter("ignore")
-                import expectations.prepared  # noqa: F401
-        self._leave_alone()
+    def pytest_collection_finish(self) -> None:
+        gc.collect()
+        gc.freeze()
         gc.enable()
 
     def pytest_runtest_logfinish(self) -> None:
         if not self._gates_too and "great_expectations" in sys.modules:
-            self._leave_alone()
-
-    def _leave_alone(self) -> None:
-        self._gates_too = "great_expectations" in sys.modules
-        gc.collect()
-        gc.freeze()
-
-
-def _is_pure(item: pytest.Item) -> bool:
-    return item.nodeid.startswith("tests/unit/")
+            self._gates_too = True
+            gc.collect()
+            gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,7 +56,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(_Imported())
-    share_tests(config)
-    atexit.register(gc.unfreeze)  # libraries expect to be taken apart; pytest looks for cycles just before
+    if hasattr(config, "workerinput"):
+        atexit.register(os._exit, 0)
+    else:
+        atexit.register(gc.unfreeze)  # libraries expect to be taken apart; pytest looks for cycles just before
     gc.disable()  # until all test modules are imported
     gc.set_threshold(*_COLLECTED_AFTER)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Several processes share the files as ``scheduling`` says."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from scheduling import Scheduling
+
+    return Scheduling(config, log)
