@@ -89,10 +89,13 @@ class Ledger:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextlib.contextmanager
-    def snapshot(self, snapshot: str | None = None, *, much: bool = True) -> Iterator[Connection]:
+    def snapshot(
+        self, snapshot: str | None = None, *, much: bool = True, plan_by_index: bool = False
+    ) -> Iterator[Connection]:
         """A transaction that only reads: all of one moment of the ledger.
 
-        ``much``: it has the memory to sort and group some hundred thousand rows without the disk. ``snapshot`` is the
+        ``much``: it has the memory to sort and group some hundred thousand rows without the disk. ``plan_by_index``: as
+        in ``transaction``, for reading thousands of rows of millions, again and again. ``snapshot`` is the
         moment of another such transaction, which exported it (``pg_export_snapshot``) and is still open.
         """
         with self.engine.connect() as connection:
@@ -102,6 +105,8 @@ class Ledger:
                 connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
             if much:
                 connection.execute(text("SET LOCAL work_mem = '128MB'"))
+            if plan_by_index:
+                connection.execute(_set_locally(*_BY_INDEX.items()))
             yield connection
             connection.commit()  # after a rollback the driver has the connection forget every prepared statement
 

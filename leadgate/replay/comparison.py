@@ -20,6 +20,7 @@ from leadgate.vocabulary import HandoffOutcome, Outcome
 
 #: Leads that are told of one by one.
 TOLD: Final = 20
+_AT_A_TIME: Final = 20_000  # journeys: each is a few objects while it is looked at
 
 
 class End(StrEnum):
@@ -67,7 +68,6 @@ class JourneyEnd:
     pool: str | None = None
     sla: str | None = None
     due_at: datetime | None = None
-    why: str | None = None
 
 
 class Kind(StrEnum):
@@ -143,11 +143,13 @@ def compare(
     ``ChangedJourney``.
     """
     shared = before.index.intersection(after.index).difference(pd.Index(list(left_out), dtype=before.index.dtype))
-    rows = zip(shared.tolist(), _list_ends(before.loc[shared]), _list_ends(after.loc[shared]), strict=True)
     counted = _Counted(zone)
-    moments = before.loc[shared, "at"].tolist()
-    for at, (journey, one, other) in zip(moments, rows, strict=True):
-        counted.add(journey, at, one, other, journey in uncertain)
+    for start in range(0, len(shared), _AT_A_TIME):
+        some = shared[start : start + _AT_A_TIME]
+        one_way, other_way = before.loc[some], after.loc[some]
+        rows = zip(some.tolist(), one_way["at"].tolist(), _list_ends(one_way), _list_ends(other_way), strict=True)
+        for journey, at, one, other in rows:
+            counted.add(journey, at, one, other, journey in uncertain)
     return counted.build(len(shared), sum(journey in uncertain for journey in shared.tolist()))
 
 
@@ -247,11 +249,11 @@ def _list_ends(frame: pd.DataFrame) -> list[JourneyEnd]:
     known: dict[str, Mapping[str, int]] = {}
     names = (
         "outcome", "stage", "reason", "score", "grade", "qualified_as", "contributions", "owner", "route", "pool",
-        "sla", "due_at", "why",
+        "sla", "due_at",
     )  # fmt: skip
     cells = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in names]
     ends = []
-    for outcome, stage, reason, score, grade, qualified_as, points, owner, route, pool, sla, due_at, why in zip(
+    for outcome, stage, reason, score, grade, qualified_as, points, owner, route, pool, sla, due_at in zip(
         *cells, strict=True
     ):
         if points is not None and points not in known:
@@ -270,7 +272,6 @@ def _list_ends(frame: pd.DataFrame) -> list[JourneyEnd]:
                 pool=pool,
                 sla=sla,
                 due_at=None if due_at is None else due_at.to_pydatetime(),
-                why=why,
             )
         )
     return ends

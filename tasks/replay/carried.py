@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 import pandas as pd
 
@@ -16,8 +16,9 @@ from leadgate.fields import QUALIFIED
 from leadgate.vocabulary import Outcome, StageName
 
 _NUMBERS: Final = {stage: number for number, stage in enumerate(StageName)}
+_T = TypeVar("_T")
 #: By pass, in order.
-_Known = list[tuple[int, dict[str, Any]]]
+Known: TypeAlias = list[tuple[int, _T]]
 
 
 @dataclass
@@ -25,8 +26,8 @@ class Carried:
     """Of each journey: the ``values`` that the draft leaves otherwise than the recorded playbook did, its ``scores``
     under the draft, and the number of the stage at which it ``stopped`` where it had gone on."""
 
-    values: dict[int, _Known] = field(default_factory=dict)
-    scores: dict[int, _Known] = field(default_factory=dict)
+    values: dict[int, Known[dict[str, Any]]] = field(default_factory=dict)
+    scores: dict[int, Known[tuple[Any, ...]]] = field(default_factory=dict)
     stopped: dict[int, int] = field(default_factory=dict)
 
     def note_values(self, recorded: pd.DataFrame, decided: pd.DataFrame, columns: Iterable[str]) -> None:
@@ -59,26 +60,27 @@ class Carried:
         return frame
 
     def note_scores(self, scored: pd.DataFrame) -> None:
-        columns = {name: scored[name].tolist() for name in QUALIFIED if name in scored}
+        if scored.empty:
+            return
         passes, journeys = scored["journey_id"].tolist(), scored["journey"].tolist()
-        for row, (number, journey) in enumerate(zip(passes, journeys, strict=True)):
-            scores = {name: values[row] for name, values in columns.items()}
-            self.scores.setdefault(journey, []).append((number, scores))
+        scores = zip(*(scored[name].tolist() for name in QUALIFIED), strict=True)
+        for number, journey, each in zip(passes, journeys, scores, strict=True):
+            self.scores.setdefault(journey, []).append((number, each))
 
     def set_scores(self, frame: pd.DataFrame, reviewed: Collection[int]) -> pd.DataFrame:
         """``frame`` with the draft's scores. How far a lead is qualified that a person sent on is what they said."""
         if frame.empty:
             return frame
         found, journeys = self._find(self.scores, frame), frame["journey"].tolist()
-        for name in QUALIFIED:
+        for place, name in enumerate(QUALIFIED):
             cells = frame[name].tolist()
             for row, scores in enumerate(found):
                 if scores is not None and (name != "qualified_as" or journeys[row] not in reviewed):
-                    cells[row] = scores[name]
+                    cells[row] = scores[place]
             frame[name] = pd.Series(cells, index=frame.index, dtype=object)
         return frame
 
-    def _find(self, known: Mapping[int, _Known], frame: pd.DataFrame) -> list[dict[str, Any] | None]:
+    def _find(self, known: Mapping[int, Known[_T]], frame: pd.DataFrame) -> list[_T | None]:
         """For each row what is known of its journey from its own pass, or the last one before."""
         passes, journeys = frame["journey_id"].tolist(), frame["journey"].tolist()
         return [

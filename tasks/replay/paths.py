@@ -35,10 +35,10 @@ from tasks.replay.stage_inputs import PortionReader, StageInput
 
 #: What is kept of where a journey ended, and of its score.
 ENDS: Final = (
-    "journey", "at", "stage", "outcome", "reason", "owner", "route", "pool", "sla", "priority", "due_at", "why",
+    "journey", "at", "stage", "outcome", "reason", "owner", "route", "pool", "sla", "priority", "due_at",
 )  # fmt: skip
 SCORES: Final = (
-    "journey", "fit", "engagement", "score", "grade", "qualified_as", "contributions", "reasons", "source",
+    "journey", "fit", "engagement", "score", "grade", "qualified_as", "contributions",
 )  # fmt: skip
 #: The parts of a playbook that neither validation nor enrichment reads.
 _LATER_PARTS: Final = frozenset(

@@ -59,7 +59,7 @@ def replay_playbook(
     ``used``: the playbook in use. ``simulated``: turns and loads run on from the start under the draft, in place of
     what the ledger had at each moment. Nothing is written.
     """
-    with ledger.snapshot() as connection:
+    with ledger.snapshot(plan_by_index=True) as connection:
         done = replay(connection, draft, since=since, until=until, simulated=simulated)
         comparison = compare(
             done.before, done.after, zone=zone, left_out=done.check.different, uncertain=done.uncertain

@@ -16,7 +16,7 @@ from leadgate.vocabulary import Outcome
 
 NOW = datetime(2027, 3, 3, 14, 30, tzinfo=UTC)
 COLUMNS = ("at", "stage", "outcome", "reason", "score", "grade", "qualified_as", "contributions", "owner", "route", "pool",
-           "sla", "due_at", "why")  # fmt: skip
+           "sla", "due_at")  # fmt: skip
 OWNED = {"outcome": Outcome.OWNED, "stage": "assignment", "owner": "ann", "route": "all", "due_at": pd.Timestamp(NOW)}
 ENDS = st.one_of(
     st.builds(
