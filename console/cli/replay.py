@@ -18,7 +18,6 @@ from pydantic import TypeAdapter, ValidationError
 from console.cli.options import Json, Now
 from console.cli.trial import Which
 from console.command_context import CommandContext, parse_moment, parse_now
-from console.display_names import DisplayNames
 from console.made_files import as_the_user_makes_files
 from console.redaction import sanitise
 from console.report.zones import choose_zone
@@ -26,7 +25,6 @@ from console.screen import CommandError, build_console, build_heading, build_tab
 from leadgate.errors import ExitCode
 from leadgate.ledger.clock import ask_time
 from leadgate.nearest import propose
-from leadgate.playbook import Playbook
 from leadgate.playbook.base import Duration
 from leadgate.sla.zones import list_time_zones
 
@@ -78,8 +76,7 @@ def replay(
     """
     from console.cli.playbook_diff import find_playbook
     from console.replay.json_form import build_json
-    from console.replay.tables import Shown
-    from console.replay.words import list_notes
+    from console.replay.tables import build_shown
     from expectations import list_promise_names
     from leadgate.playbook.check import require
     from leadgate.replay.limits import find_exceeded
@@ -109,8 +106,7 @@ def replay(
             simulated=simulate,
         )
     exceeded = find_exceeded(result.comparison, limits)
-    notes = list_notes(result, differs_in_rotation(used.playbook, draft.playbook))
-    shown = Shown(result, DisplayNames(draft.playbook), hours, exceeded, notes)
+    shown = build_shown(result, used.playbook, hours, exceeded)
     if html is not None:
         _write_page(shown, html)
     if json:
@@ -140,12 +136,6 @@ def _read_since(text: str, now: datetime) -> datetime:
         return now - span
     except (ValidationError, OverflowError):
         return parse_moment(text)
-
-
-def differs_in_rotation(used: Playbook, draft: Playbook) -> bool:
-    """Whether who takes which turn may differ."""
-    one, other = (each.model_dump(include={"reps", "pools"}) for each in (used, draft))
-    return bool(one != other)
 
 
 def _write_page(shown: Shown, file: Path) -> None:

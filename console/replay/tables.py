@@ -21,10 +21,12 @@ from console.replay.words import (
     describe_check,
     describe_reason,
     describe_sum,
+    list_notes,
 )
 from console.report import charts, paired_charts
 from console.report.tables import Column, Section, Table, Tile
 from leadgate.counting import format_count
+from leadgate.playbook import Playbook
 from leadgate.replay.comparison import Comparison, Kind
 from leadgate.replay.limits import MEASURES, Exceeded
 from tasks.replay.results import ReplayResult
@@ -45,6 +47,13 @@ class Shown:
     zone: str
     exceeded: Sequence[Exceeded] = ()
     notes: Sequence[str] = ()
+
+
+def build_shown(result: ReplayResult, used: Playbook, zone: str, exceeded: Sequence[Exceeded] = ()) -> Shown:
+    """``used``: the playbook in use, beside which the draft is told of."""
+    draft = result.draft.playbook
+    one, other = (each.model_dump(include={"reps", "pools"}) for each in (used, draft))
+    return Shown(result, DisplayNames(draft), zone, exceeded, list_notes(result, rotation_differs=one != other))
 
 
 def build_sections(shown: Shown) -> list[Section]:

@@ -64,3 +64,12 @@ def list_since(
         WHERE i.id = ANY(:ids) ORDER BY i.at, i.batch_id, i.id"""
     for start in range(0, len(wanted), _AT_A_TIME):
         yield from read_rows(connection, DecisionInputRow, statement, ids=wanted[start : start + _AT_A_TIME])
+
+
+def count_since(connection: Connection, kind: JourneyKind, since: datetime) -> int:
+    """How many decisions the stage made, of those about ``kind``, that made most of them: a replay's size."""
+    statement = text(
+        "SELECT coalesce(max(made), 0) FROM (SELECT sum(i.journeys) AS made FROM decision_input i "
+        "JOIN batch b ON b.id = i.batch_id WHERE b.journey_kind = :kind AND i.at >= :since GROUP BY i.stage) s"
+    )
+    return int(connection.execute(statement, {"kind": kind, "since": since}).scalar_one())
