@@ -25,6 +25,7 @@ from leadgate.ledger import (
     lookups,
     operation_figures,
     requests,
+    shadows,
 )
 from leadgate.ledger.breakers import BreakerNow
 from leadgate.ledger.crm_figures import CrmStanding
@@ -33,6 +34,7 @@ from leadgate.ledger.hosts import Host
 from leadgate.ledger.lookups import ProviderUse
 from leadgate.ledger.operation_figures import BatchStanding, OutboxStanding, SourceStanding
 from leadgate.ledger.requests import Reused
+from leadgate.ledger.shadows import Shadow
 from leadgate.ledger.standstill import Standstill, read_standstill
 from leadgate.mapping.webhooks.facebook import LEADGEN
 from leadgate.settings import Settings
@@ -58,6 +60,7 @@ class Operations:
     crms: list[CrmStanding]
     measured: list[Host]
     off: list[Host]  # whose clocks are further off than they may be
+    shadow: Shadow | None = None  # that decides now
 
     @property
     def taken(self) -> bool:
@@ -102,6 +105,7 @@ def read_operations(ledger: Ledger, settings: Settings, at: datetime) -> Operati
         crms=crm_figures.list_standings(ledger, at),
         measured=measured,
         off=[host for host in measured if host.skew.is_beyond(settings.clock_skew_limit)],
+        shadow=_find_shadow(ledger),
     )
 
 
@@ -113,6 +117,11 @@ def read_flow(ledger: Ledger, at: datetime) -> Flow:
             operation_figures.list_outbox(connection),
             operation_figures.list_batches(connection),
         )
+
+
+def _find_shadow(ledger: Ledger) -> Shadow | None:
+    with ledger.statement() as connection:
+        return shadows.find_running(connection)
 
 
 def _read_state(settings: Settings) -> dict[str, Any] | None:

@@ -149,6 +149,15 @@ DEPLOYMENTS: Final = (
         cron="37 2 * * *",
     ),
     Deployment(
+        "run-shadow",
+        "run-shadow",
+        "flows.run_shadow.run_shadow",
+        "Decides again what was decided since the last pass, under the draft that `leadgate shadow start` named, "
+        "without any effect; `leadgate shadow run` does the same. Does nothing when there is no shadow.",
+        ("leadgate", "shadow"),
+        every=timedelta(minutes=5),
+    ),
+    Deployment(
         "housekeeping",
         "housekeeping",
         "flows.housekeeping.housekeeping",

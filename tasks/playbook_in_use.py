@@ -105,14 +105,24 @@ def activate(
     """
     require(by, Permission.OPERATE)
     why = playbook_activations.clean_reason(reason)
-    require_sound(loaded)
-    if read_as is not None and read_as.parent.absolute() != loaded.folder.absolute():
-        require_sound(parse(loaded.text, path=read_as))
+    _require_sound_here(loaded, read_as)
     if although_cases_fail:
         why = _add_failed_cases(loaded, why)
     else:
         _require_cases(loaded)
     return _activate(ledger, loaded, why, by, now, ActivationMethod.COMMAND, file=_name_file(loaded))
+
+
+def require_activatable(loaded: LoadedPlaybook, read_as: Path | None) -> None:
+    """Raises ``PlaybookError`` where ``activate`` would."""
+    _require_sound_here(loaded, read_as)
+    _require_cases(loaded)
+
+
+def _require_sound_here(loaded: LoadedPlaybook, read_as: Path | None) -> None:
+    require_sound(loaded)
+    if read_as is not None and read_as.parent.absolute() != loaded.folder.absolute():
+        require_sound(parse(loaded.text, path=read_as))
 
 
 def roll_back(

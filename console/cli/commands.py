@@ -146,6 +146,24 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         "console.cli.replay",
         "What another playbook would have made of the leads so far: decisions are made again, nothing is stored.",
     ),
+    "shadow": Group(
+        "Have a draft of a playbook decide beside the one in use, on live leads, without any effect.",
+        {
+            "start": Entry(
+                "console.cli.shadow",
+                "Have a draft decide beside the playbook in use from now on. One that could not be activated is "
+                "refused.",
+            ),
+            "show": Entry(
+                "console.cli.shadow",
+                "What the draft would have decided otherwise so far: how many leads, in which way, the most telling.",
+            ),
+            "run": Entry(
+                "console.cli.shadow", "Decide now what was decided since the last pass; a schedule does it by itself."
+            ),
+            "stop": Entry("console.cli.shadow", "End the shadow. What it found is kept."),
+        },
+    ),
     "try": Entry(
         "console.cli.trial", "What leads would get by a playbook, or by two: nothing is stored, and no turn is taken."
     ),

@@ -62,6 +62,9 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
                     "standstill_seconds": stands.seconds,
                     "to_be_read": asdict(unread),
                 },
+                "shadow": None
+                if found.shadow is None
+                else {"playbook": found.shadow.playbook_hash, "since": found.shadow.started_at},
                 "stalled": stands.stalled,
                 "frozen": [each._asdict() for each in found.locked],
                 "well": found.well,
@@ -79,6 +82,12 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
     _render_providers(build_console(), found.uses, found.unenriched)
     crm_standings.render(build_console(), found.crms)
     host_clocks.render(build_console(), found.measured, found.off)
+    if found.shadow is not None:
+        build_console().print(
+            f"\nPlaybook {found.shadow.playbook_hash[:12]} decides beside the one in use since "
+            f"{format_moment(found.shadow.started_at)} UTC: `{find_program()} shadow show`.",
+            soft_wrap=True,
+        )
     if not found.taken:
         build_console().print(
             f"\nLeads wait and nobody takes them: `{find_program()} up`, or `{find_program()} run` once.",

@@ -45,7 +45,7 @@ def build_json(result: ReplayResult, exceeded: Sequence[Exceeded]) -> dict[str, 
         "dropped_became": result.later,
         "uncertain": comparison.uncertain,
         "not_replayed": list(result.not_replayed),
-        "told": [_build_told(each) for each in comparison.told],
+        "told": [build_told(each) for each in comparison.told],
         "limits_exceeded": [
             {"limit": each.name, "most": each.limit.in_words, "journeys": each.count, "of": each.base}
             for each in exceeded
@@ -53,7 +53,8 @@ def build_json(result: ReplayResult, exceeded: Sequence[Exceeded]) -> dict[str, 
     }
 
 
-def _build_told(each: ChangedJourney) -> dict[str, Any]:
+def build_told(each: ChangedJourney) -> dict[str, Any]:
+    """A journey that differs."""
     return {
         "journey": each.journey,
         "how": each.kind,

@@ -5,7 +5,7 @@ Belongs here: sentences that the terminal and the page share. Does not belong he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from leadgate.counting import format_count
 from leadgate.replay.comparison import ChangedJourney, Comparison, End, JourneyEnd, Kind
 from leadgate.replay.limits import MEASURES, Exceeded
 from tasks.replay.results import ReplayResult
-from tasks.replay.self_check import SelfCheck
+from tasks.replay.self_check import Difference, SelfCheck
 
 ENDS: Final = {
     End.OWNED: "has an owner",
@@ -75,10 +75,17 @@ def describe_check(check: SelfCheck) -> list[str]:
 
 def list_differences(check: SelfCheck) -> list[str]:
     """The decisions that came out otherwise, a sentence each."""
-    return [
-        f"J{each.journey}, {each.stage}: {each.what} was {each.recorded}, and is {each.again}"
-        for each in check.differences
-    ]
+    return [describe_difference(each) for each in check.differences]
+
+
+def describe_difference(each: Difference) -> str:
+    """A decision that came out otherwise when it was made again."""
+    return f"J{each.journey}, {each.stage}: {each.what} was {each.recorded}, and is {each.again}"
+
+
+def name_parts(parts: Collection[str]) -> str:
+    """Parts of a playbook as people call them."""
+    return ", ".join(_PARTS.get(name, write_as_words(name).lower()) for name in parts)
 
 
 def describe_sum(comparison: Comparison) -> str:
@@ -95,8 +102,7 @@ def list_notes(result: ReplayResult, rotation_differs: bool) -> list[str]:
         leads = format_count(result.comparison.uncertain, "lead was", "leads were")
         notes.append(f"{leads} held before any provider was asked: what they get here is without answers of providers.")
     if result.not_replayed:
-        parts = ", ".join(_PARTS.get(name, write_as_words(name).lower()) for name in result.not_replayed)
-        notes.append(f"The draft also changes {parts}; a replay does not show what these do.")
+        notes.append(f"The draft also changes {name_parts(result.not_replayed)}; a replay does not show what these do.")
     if result.simulated:
         notes.append("Turns and loads ran on from the start under the draft. No touch was made up.")
     elif rotation_differs:

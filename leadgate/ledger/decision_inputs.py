@@ -6,17 +6,22 @@ Belongs here: every statement that reads or writes the table. Does not belong he
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, text
 
-from leadgate.ledger.typed_rows import read_rows
+from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.vocabulary import JourneyKind, StageName
 
 _AT_A_TIME: Final = 50  # rows: of large batches each is a megabyte
+_ROWS: Final = (
+    "SELECT i.id, i.batch_id, i.stage, i.journeys, i.at, i.content, b.playbook_hash "
+    "FROM decision_input i JOIN batch b ON b.id = i.batch_id"
+)
+_IN_ORDER: Final = "ORDER BY i.at, i.batch_id, i.id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,7 @@ def list_since(
             {"kind": kind, "since": since, "until": until},
         ).scalars()
     )
-    statement = """
-        SELECT i.id, i.batch_id, i.stage, i.journeys, i.at, i.content, b.playbook_hash
-        FROM decision_input i JOIN batch b ON b.id = i.batch_id
-        WHERE i.id = ANY(:ids) ORDER BY i.at, i.batch_id, i.id"""
+    statement = f"{_ROWS} WHERE i.id = ANY(:ids) {_IN_ORDER}"
     for start in range(0, len(wanted), _AT_A_TIME):
         yield from read_rows(connection, DecisionInputRow, statement, ids=wanted[start : start + _AT_A_TIME])
 
@@ -73,3 +75,28 @@ def count_since(connection: Connection, kind: JourneyKind, since: datetime) -> i
         "JOIN batch b ON b.id = i.batch_id WHERE b.journey_kind = :kind AND i.at >= :since GROUP BY i.stage) s"
     )
     return int(connection.execute(statement, {"kind": kind, "since": since}).scalar_one())
+
+
+def list_of_batches(connection: Connection, batches: Collection[int]) -> list[DecisionInputRow]:
+    """The rows of these batches, in the order in which they were decided."""
+    statement = f"{_ROWS} WHERE i.batch_id = ANY(:batches) {_IN_ORDER}"
+    return read_rows(connection, DecisionInputRow, statement, batches=sorted(batches))
+
+
+def list_before(connection: Connection, batches: Collection[int], journeys: Collection[int]) -> list[DecisionInputRow]:
+    """What stages before assignment decided from for ``journeys`` in other batches, before the last of ``batches``."""
+    statement = f"""
+        {_ROWS} WHERE i.stage <> 'assignment' AND i.batch_id IN (SELECT h.batch_id FROM handoff h
+            WHERE h.journey_id = ANY(:journeys) AND h.batch_id < :last AND h.batch_id <> ALL(:batches)) {_IN_ORDER}"""
+    return read_rows(
+        connection, DecisionInputRow, statement, journeys=sorted(journeys), batches=sorted(batches), last=max(batches)
+    )
+
+
+def find_assignment_before(connection: Connection, batch_id: int) -> DecisionInputRow | None:
+    """The last assignment of leads before a batch: the state of pools and reps of then."""
+    statement = f"""
+        {_ROWS} WHERE i.stage = 'assignment' AND b.journey_kind = 'lead' AND i.id = (SELECT max(o.id)
+            FROM decision_input o JOIN batch p ON p.id = o.batch_id
+            WHERE o.stage = 'assignment' AND p.journey_kind = 'lead' AND o.batch_id < :batch)"""
+    return read_row(connection, DecisionInputRow, statement, batch=batch_id)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from leadgate.ledger import crm_connections, event_subscriptions, playbook_activations
+from leadgate.ledger import crm_connections, event_subscriptions, playbook_activations, shadows
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.journeys.claiming import stop_waiting
@@ -87,7 +87,8 @@ def activate(
     """Make a playbook the one in use; who calls this has the lock of ``playbook_activations``. Returns the activation.
 
     Changes of a lead from now on are written to its CRMs and told to its receivers of events. Leads that wait until
-    somebody is back wait by the playbook before; this one may know somebody else.
+    somebody is back wait by the playbook before; this one may know somebody else. A shadow of this
+    playbook ends.
     """
     connection.execute(
         text("INSERT INTO playbook_version VALUES (:hash, :content, :now) ON CONFLICT DO NOTHING"),
@@ -96,6 +97,7 @@ def activate(
     add_pools(connection, playbook.pools)
     _keep_receivers(connection, playbook, now)
     stop_waiting(connection, now)
+    shadows.stop_activated(connection, playbook.hash, playbook.content, now, by=by)
     return playbook_activations.add_activation(
         connection, playbook.hash, now, by=by, method=method, reason=reason, file=file
     )

@@ -40,6 +40,7 @@ from leadgate.models.recorded_outcomes import RecordedOutcome
 from leadgate.models.records import Record, RecordDeletion, RecordJudgement, RecordSlip, RecordVersion
 from leadgate.models.saved_views import ReportMail, SavedViewRow
 from leadgate.models.score_models import ScoreModel, ScoreRole
+from leadgate.models.shadows import Shadow, ShadowJourney, ShadowPass
 from leadgate.models.signals import Activity, CrmChange, ReusedRequest, Signal
 from leadgate.models.storage import FILLED, INDEXED_TEXT
 from leadgate.models.unmaskings import Unmasking
@@ -103,6 +104,9 @@ __all__ = [
     "SavedViewRow",
     "ScoreModel",
     "ScoreRole",
+    "Shadow",
+    "ShadowJourney",
+    "ShadowPass",
     "SignInLink",
     "Signal",
     "Unmasking",

@@ -7,7 +7,7 @@ Belongs here: what is counted and chosen. Does not belong here: deciding again (
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
@@ -142,15 +142,23 @@ def compare(
     ``zone``: whose hours of the day count. ``left_out``: journeys that cannot be compared. ``uncertain``: see
     ``ChangedJourney``.
     """
-    shared = before.index.intersection(after.index).difference(pd.Index(list(left_out), dtype=before.index.dtype))
     counted = _Counted(zone)
+    journeys = in_doubt = 0
+    for journey, at, one, other in list_ends(before, after, left_out):
+        counted.add(journey, at, one, other, journey in uncertain)
+        journeys, in_doubt = journeys + 1, in_doubt + (journey in uncertain)
+    return counted.build(journeys, in_doubt)
+
+
+def list_ends(
+    before: pd.DataFrame, after: pd.DataFrame, left_out: Collection[int] = ()
+) -> Iterator[tuple[int, datetime, JourneyEnd, JourneyEnd]]:
+    """Each journey that both frames have (see ``compare``), when it was decided, and where it ends both ways."""
+    shared = before.index.intersection(after.index).difference(pd.Index(list(left_out), dtype=before.index.dtype))
     for start in range(0, len(shared), _AT_A_TIME):
         some = shared[start : start + _AT_A_TIME]
         one_way, other_way = before.loc[some], after.loc[some]
-        rows = zip(some.tolist(), one_way["at"].tolist(), _list_ends(one_way), _list_ends(other_way), strict=True)
-        for journey, at, one, other in rows:
-            counted.add(journey, at, one, other, journey in uncertain)
-    return counted.build(len(shared), sum(journey in uncertain for journey in shared.tolist()))
+        yield from zip(some.tolist(), one_way["at"].tolist(), _list_ends(one_way), _list_ends(other_way), strict=True)
 
 
 @dataclass

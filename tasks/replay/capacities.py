@@ -9,7 +9,7 @@ from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -101,6 +101,14 @@ class DraftCapacities:
 
     def take(self, taken: Taken, journeys: Sequence[int], now: datetime) -> None:
         self._own_pools |= list_turns(taken)
+
+    def restore(self, pools: Mapping[str, Any]) -> None:
+        """Go on with the turns that ``list_own`` gave."""
+        self._own_pools = {name: StoredTurns(state, 0) for name, state in pools.items()}
+
+    def list_own(self) -> dict[str, Any]:
+        """The turns of the pools that there were not, as JSON."""
+        return {name: turns.state for name, turns in self._own_pools.items() if name not in self._known_pools}
 
 
 class RunningCapacities:

@@ -10,11 +10,11 @@ it stopped is decided in the state of that moment, with what was known of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -28,10 +28,10 @@ from tasks.decision_inputs import RECORDED_STAGES
 from tasks.learned_scores import load_named
 from tasks.replay.capacities import DraftCapacities, RecordedCapacities, RunningCapacities
 from tasks.replay.carried import Carried
-from tasks.replay.deciding import Decider
+from tasks.replay.deciding import CapacitySource, Decider
 from tasks.replay.recorded_facts import Facts, read_facts
 from tasks.replay.self_check import SelfCheck, is_by_others
-from tasks.replay.stage_inputs import PortionReader, StageInput
+from tasks.replay.stage_inputs import PortionReader, StageInput, keep_journeys
 
 #: What is kept of where a journey ended, and of its score.
 ENDS: Final = (
@@ -107,10 +107,42 @@ def replay(
 
     ``simulated``: under the draft, turns and loads run on from the start, in place of what the ledger had then.
     """
-    paths = _Paths(connection, draft, RunningCapacities if simulated else DraftCapacities)
+    recorded = RecordedCapacities()
+    capacities = (RunningCapacities if simulated else DraftCapacities)(recorded, connection, draft.playbook)
+    paths = _Paths(connection, draft, recorded, capacities)
     for portion in PortionReader().read(decision_inputs.list_since(connection, JourneyKind.LEAD, since, until)):
         paths.follow(portion)
     return Replayed(paths.before.build(), paths.after.build(), paths.check, paths.uncertain)
+
+
+def replay_batches(
+    connection: Connection, draft: LoadedPlaybook, batches: Collection[int], pools: Mapping[str, Any]
+) -> tuple[Replayed, dict[str, Any]]:
+    """Decide again what was decided in ``batches`` of leads, as a part of a replay that goes on.
+
+    What the draft passes on from an earlier batch is decided first, of the journeys of ``batches`` alone; the
+    self-check counts only what is new. ``pools``: the turns of pools that only the draft has, which are returned as
+    they are afterwards.
+    """
+    recorded, reader = RecordedCapacities(), PortionReader()
+    capacities = DraftCapacities(recorded, connection, draft.playbook)
+    paths = _Paths(connection, draft, recorded, capacities)
+    rows = decision_inputs.list_of_batches(connection, batches)
+    journeys = {int(journey) for each in PortionReader().read_all(rows) for journey in each.journeys}
+    if (last := decision_inputs.find_assignment_before(connection, min(batches))) is not None:
+        recorded.start(reader.read_all([last]))
+    earlier = decision_inputs.list_before(connection, batches, journeys)
+    paths.follow([keep_journeys(each, journeys) for each in reader.read_all(earlier)])
+    known, paths.check = paths.check.different, SelfCheck()
+    capacities.restore(pools)
+    for portion in reader.read(rows):
+        paths.follow(portion)
+    paths.check.different |= known
+    before, after = (ways.build() for ways in (paths.before, paths.after))
+    done = Replayed(
+        before[before.index.isin(journeys)], after[after.index.isin(journeys)], paths.check, paths.uncertain
+    )
+    return done, capacities.list_own()
 
 
 @dataclass
@@ -150,13 +182,13 @@ class _Paths:
         self,
         connection: Connection,
         draft: LoadedPlaybook,
-        capacities: type[DraftCapacities] | type[RunningCapacities],
+        recorded: RecordedCapacities,
+        capacities: CapacitySource,
     ) -> None:
         self.connection, self.draft = connection, draft
         self.before, self.after, self.check = _Ways(), _Ways(), SelfCheck()
         self.uncertain: set[int] = set()
-        self._recorded = RecordedCapacities()
-        self._capacities = capacities(self._recorded, connection, draft.playbook)
+        self._recorded, self._capacities = recorded, capacities
         self._playbooks: dict[str, LoadedPlaybook] = {}
         self._carried = Carried()
 

@@ -6,8 +6,8 @@ Belongs here: portions, and putting the frames of many batches under one another
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -51,6 +51,11 @@ class PortionReader:
     def __init__(self) -> None:
         self._passes = 0
 
+    def read_all(self, rows: Iterable[DecisionInputRow]) -> list[StageInput]:
+        """``rows`` as one portion."""
+        passes = dict[tuple[int, int], int]()
+        return [self._read(row, passes) for row in rows]
+
     def read(self, rows: Iterable[DecisionInputRow]) -> Iterator[list[StageInput]]:
         """``rows`` are in the order of their batches, which stay together."""
         portion: list[StageInput] = []
@@ -73,6 +78,29 @@ class PortionReader:
                 passes[row.batch_id, journey] = self._passes
             numbers.append(passes[row.batch_id, journey])
         return StageInput(row.id, row.batch_id, row.stage, row.at, row.playbook_hash, content, numbers)
+
+
+def keep_journeys(given: StageInput, journeys: Collection[int]) -> StageInput:
+    """``given`` for these journeys alone. The state of pools and reps stays as it is."""
+    rows = [place for place, journey in enumerate(given.journeys) if journey in journeys]
+    content = given.content
+    beside, context = content.beside, content.context
+    if beside is not None and "journey_id" in beside.columns:
+        own = [place for place, journey in enumerate(beside.columns["journey_id"]) if journey in journeys]
+        beside = _keep_rows(beside, own)
+    if isinstance(context, Said):
+        context = Said(
+            [context.provenance[row] for row in rows],
+            [context.problems[row] for row in rows],
+            [context.accounts[row] for row in rows],
+            {name: [cells[row] for row in rows] for name, cells in context.contacts.items()},
+        )
+    kept = StageContent(_keep_rows(content.frame, rows), beside, context)
+    return replace(given, content=kept, passes=[given.passes[row] for row in rows])
+
+
+def _keep_rows(content: FrameContent, rows: Sequence[int]) -> FrameContent:
+    return FrameContent({name: [cells[row] for row in rows] for name, cells in content.columns.items()}, content.types)
 
 
 def join_frames(

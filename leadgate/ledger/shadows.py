@@ -1,0 +1,325 @@
+"""The tables ``shadow``, ``shadow_pass`` and ``shadow_journey``: a draft that decides beside the playbook in use.
+
+Belongs here: every statement that writes these tables, and which batches a shadow has still to decide. Does not belong
+here: deciding (``tasks.shadow``).
+
+A batch is decided by a shadow when it is closed, whatever its number is: one that took long, or was claimed by a
+transaction that committed late, is found by the next pass. Which batches are done with is kept by their numbers, so
+none is left out and none is counted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from leadgate.failpoints import failpoint
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.database import Ledger
+from leadgate.ledger.typed_rows import list_columns, read_row, read_rows
+
+#: No transaction lasts as long: after it no batch appears with a number below one that was seen.
+SETTLED: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """A draft that decides beside the playbook in use. ``pools``: the turns of pools that only the draft has."""
+
+    id: int
+    playbook_hash: str
+    content: str
+    started_at: datetime
+    started_by: str
+    reason: str
+    stopped_at: datetime | None
+    stopped_by: str | None
+    position: int
+    passes: int
+    pools: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingBatch:
+    """A batch that a shadow has still to decide, and how many decisions that are."""
+
+    id: int
+    decisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyRow:
+    """Where a journey ends, twice (``models.ShadowJourney``)."""
+
+    journey_id: int
+    kind: str | None
+    owned_both: bool
+    other_owner: bool
+    uncertain: bool
+    at: datetime
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass found. ``left_out``: journeys whose decisions did not come out the same under their own playbook."""
+
+    batches: Sequence[int]
+    decisions: int
+    facts: int
+    different: int
+    unreadable: int
+    seconds: float
+    differences: Sequence[dict[str, Any]]
+    journeys: Sequence[JourneyRow]
+    left_out: Collection[int]
+    pools: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What all passes of a shadow came to. ``last_at``: of the last one."""
+
+    decisions: int
+    facts: int
+    different: int
+    unreadable: int
+    seconds: float
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many journeys differ in this way; None are those that do not."""
+
+    kind: str | None
+    journeys: int
+    owned_both: int
+    other_owner: int
+    uncertain: int
+
+
+_COLUMNS: Final = list_columns(Shadow, "s")
+#: The closed batches of leads that have decisions and that no pass had.
+_WAITING: Final = """
+    b.id > :position AND b.journey_kind = 'lead'
+    AND EXISTS (SELECT FROM decision_input i WHERE i.batch_id = b.id)
+    AND b.id NOT IN (SELECT unnest(p.batches) FROM shadow_pass p
+        WHERE p.shadow_id = :shadow AND p.last_batch > :position)"""
+
+
+def find_running(connection: Connection) -> Shadow | None:
+    """The shadow that decides now."""
+    return read_row(connection, Shadow, f"SELECT {_COLUMNS} FROM shadow s WHERE s.stopped_at IS NULL")
+
+
+def find_last(connection: Connection) -> Shadow | None:
+    """The shadow that was started last, stopped or not."""
+    return read_row(connection, Shadow, f"SELECT {_COLUMNS} FROM shadow s ORDER BY s.id DESC LIMIT 1")
+
+
+def start(connection: Connection, hash_: str, content: str, now: datetime, *, by: str, reason: str) -> int:
+    """Have a draft decide beside the playbook in use: of the batches that are claimed from now on. Returns its number.
+
+    Raises ``ActionError`` while another does.
+    """
+    try:
+        number: int = connection.execute(
+            text(
+                "INSERT INTO shadow (playbook_hash, content, started_at, started_by, reason, position, passes) "
+                "SELECT :hash, :content, :now, :by, :reason, coalesce(max(id), 0), 0 FROM batch RETURNING id"
+            ),
+            {"hash": hash_, "content": content, "now": now, "by": by, "reason": reason},
+        ).scalar_one()
+    except IntegrityError:
+        raise ActionError("a shadow runs already; `leadgate shadow stop` ends it, `show` tells of it") from None
+    return number
+
+
+def stop(connection: Connection, now: datetime, *, by: str) -> int | None:
+    """End the shadow that runs. Returns its number; None where there is none."""
+    return _stop(connection, "true", now, by)
+
+
+def stop_activated(connection: Connection, hash_: str, content: str, now: datetime, *, by: str) -> None:
+    """End the shadow whose draft is the playbook in use from now on."""
+    _stop(connection, "(playbook_hash = :hash OR content = :content)", now, by, hash=hash_, content=content)
+
+
+def _stop(connection: Connection, which: str, now: datetime, by: str, **values: object) -> int | None:
+    stopped: int | None = connection.execute(
+        text(
+            f"UPDATE shadow SET stopped_at = :now, stopped_by = :by WHERE stopped_at IS NULL AND {which} RETURNING id"
+        ),
+        {"now": now, "by": by, **values},
+    ).scalar()
+    return stopped
+
+
+def list_waiting(connection: Connection, shadow: Shadow) -> list[WaitingBatch]:
+    """The batches that the shadow can decide now, in their order."""
+    return read_rows(
+        connection,
+        WaitingBatch,
+        "SELECT b.id, (SELECT sum(i.journeys) FROM decision_input i WHERE i.batch_id = b.id)::bigint AS decisions "
+        f"FROM batch b WHERE b.closed_at IS NOT NULL AND {_WAITING} ORDER BY b.id",
+        position=shadow.position,
+        shadow=shadow.id,
+    )
+
+
+def count_seconds(connection: Connection, shadow: Shadow, within: timedelta) -> float:
+    """How many seconds the passes of the last time took."""
+    statement = text(
+        "SELECT coalesce(sum(seconds), 0) FROM shadow_pass WHERE shadow_id = :shadow "
+        "AND at > clock_timestamp() - CAST(:within AS interval)"
+    )
+    return float(connection.execute(statement, {"shadow": shadow.id, "within": within}).scalar_one())
+
+
+def keep_pass(ledger: Ledger, shadow: Shadow, done: Pass) -> bool:
+    """Keep what a pass found, all or nothing. False when it counts for nothing: another process was faster, or the
+    shadow was stopped."""
+    with ledger.transaction() as connection:
+        failpoint("shadow.pass.before")
+        own = connection.execute(
+            text(
+                "UPDATE shadow SET passes = passes + 1, pools = CAST(:pools AS jsonb) "
+                "WHERE id = :id AND passes = :passes AND stopped_at IS NULL"
+            ),
+            {"id": shadow.id, "passes": shadow.passes, "pools": _write(done.pools)},
+        ).rowcount
+        if not own:
+            return False
+        connection.execute(
+            text(
+                "INSERT INTO shadow_pass (shadow_id, at, batches, last_batch, decisions, facts, different, unreadable, "
+                "seconds, differences) VALUES (:shadow, clock_timestamp(), :batches, :last, :decisions, :facts, "
+                ":different, :unreadable, :seconds, CAST(:differences AS jsonb))"
+            ),
+            {
+                "shadow": shadow.id, "batches": list(done.batches), "last": max(done.batches),
+                "decisions": done.decisions, "facts": done.facts, "different": done.different,
+                "unreadable": done.unreadable, "seconds": done.seconds, "differences": _write(list(done.differences)),
+            },
+        )  # fmt: skip
+        _keep_journeys(connection, shadow.id, done)
+        failpoint("shadow.pass.after")
+        _move_position(connection, shadow)
+    return True
+
+
+def _keep_journeys(connection: Connection, shadow: int, done: Pass) -> None:
+    connection.execute(
+        text("DELETE FROM shadow_journey WHERE shadow_id = :shadow AND journey_id = ANY(:left_out)"),
+        {"shadow": shadow, "left_out": sorted(done.left_out)},
+    )
+    rows = done.journeys
+    connection.execute(
+        text(
+            """
+            INSERT INTO shadow_journey (shadow_id, journey_id, kind, owned_both, other_owner, uncertain, at, before,
+                after)
+            SELECT :shadow, t.journey_id, t.kind, t.owned_both, t.other_owner, t.uncertain, t.at,
+                CAST(t.before AS jsonb), CAST(t.after AS jsonb)
+            FROM unnest(CAST(:journeys AS bigint[]), CAST(:kinds AS text[]), CAST(:owned_both AS boolean[]),
+                CAST(:other_owner AS boolean[]), CAST(:uncertain AS boolean[]), CAST(:at AS timestamptz[]),
+                CAST(:before AS text[]), CAST(:after AS text[]))
+                AS t (journey_id, kind, owned_both, other_owner, uncertain, at, before, after)
+            ON CONFLICT (shadow_id, journey_id) DO UPDATE SET kind = excluded.kind, owned_both = excluded.owned_both,
+                other_owner = excluded.other_owner, uncertain = excluded.uncertain, at = excluded.at,
+                before = excluded.before, after = excluded.after
+            WHERE excluded.at >= shadow_journey.at"""
+        ),
+        {
+            "shadow": shadow,
+            "journeys": [row.journey_id for row in rows],
+            "kinds": [row.kind for row in rows],
+            "owned_both": [row.owned_both for row in rows],
+            "other_owner": [row.other_owner for row in rows],
+            "uncertain": [row.uncertain for row in rows],
+            "at": [row.at for row in rows],
+            "before": [None if row.before is None else _write(row.before) for row in rows],
+            "after": [None if row.after is None else _write(row.after) for row in rows],
+        },
+    )
+
+
+def _move_position(connection: Connection, shadow: Shadow) -> None:
+    """Past the batches that are done with: not past one that is open or waits, nor past what a pass saw lately, as a
+    batch of a lower number may still appear."""
+    connection.execute(
+        text(
+            f"""
+            UPDATE shadow SET position = greatest(position, least(
+                (SELECT min(b.id) - 1 FROM batch b WHERE b.id > :position AND b.closed_at IS NULL),
+                (SELECT min(b.id) - 1 FROM batch b WHERE {_WAITING}),
+                coalesce((SELECT max(last_batch) FROM shadow_pass WHERE shadow_id = :shadow
+                    AND at < clock_timestamp() - CAST(:settled AS interval)), 0)))
+            WHERE id = :shadow"""
+        ),
+        {"shadow": shadow.id, "position": shadow.position, "settled": SETTLED},
+    )
+
+
+def read_totals(connection: Connection, shadow: int) -> Totals:
+    """What its passes came to."""
+    (totals,) = read_rows(
+        connection,
+        Totals,
+        "SELECT coalesce(sum(decisions), 0)::bigint AS decisions, coalesce(sum(facts), 0)::bigint AS facts, "
+        "coalesce(sum(different), 0)::bigint AS different, coalesce(sum(unreadable), 0)::bigint AS unreadable, "
+        "coalesce(sum(seconds), 0) AS seconds, max(at) AS last_at FROM shadow_pass WHERE shadow_id = :shadow",
+        shadow=shadow,
+    )
+    return totals
+
+
+def read_differences(connection: Connection, shadow: int, most: int) -> list[dict[str, Any]]:
+    """Decisions that came out otherwise under their own playbook, the latest passes first."""
+    statement = text(
+        "SELECT d.value FROM shadow_pass p, jsonb_array_elements(p.differences) WITH ORDINALITY AS d (value, place) "
+        "WHERE p.shadow_id = :shadow ORDER BY p.id DESC, d.place LIMIT :most"
+    )
+    return list(connection.execute(statement, {"shadow": shadow, "most": most}).scalars())
+
+
+def count_kinds(connection: Connection, shadow: int) -> list[KindCount]:
+    """How many journeys differ, by how they do."""
+    return read_rows(
+        connection,
+        KindCount,
+        "SELECT kind, count(*) AS journeys, count(*) FILTER (WHERE owned_both) AS owned_both, "
+        "count(*) FILTER (WHERE other_owner) AS other_owner, count(*) FILTER (WHERE uncertain) AS uncertain "
+        "FROM shadow_journey WHERE shadow_id = :shadow GROUP BY kind",
+        shadow=shadow,
+    )
+
+
+def list_told(connection: Connection, shadow: int, kinds: Sequence[str], most: int) -> list[JourneyRow]:
+    """The most telling journeys: the latest of each way to differ in turn, the gravest ways (``kinds``) first."""
+    return read_rows(
+        connection,
+        JourneyRow,
+        f"""
+        SELECT {list_columns(JourneyRow, "t")} FROM (
+            SELECT j.*, array_position(CAST(:kinds AS text[]), j.kind::text) AS gravity, row_number() OVER (
+                PARTITION BY j.kind, j.before ->> 'end', j.after ->> 'end', j.before ->> 'route', j.after ->> 'route',
+                    j.before ->> 'reason', j.after ->> 'reason' ORDER BY j.at DESC, j.journey_id DESC) AS place
+            FROM shadow_journey j WHERE j.shadow_id = :shadow AND j.kind IS NOT NULL) t
+        ORDER BY t.place, t.gravity, t.journey_id LIMIT :most""",
+        shadow=shadow,
+        kinds=list(kinds),
+        most=most,
+    )
+
+
+def _write(value: object) -> str:
+    return orjson.dumps(value).decode()

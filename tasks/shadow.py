@@ -1,0 +1,228 @@
+"""A shadow: a draft of a playbook that decides beside the one in use, on live leads, without any effect.
+
+Belongs here: starting and stopping a shadow, its passes, and what they came to. Does not belong here: deciding again
+(``tasks.replay``), or the tables (``leadgate.ledger.shadows``).
+
+A shadow is a replay that goes on: a pass decides what was decided since the last one from what the ledger keeps of each
+decision. Live leads know nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+from leadgate.actors import Actor, require
+from leadgate.counting import format_count
+from leadgate.failpoints import failpoint
+from leadgate.ledger import Ledger, playbook_activations, shadows
+from leadgate.ledger.actions import ActionError
+from leadgate.ledger.playbook_activations import clean_reason
+from leadgate.ledger.shadows import JourneyRow, Pass, Shadow, Totals
+from leadgate.permissions import Permission
+from leadgate.playbook import LoadedPlaybook, parse
+from leadgate.replay.comparison import TOLD, ChangedJourney, End, JourneyEnd, Kind, find_kind, list_ends
+from leadgate.vocabulary import StageName
+from tasks.playbook_in_use import require_activatable
+from tasks.replay.paths import replay_batches
+from tasks.replay.self_check import Difference
+
+#: Decisions that are made again together. A batch stays whole, however many it has.
+PORTION: Final = 4_000
+#: What the schedule may spend: a share of one core. It begins a portion while it has spent less than this in a run,
+#: and none while the portions of the last hour took more.
+SHARE: Final = 0.1
+EVERY: Final = timedelta(minutes=5)
+_WITHIN: Final = timedelta(hours=1)
+#: Differences of the self-check that are kept of a pass.
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run of passes did. ``waiting``: batches that are closed and still to be decided."""
+
+    passes: int
+    decisions: int
+    seconds: float
+    waiting: int
+    is_running: bool = True
+
+
+@dataclass(frozen=True)
+class ShadowFindings:
+    """What a shadow found so far. ``kinds`` counts journeys that differ; ``told`` are the most telling ones.
+    ``waiting``: batches that are still to be decided."""
+
+    shadow: Shadow
+    totals: Totals
+    journeys: int
+    kinds: Mapping[Kind, int]
+    owned_both: int
+    changed_owners: int
+    uncertain: int
+    told: Sequence[ChangedJourney]
+    differences: Sequence[Difference]
+    waiting: int
+
+    @property
+    def changed(self) -> int:
+        return sum(self.kinds.values())
+
+
+def start_shadow(
+    ledger: Ledger, loaded: LoadedPlaybook, reason: str, *, by: Actor, now: datetime, read_as: Path | None = None
+) -> int:
+    """Have a draft decide beside the playbook in use. Returns the number of the shadow.
+
+    Raises as ``playbook_in_use.activate`` does, and ``ActionError`` while another shadow runs, and for the playbook
+    that is in use.
+    """
+    require(by, Permission.OPERATE)
+    why = clean_reason(reason)
+    require_activatable(loaded, read_as)
+    with ledger.transaction() as connection:
+        active = playbook_activations.read_active(connection)
+        if active is not None and (active.hash == loaded.hash or active.content == loaded.text):
+            raise ActionError(f"playbook {loaded.hash[:12]} is the one in use, so nothing would differ")
+        return shadows.start(connection, loaded.hash, loaded.text, now, by=by.name, reason=why)
+
+
+def stop_shadow(ledger: Ledger, *, by: Actor, now: datetime) -> int:
+    """End the shadow that runs. Returns its number. Raises ``ActionError`` where there is none."""
+    require(by, Permission.OPERATE)
+    with ledger.transaction() as connection:
+        number = shadows.stop(connection, now, by=by.name)
+    if number is None:
+        raise ActionError("no shadow runs; `leadgate shadow start FILE --reason WORDS` starts one")
+    return number
+
+
+def run_shadow(ledger: Ledger, path: Path, *, limited: bool, portion: int = PORTION) -> Progress:
+    """Decide what was decided since the last pass, portion by portion; each is kept before the next begins.
+
+    ``path``: what a playbook names is looked for beside it. ``limited``: within the share of a core that the schedule
+    has; the next run goes on from there.
+    """
+    begin = perf_counter()
+    passes = decisions = 0
+    most = (SHARE * EVERY).total_seconds()
+    while True:
+        with ledger.snapshot(much=False) as connection:
+            shadow = shadows.find_running(connection)
+            if shadow is None:
+                return Progress(passes, decisions, perf_counter() - begin, 0, is_running=False)
+            waiting = shadows.list_waiting(connection, shadow)
+            spent = shadows.count_seconds(connection, shadow, _WITHIN) if limited else 0.0
+        is_over = limited and (perf_counter() - begin >= most or spent >= (SHARE * _WITHIN).total_seconds())
+        if not waiting or is_over:
+            return Progress(passes, decisions, perf_counter() - begin, len(waiting))
+        batches: list[int] = []
+        size = 0
+        for each in waiting:
+            if batches and size + each.decisions > portion:
+                break
+            batches.append(each.id)
+            size += each.decisions
+        if _decide(ledger, shadow, path, batches):
+            passes, decisions = passes + 1, decisions + size
+
+
+def _decide(ledger: Ledger, shadow: Shadow, path: Path, batches: Sequence[int]) -> bool:
+    """One pass. Whether it counts."""
+    begin = perf_counter()
+    draft = parse(shadow.content, path=path)
+    with ledger.snapshot(plan_by_index=True) as connection:
+        done, pools = replay_batches(connection, draft, batches, shadow.pools)
+    check = done.check
+    rows = [
+        _build_row(journey, at, one, other, journey in done.uncertain)
+        for journey, at, one, other in list_ends(done.before, done.after, check.different)
+    ]
+    failpoint("shadow.decided")
+    return shadows.keep_pass(
+        ledger,
+        shadow,
+        Pass(
+            batches=batches,
+            decisions=check.decisions,
+            facts=check.facts,
+            different=check.different_decisions,
+            unreadable=sum(count for _, count in check.unreadable.values()),
+            seconds=perf_counter() - begin,
+            differences=[asdict(each) for each in check.differences[:_NAMED]],
+            journeys=rows,
+            left_out=check.different,
+            pools=pools,
+        ),
+    )
+
+
+def _build_row(journey: int, at: datetime, one: JourneyEnd, other: JourneyEnd, uncertain: bool) -> JourneyRow:
+    kind = find_kind(one, other)
+    both = one.end is End.OWNED and other.end is End.OWNED
+    ends = (None, None) if kind is None else (_write_end(one), _write_end(other))
+    return JourneyRow(
+        int(journey),
+        None if kind is None else kind.value,
+        both,
+        both and one.owner != other.owner,
+        uncertain,
+        at,
+        *ends,
+    )
+
+
+def _write_end(end: JourneyEnd) -> dict[str, Any]:
+    return {name: value for name, value in asdict(end).items() if value is not None}
+
+
+def _read_end(kept: Mapping[str, Any]) -> JourneyEnd:
+    due_at = kept.get("due_at")
+    values = {**kept, "end": End(kept["end"]), "due_at": None if due_at is None else datetime.fromisoformat(due_at)}
+    return JourneyEnd(**values)
+
+
+def describe_progress(progress: Progress) -> str:
+    """What a run did, in a sentence."""
+    if not progress.is_running:
+        return "No shadow runs" if not progress.passes else "The shadow was stopped meanwhile"
+    done = format_count(progress.decisions, "decision was", "decisions were")
+    left = format_count(progress.waiting, "batch waits", "batches wait")
+    return f"{done} made again under the draft in {progress.seconds:.1f} s; {left} for the next run"
+
+
+def find_shadow(ledger: Ledger) -> ShadowFindings | None:
+    """What the shadow that was started last found so far; None where there never was one."""
+    order = list(Kind)
+    with ledger.snapshot() as connection:
+        shadow = shadows.find_last(connection)
+        if shadow is None:
+            return None
+        counts = shadows.count_kinds(connection, shadow.id)
+        told = [
+            ChangedJourney(row.journey_id, Kind(row.kind), row.at, _read_end(row.before), _read_end(row.after),
+                           row.uncertain)
+            for row in shadows.list_told(connection, shadow.id, order, TOLD)
+            if row.kind is not None and row.before is not None and row.after is not None
+        ]  # fmt: skip
+        found = {Kind(each.kind): each.journeys for each in counts if each.kind is not None}
+        return ShadowFindings(
+            shadow=shadow,
+            totals=shadows.read_totals(connection, shadow.id),
+            journeys=sum(each.journeys for each in counts),
+            kinds={kind: found[kind] for kind in order if kind in found},
+            owned_both=sum(each.owned_both for each in counts),
+            changed_owners=sum(each.other_owner for each in counts),
+            uncertain=sum(each.uncertain for each in counts),
+            told=sorted(told, key=lambda each: (order.index(each.kind), each.journey)),
+            differences=[
+                Difference(**{**each, "stage": StageName(each["stage"])})
+                for each in shadows.read_differences(connection, shadow.id, TOLD)
+            ],
+            waiting=0 if shadow.stopped_at is not None else len(shadows.list_waiting(connection, shadow)),
+        )
