@@ -145,22 +145,22 @@ def start(connection: Connection, hash_: str, content: str, now: datetime, *, by
 
 def stop(connection: Connection, now: datetime, *, by: str) -> int | None:
     """End the shadow that runs. Returns its number; None where there is none."""
-    return _stop(connection, "true", now, by)
+    stopped: int | None = connection.execute(
+        text("UPDATE shadow SET stopped_at = :now, stopped_by = :by WHERE stopped_at IS NULL RETURNING id"),
+        {"now": now, "by": by},
+    ).scalar()
+    return stopped
 
 
 def stop_activated(connection: Connection, hash_: str, content: str, now: datetime, *, by: str) -> None:
     """End the shadow whose draft is the playbook in use from now on."""
-    _stop(connection, "(playbook_hash = :hash OR content = :content)", now, by, hash=hash_, content=content)
-
-
-def _stop(connection: Connection, which: str, now: datetime, by: str, **values: object) -> int | None:
-    stopped: int | None = connection.execute(
+    connection.execute(
         text(
-            f"UPDATE shadow SET stopped_at = :now, stopped_by = :by WHERE stopped_at IS NULL AND {which} RETURNING id"
+            "UPDATE shadow SET stopped_at = :now, stopped_by = :by WHERE stopped_at IS NULL "
+            "AND (playbook_hash = :hash OR content = :content)"
         ),
-        {"now": now, "by": by, **values},
-    ).scalar()
-    return stopped
+        {"now": now, "by": by, "hash": hash_, "content": content},
+    )
 
 
 def list_waiting(connection: Connection, shadow: Shadow) -> list[WaitingBatch]:
