@@ -70,7 +70,13 @@ def read_content(content: bytes) -> StageContent:
     """What ``encode`` wrote, before any frame is built: a thousand small frames are joined first."""
     read = orjson.loads(zlib.decompress(content))
     beside = read.get("beside")
-    return StageContent(FrameContent(**read["frame"]), beside and FrameContent(**beside), _decode_context(read))
+    return StageContent(_read_frame(read["frame"]), beside and _read_frame(beside), _decode_context(read))
+
+
+def _read_frame(content: Mapping[str, Any]) -> FrameContent:
+    rows = content["rows"]
+    columns = {name: [None] * rows if cells is None else cells for name, cells in content["columns"].items()}
+    return FrameContent(columns, content["types"])
 
 
 def join_contents(contents: Sequence[FrameContent]) -> FrameContent:
@@ -122,15 +128,19 @@ def _encode_cell(value: object) -> object:
 
 
 def _encode_frame(frame: pd.DataFrame) -> dict[str, Any]:
-    columns, types = {}, {}
+    columns: dict[str, list[Any] | None] = {}
+    types = {}
     for name in frame.columns:
         values = frame[name]
-        columns[name] = values.tolist()
+        cells = columns[name] = values.tolist()
         if (kind := values.dtype.kind) != "O":
             types[name] = "moment" if kind == "M" else _DTYPES.get(kind, "object")
-        elif (first := next((value for value in columns[name] if value is not None), None)) is not None:
-            types[name] = "moments" if isinstance(first, datetime) else "object"
-    return {"columns": columns, "types": {name: kind for name, kind in types.items() if kind != "object"}}
+        elif (first := next((value for value in cells if value is not None), None)) is None:
+            columns[name] = None  # most forms ask for half of the fields
+        elif isinstance(first, datetime):
+            types[name] = "moments"
+    types = {name: kind for name, kind in types.items() if kind != "object"}
+    return {"rows": len(frame), "columns": columns, "types": types}
 
 
 def _encode_context(context: object) -> dict[str, Any]:
