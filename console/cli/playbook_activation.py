@@ -7,18 +7,21 @@ Belongs here: these commands. Does not belong here: activating a playbook (``tas
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from console.cli.options import By, Json, Now
+from console.cli.replay import read_since
 from console.command_context import CommandContext, identify_actor, parse_now
 from console.redaction import sanitise
 from console.screen import build_console, build_table, find_program, format_moment, print_json
-from leadgate.ledger import playbook_activations
+from leadgate.ledger import Ledger, playbook_activations
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.playbook_activations import Activation
+from leadgate.playbook import LoadedPlaybook
 from tasks.playbook_in_use import Activated, describe_method, roll_back
 from tasks.playbook_in_use import activate as activate_playbook
 
@@ -32,6 +35,12 @@ def activate(
     although_cases_fail: Annotated[
         bool, typer.Option("--although-cases-fail", help="Cases that fail do not refuse it; the history says so.")
     ] = False,
+    replay: Annotated[
+        str | None,
+        typer.Option(
+            "--replay", metavar="TIME", help="Replay it first, so far back (30d): what differs is on record with it."
+        ),
+    ] = None,
     by: By = None,
     json: Json = False,
     now: Now = None,
@@ -46,10 +55,19 @@ def activate(
     with context.ledger() as ledger:
         who = identify_actor(loaded.playbook)
         at = ask_time(ledger, parse_now(now))
+        if replay is not None:
+            reason = f"{reason} ({_describe_replay(ledger, loaded, read_since(replay, at))})"
         done = activate_playbook(
             ledger, loaded, reason, by=who, now=at, read_as=own, although_cases_fail=although_cases_fail
         )
     _tell(done, "activate", as_json=json)
+
+
+def _describe_replay(ledger: Ledger, loaded: LoadedPlaybook, since: datetime) -> str:
+    from console.replay.words import describe_in_short
+    from tasks.replay.results import replay_playbook
+
+    return describe_in_short(replay_playbook(ledger, loaded, used=loaded.playbook, since=since))
 
 
 def rollback(

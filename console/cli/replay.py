@@ -100,7 +100,7 @@ def replay(
             ledger,
             draft,
             used=used.playbook,
-            since=_read_since(since, at),
+            since=read_since(since, at),
             until=None if until is None else parse_moment(until),
             zone=ZoneInfo(hours),
             simulated=simulate,
@@ -130,7 +130,8 @@ def _read_limits(given: Mapping[str, str | None]) -> dict[str, Limit]:
     return limits
 
 
-def _read_since(text: str, now: datetime) -> datetime:
+def read_since(text: str, now: datetime) -> datetime:
+    """From when on: a span back from ``now``, such as 30d, or a day. Raises ``CommandError``."""
     try:
         span: timedelta = TypeAdapter(Duration).validate_python(text)
         return now - span

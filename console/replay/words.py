@@ -39,6 +39,7 @@ KINDS: Final = {
     Kind.OTHER_REASON: "end the same for another reason",
     Kind.OTHER_SCORE: "get another score, and nothing else",
 }
+_IN_SHORT: Final = 3
 #: Parts of a playbook as people call them.
 _PARTS: Final = {"crm": "CRMs", "kinds": "opportunities, renewals and expansions", "reassignments": "reassignment"}
 
@@ -93,6 +94,20 @@ def describe_sum(comparison: Comparison) -> str:
     if not comparison.changed:
         return f"None of {format_count(comparison.journeys, 'journey', 'journeys')} differs."
     return f"{comparison.changed:,} of {format_count(comparison.journeys, 'journey', 'journeys')} differ:"
+
+
+def describe_in_short(result: ReplayResult) -> str:
+    """What a replay found, in a sentence that stays on record with an activation."""
+    comparison, since = result.comparison, result.since
+    gravest = list(comparison.kinds.items())[:_IN_SHORT]  # a reason has a length
+    ways = ", ".join(f"{count:,} {KINDS[kind]}" for kind, count in gravest)
+    began = "" if since is None else f" since {since:%Y-%m-%d %H:%M} UTC"
+    otherwise = result.check.different_decisions
+    return (
+        f"a replay of {format_count(comparison.journeys, 'lead', 'leads')}{began}: {comparison.changed:,} differ"
+        + (f"; {ways}" if ways else "")
+        + (f"; {otherwise:,} decisions came out otherwise than recorded" if otherwise else "")
+    )
 
 
 def list_notes(result: ReplayResult, rotation_differs: bool) -> list[str]:

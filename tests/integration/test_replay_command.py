@@ -60,6 +60,15 @@ def test_beyond_a_limit_it_exits_with_one_and_says_which(decided: Harness, cli: 
     assert found["limits_exceeded"] == [{"limit": "max-changes", "most": "4", "journeys": 5, "of": 5}]
 
 
+def test_an_activation_has_the_replay_that_was_looked_at_on_record(decided: Harness, cli: Cli, draft: Path) -> None:
+    cli("playbook", "activate", draft, "--reason", "fewer points", "--replay", "30d", "--now", AT)
+    (active, *_) = read_json(cli("playbook", "history", "--json"))["activations"]
+    (said,) = active["reasons"]
+    assert said["reason"].startswith("fewer points (a replay of 5 leads since 2026-02-03")
+    assert "5 differ; 5 get no owner any more" in said["reason"]
+    assert "yesterday" in cli("playbook", "activate", draft, "--reason", "x", "--replay", "yesterday", code=2).stderr
+
+
 @pytest.mark.parametrize(
     "wrong",
     [("--max-dropped", "a few"), ("--since", "yesterday"), ("--until", "x" * 8_000), ("--zone", "Nowhere/City"),
