@@ -150,12 +150,13 @@ def test_a_stage_that_fails_for_one_lead_holds_it_and_the_flow_completes(
     real, calls = handoff.prepare, []
 
     def broken(stage: Any, ledger: Any, work: Any) -> Any:
-        decided = real(stage, ledger, work)
-        if stage.name == "validation" and decided is not None:
-            calls.append(len(decided.frame))
-            if "lead2@company2.example" in set(decided.frame["email"]):
+        prepared = real(stage, ledger, work)
+        if stage.name == "validation" and prepared is not None:
+            frame = prepared.decided.frame
+            calls.append(len(frame))
+            if "lead2@company2.example" in set(frame["email"]):
                 raise ZeroDivisionError(MARKER)
-        return decided
+        return prepared
 
     harness.capture(make_lead(1), make_lead(2), make_lead(3))
     with monkeypatch.context() as patch:
