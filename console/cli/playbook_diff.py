@@ -5,6 +5,7 @@ Belongs here: finding the two, and printing. Does not belong here: the compariso
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook, Playbook, parse
 
 ACTIVE: Final = "active"
+_HASH: Final = re.compile(r"[0-9a-f]{1,64}")
 _MOST_LINES: Final = 2_000
 Which = Annotated[str, typer.Argument(help="A file, the start of a hash, or `active` for the one in use.")]
 
@@ -105,6 +107,8 @@ def find_playbook(context: CommandContext, which: str) -> LoadedPlaybook:
 
     if which != ACTIVE and Path(which).exists():
         return CommandContext(replace(context.settings, playbook=Path(which))).read_playbook()
+    if which != ACTIVE and _HASH.fullmatch(which) is None:
+        raise CommandError(f"there is no file {which[:80]!r}; name a file, the start of a hash, or `{ACTIVE}`")
     with context.ledger() as ledger:
         if which == ACTIVE:
             with ledger.transaction() as connection:

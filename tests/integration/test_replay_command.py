@@ -50,6 +50,12 @@ def test_json_has_the_figures(decided: Harness, cli: Cli, draft: Path) -> None:
     assert {each["journey"] for each in found["told"]} == {1, 2, 3, 4, 5}
 
 
+def test_a_file_that_is_not_there_is_no_hash(decided: Harness, cli: Cli) -> None:
+    told = cli("replay", "--playbook", "no-such-file.yaml", "--now", AT, code=2).stderr
+    assert "no file" in told
+    assert "was in use here" in cli("replay", "--playbook", "abc123", "--now", AT, code=2).stderr
+
+
 def test_beyond_a_limit_it_exits_with_one_and_says_which(decided: Harness, cli: Cli, draft: Path) -> None:
     within = ("replay", "--playbook", draft, "--max-dropped", "5", "--max-owner-changes", "0%", "--now", AT)
     cli(*within, code=0)
