@@ -101,7 +101,7 @@ def decide(gathered: Gathered[Capacity], work: Work) -> Decided[TurnChanges]:
     playbook, now = add_absences(work.rules, gathered.context.away), work.now
     frame[["routes", "priority"]] = match_routes(frame, playbook)
     before, loads = gathered.context.pools, gathered.context.loads
-    pools = {name: PoolState.from_dict(state) if state else PoolState() for name, (state, _) in before.items()}
+    pools = read_states(before)
     assigned = assign(frame, playbook, pools, loads, now, alone=gathered.context.alone)
     frame[list(assigned.frame.columns)] = assigned.frame
     frame["inputs"] = format_inputs(frame, frame["rule"], playbook)
@@ -114,8 +114,17 @@ def decide(gathered: Gathered[Capacity], work: Work) -> Decided[TurnChanges]:
     frame["detail"] = _describe_considered(frame[held]).reindex(frame.index)
     waits = frame["outcome"] == Outcome.WAIT
     frame["waits_for"] = (frame["why"] + " " + _describe_considered(frame[waits]) + ".").where(waits, None)
-    changed = {name: state for name, state in assigned.pools.items() if state != pools.get(name)}
-    return Decided(frame, TurnChanges(before, changed))
+    return Decided(frame, TurnChanges(before, find_changed(pools, assigned.pools)))
+
+
+def read_states(pools: Mapping[str, StoredTurns]) -> dict[str, PoolState]:
+    """The turns of each pool as they are stored; a pool that gave none starts from nothing."""
+    return {name: PoolState.from_dict(turns.state) if turns.state else PoolState() for name, turns in pools.items()}
+
+
+def find_changed(before: Mapping[str, PoolState], after: Mapping[str, PoolState]) -> dict[str, PoolState]:
+    """The turns of the pools in which one was taken."""
+    return {name: state for name, state in after.items() if state != before.get(name)}
 
 
 def _tell_all(owned: pd.DataFrame) -> list[bool]:

@@ -52,6 +52,7 @@ def start(
         return
     build_console().print(
         f"Playbook {draft.hash[:12]} decides beside the one in use from the next batch on, without any effect. Next: "
+        f"{find_program()} shadow run, which the schedules of `up` do every few minutes; then "
         f"{find_program()} shadow show",
         soft_wrap=True,
     )

@@ -71,11 +71,15 @@ def try_(
         raise CommandError("give a lead with --email and --set FIELD=VALUE, or name a FILE of leads")
     from console.lead_trial import TriedLead, try_lead
     from console.trial_words import show_lead, show_rows
+    from expectations import list_promise_names
+    from leadgate.playbook.check import require
 
     context: CommandContext = ctx.obj
     playbooks = _list_playbooks(context, which, against, parse_now(now))
     sources = [each.find_source(source) for each in playbooks]
     loaded = [each.loaded for each in playbooks]
+    for each in loaded:
+        require(each, promises=list_promise_names())
     if file is not None:
         show_rows(loaded, _try_file(context, file, playbooks, sources), personal=personal, as_json=json)
         return

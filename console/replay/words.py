@@ -57,8 +57,10 @@ def describe_check(check: SelfCheck) -> list[str]:
         return ["Nothing was decided in this time whose inputs were kept."]
     again = f"{format_count(check.decisions, 'decision was', 'decisions were')} made again under the playbook that made"
     if check.different_decisions:
-        some = format_count(check.different_decisions, "came", "came")
-        first = f"Self-check: {again} them; {some} out otherwise, and their journeys are left out below."
+        first = (
+            f"Self-check: {again} them; {check.different_decisions:,} came out otherwise, and their journeys are left "
+            "out below."
+        )
     else:
         first = f"Self-check: {again} them, and all came out the same."
     lines = [first]

@@ -19,10 +19,9 @@ from leadgate.vocabulary import LearnedRole
 
 
 @dataclass(frozen=True, slots=True)
-class KeptModel:
+class NewModel:
     """A score that was learned. ``data_hash`` is of the leads and of everything else that it was learned by."""
 
-    id: int
     trained_at: datetime
     by: str
     playbook_hash: str
@@ -36,19 +35,10 @@ class KeptModel:
 
 
 @dataclass(frozen=True, slots=True)
-class NewModel:
-    """The same before it is kept."""
+class KeptModel(NewModel):
+    """The same once it is kept, with its number."""
 
-    trained_at: datetime
-    by: str
-    playbook_hash: str
-    data_hash: str
-    label: str
-    horizon: timedelta
-    counts: dict[str, Any]
-    periods: dict[str, Any]
-    quality: dict[str, Any]
-    parameters: dict[str, Any]
+    id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from expectations.findings import GateResult
 from leadgate.assignment.absences import add_absences
 from leadgate.assignment.assignment_result import Decision, build_decision_frame
 from leadgate.assignment.availability import Availability
-from leadgate.assignment.rotation import PoolState
 from leadgate.assignment.route_matching import match_routes
 from leadgate.assignment.routing import LeadToAssign, choose_owners, read_leads
 from leadgate.ledger.batches import Batch
@@ -31,7 +30,7 @@ from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.sla.sla_targets import Due, compute_due_times
 from leadgate.vocabulary import StageName
 from tasks import assignment, enrichment, qualification, validation
-from tasks.assignment import Capacity, find_over_cap
+from tasks.assignment import Capacity, find_changed, find_over_cap, read_states
 from tasks.handoff import apply_gate
 from tasks.replay.capacities import Taken
 from tasks.replay.stage_inputs import StageInput, join_activities, join_frames, join_said
@@ -137,14 +136,12 @@ class Decider:
     def _assign_together(self, leads: Sequence[LeadToAssign], capacity: Capacity, now: datetime) -> _Assigned:
         """As ``tasks.assignment`` does, without a frame: a replay has thousands of batches of a few leads."""
         playbook = add_absences(self.playbook, capacity.away)
-        states = {name: PoolState.from_dict(turns.state) if turns.state else PoolState() for name, turns in
-                  capacity.pools.items()}  # fmt: skip
+        states = read_states(capacity.pools)
         chosen = choose_owners(leads, playbook, states, capacity.loads, now)
-        changed = {name: state for name, state in chosen.pools.items() if state != states.get(name)}
         absences = Availability(playbook, capacity.loads, now).absent
         return _Assigned(
             chosen.decisions,
-            Taken(changed, [decision.owner for decision in chosen.decisions]),
+            Taken(find_changed(states, chosen.pools), [decision.owner for decision in chosen.decisions]),
             {rep for rep, absence in absences.items() if absence is not None},
             find_over_cap(playbook, chosen.loads),
         )

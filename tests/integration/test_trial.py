@@ -119,3 +119,11 @@ def test_what_cannot_be_tried_is_refused(harness: Harness, cli: Cli, given: tupl
     told = cli("try", *given, "--now", NOW, code=2).stderr
     assert said in told
     assert len(told) < 1_000
+
+
+def test_a_playbook_that_is_not_sound_is_refused_with_what_is_wrong(cli: Cli, write_csv: Any, tmp_path: Path) -> None:
+    path = tmp_path / "unsound.yaml"
+    path.write_text(PLAYBOOK + "fields:\n  budget: {type: text}\n", encoding="utf-8")
+    file = write_csv([make_lead(1)])
+    for given in ((file, "--source", "website"), LEAD):
+        assert "fields.budget" in cli("try", *given, "--playbook", path, "--now", NOW, code=2).stderr
