@@ -125,5 +125,5 @@ def test_a_playbook_that_is_not_sound_is_refused_with_what_is_wrong(cli: Cli, wr
     path = tmp_path / "unsound.yaml"
     path.write_text(PLAYBOOK + "fields:\n  budget: {type: text}\n", encoding="utf-8")
     file = write_csv([make_lead(1)])
-    for given in ((file, "--source", "website"), LEAD):
-        assert "fields.budget" in cli("try", *given, "--playbook", path, "--now", NOW, code=2).stderr
+    told = cli("try", file, "--source", "website", "--playbook", path, "--now", NOW, code=2).stderr
+    assert "fields.budget" in told
