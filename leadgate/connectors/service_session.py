@@ -339,24 +339,31 @@ class _LimitedHead:
     sock: socket.socket | None
 
     def getresponse(self) -> Any:
-        sock = self.sock
-        cut = threading.Timer(self.whole_seconds, _cut, (sock,))
-        cut.daemon = True
-        cut.start()
-        ends = time.monotonic() + self.whole_seconds
+        deadline = _Deadline(self.sock)
+        timer = threading.Timer(self.whole_seconds, deadline.cut)
+        timer.daemon = True
+        timer.start()
         try:
             response = super().getresponse()  # type: ignore[misc]
         finally:
-            cut.cancel()
-        if time.monotonic() >= ends:  # what was read ends where it was cut off
+            timer.cancel()
+        if deadline.has_passed:  # what was read ends where the connection was cut
             raise TimeoutError
         return response
 
 
-def _cut(sock: socket.socket | None) -> None:
-    with contextlib.suppress(OSError):
-        if sock is not None:
-            sock.shutdown(socket.SHUT_RDWR)
+class _Deadline:
+    """Cuts a connection, and remembers that it did: a clock read in another thread may be a moment behind."""
+
+    def __init__(self, sock: socket.socket | None) -> None:
+        self._sock = sock
+        self.has_passed = False
+
+    def cut(self) -> None:
+        self.has_passed = True  # before the cut, which ends the read that looks at it
+        with contextlib.suppress(OSError):
+            if self._sock is not None:
+                self._sock.shutdown(socket.SHUT_RDWR)
 
 
 class _PublicOnly:

@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from free_ports import find_free_port
 
+from leadgate.connectors import service_session
 from leadgate.connectors.service_session import (
     AnswerTooLargeError,
     Policy,
@@ -179,6 +181,16 @@ def test_a_retry_after_that_makes_no_sense_breaks_nothing(
 )
 def test_a_slow_answer_ends_in_time(raw_server: RawServer, hurried: ServiceSession, slow: Behaviour) -> None:
     raw_server.behaviours = [slow]
+    with pytest.raises(ServiceUnreachableError) as late:
+        hurried.send("POST", raw_server.url, json={})
+    assert late.value.sent
+
+
+def test_a_head_that_was_cut_off_is_no_answer_whatever_the_clock_says(
+    raw_server: RawServer, hurried: ServiceSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_session, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    raw_server.behaviours = [drip(b"HTTP/1.1 200 OK\r\nX-Long: ", b"a")]
     with pytest.raises(ServiceUnreachableError) as late:
         hurried.send("POST", raw_server.url, json={})
     assert late.value.sent
