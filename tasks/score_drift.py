@@ -6,22 +6,26 @@ Belongs here: the check of the score in force, and what follows. Does not belong
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Connection
 
 from leadgate.learning.drift import LEAST_RECENT, Drift, measure_drift
+from leadgate.learning.indicators import build_matrix
+from leadgate.learning.scorer import load
 from leadgate.ledger import Ledger, score_models, work_items
-from leadgate.ledger.score_models import RoleGiven
-from leadgate.ledger.score_samples import read_scored
+from leadgate.ledger.score_models import KeptModel, RoleGiven
+from leadgate.ledger.score_samples import ScoredThen, read_samples_since, read_scored
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import LearnedRole, StageName
 from tasks.learned_scores import NotLearnedError, require_learned
 from tasks.score_roles import DRIFT_PROMISE, SCORE_DRIFTED
-from tasks.score_training import list_winning_outcomes
+from tasks.score_training import list_winning_outcomes, read_values_then
 from tasks.work_items import build_work_item
 
 #: Whom the history names when a score goes back by itself.
@@ -55,19 +59,44 @@ def check_score(ledger: Ledger, playbook: Playbook, now: datetime, *, only_look:
         scored = read_scored(
             connection, model.id, label=model.label, outcomes=list_winning_outcomes(playbook), horizon=model.horizon
         )
+    drift = _measure(model, scored, now)
+    back = bool(drift.problems) and in_force.role is not LearnedRole.SHADOW and not only_look
+    if back:
+        back = _send_back(ledger, playbook, model.id, "; ".join(drift.problems), now)
+    return CheckedScore(model.id, in_force.role, drift, back)
+
+
+def measure_since(connection: Connection, model: KeptModel, outcomes: Sequence[str], now: datetime) -> Drift:
+    """Whether a score has drifted that may not have scored the latest leads: it scores them now, by what was recorded
+    of each when it was decided about. Those that it was learned from or judged by are none of them."""
+    score, since = load(model.parameters), datetime.fromisoformat(model.periods["judged"]["until"])
+    samples = read_samples_since(
+        connection,
+        since,
+        label=model.label,
+        outcomes=outcomes,
+        horizon=model.horizon,
+        now=now,
+        values=read_values_then(connection, score.fields, since) if score.fields else None,
+    )
+    samples.sort(key=lambda each: (each.decided_at, each.lead_id))
+    chances = score.compute_chances(build_matrix([each.decision for each in samples], score.indicators))
+    scored = [
+        ScoredThen(chance, each.decided_at, each.won) for chance, each in zip(chances.tolist(), samples, strict=True)
+    ]
+    return _measure(model, scored, now)
+
+
+def _measure(model: KeptModel, scored: Sequence[ScoredThen], now: datetime) -> Drift:
     of_week = sum(1 for each in scored if each.at > now - _RECENT)
     recent = scored[-max(of_week, LEAST_RECENT) :]
     ripe = [each for each in scored if each.at + model.horizon <= now]
-    drift = measure_drift(
+    return measure_drift(
         model.quality["learned"]["reliability"],
         np.array([each.chance for each in recent], dtype=np.float64),
         np.array([each.chance for each in ripe], dtype=np.float64),
         np.array([each.won for each in ripe], dtype=bool),
     )
-    back = bool(drift.problems) and in_force.role is not LearnedRole.SHADOW and not only_look
-    if back:
-        back = _send_back(ledger, playbook, model.id, "; ".join(drift.problems), now)
-    return CheckedScore(model.id, in_force.role, drift, back)
 
 
 def _send_back(ledger: Ledger, playbook: Playbook, number: int, why: str, now: datetime) -> bool:

@@ -56,7 +56,7 @@ def train_score(
             horizon=learned.horizon,
             history=history,
             now=now,
-            values=_read_values_then(connection, learned.fields) if learned.fields else None,
+            values=read_values_then(connection, learned.fields) if learned.fields else None,
         )
         counts = count_leads(connection, horizon=learned.horizon, history=history, now=now)
     points = list_rule_points(loaded.playbook)
@@ -124,10 +124,11 @@ def describe_trained(trained: TrainedModel) -> str:
     )
 
 
-def _read_values_then(connection: Connection, fields: Sequence[str]) -> ValuesThen:
-    """What the ``fields`` of each journey said whenever it was scored, from what qualification decided from."""
+def read_values_then(connection: Connection, fields: Sequence[str], since: datetime | None = None) -> ValuesThen:
+    """What the ``fields`` of each journey said whenever it was scored (``since`` then), from what qualification decided
+    from."""
     values: dict[tuple[int, datetime], Mapping[str, Value]] = {}
-    for row in decision_inputs.list_since(connection, JourneyKind.LEAD, None):
+    for row in decision_inputs.list_since(connection, JourneyKind.LEAD, since):
         if row.stage is StageName.QUALIFICATION:
             frame = decode(row.content).frame
             for journey, then in zip(frame["journey_id"].tolist(), read_fields(frame, fields), strict=True):

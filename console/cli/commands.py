@@ -252,8 +252,8 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
             "promote": Entry(
                 "console.cli.score",
-                "Have a learned score come into force in a role. One that is not better than the rules is a shadow at "
-                "most.",
+                "Have a learned score come into force in a role. One that is not better than the rules, or has "
+                "drifted, is a shadow at most.",
             ),
             "check": Entry(
                 "console.cli.score",

@@ -1,7 +1,7 @@
 """``leadgate score``: scores that were learned, how good each is, which is in force, and whether it has drifted.
 
 Belongs here: these commands and their tables. Does not belong here: learning (``tasks.score_training``), drift
-(``tasks.score_drift``), who may have which role (``tasks.score_roles``), or keeping scores (``leadgate.ledger``).
+(``tasks.score_drift``), who may have which role (``tasks.score_promotion``), or keeping scores (``leadgate.ledger``).
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ def promote(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Have a learned score come into force in a role. One that is not better than the rules is a shadow at most."""
-    from tasks.score_roles import promote as give_role
+    """Have a learned score come into force in a role. One that is not better than the rules, or has drifted, is a
+    shadow at most."""
+    from tasks.score_promotion import promote as give_role
 
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):

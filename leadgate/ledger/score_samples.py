@@ -53,7 +53,7 @@ _SAMPLES: Final = f"""
     WITH {_FIRST}
     SELECT d.lead_id, d.journey_id, d.at, d.decided_at, CAST(d.contributions AS text), CAST(d.evidence AS text),
         d.score, {_WON} AS won
-    FROM decided d WHERE d.decided_at + :horizon <= :now ORDER BY d.lead_id"""
+    FROM decided d WHERE d.decided_at > CAST(:since AS timestamptz) AND d.decided_at <= :until ORDER BY d.lead_id"""
 _SCORED: Final = f"""
     WITH {_FIRST}
     SELECT CAST(d.learned ->> 'chance' AS double precision) AS chance, d.at, {_WON} AS won
@@ -107,7 +107,27 @@ def read_samples(
     takes it, as of when the outcome was known: for leads that were imported as they came. Where ``values`` are given,
     a lead that has none there is left out: nobody knows any more what its fields said.
     """
-    rows = connection.execute(text(_SAMPLES), _list_parameters(label, outcomes, horizon, history) | {"now": now})
+    parameters = _list_parameters(label, outcomes, horizon, history)
+    return _read(connection, parameters | {"since": "-infinity", "until": now - horizon}, values)
+
+
+def read_samples_since(
+    connection: Connection,
+    since: datetime,
+    *,
+    label: str,
+    outcomes: Sequence[str],
+    horizon: timedelta,
+    now: datetime,
+    values: ValuesThen | None = None,
+) -> list[Sample]:
+    """The leads that were decided about after ``since``, whether or not their time is up: ``won`` is so far."""
+    parameters = _list_parameters(label, outcomes, horizon, history=False)
+    return _read(connection, parameters | {"since": since.isoformat(), "until": now}, values)
+
+
+def _read(connection: Connection, parameters: dict[str, object], values: ValuesThen | None) -> list[Sample]:
+    rows = connection.execute(text(_SAMPLES), parameters)
     known: dict[tuple[str, str], Decision] = {}
     samples = []
     for lead_id, journey_id, at, decided_at, contributions, evidence, score, won in rows:

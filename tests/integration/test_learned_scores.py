@@ -60,7 +60,8 @@ def keep_score(harness: Harness, role: str, *, better: bool = True, reliability:
     of = {name: [0.7, 0.6, 0.8] for name in ("auc", "brier", "calibration_error", "top_lift")} | {
         "reliability": [*reliability]
     }
-    period = {"since": NOW.isoformat(), "until": NOW.isoformat(), "leads": 500, "won": 100}
+    before = NOW - timedelta(days=61)
+    period = {"since": before.isoformat(), "until": before.isoformat(), "leads": 500, "won": 100}
     model = NewModel(
         NOW - timedelta(days=1), "tests", "0" * 64, "1" * 64, "accepted", timedelta(days=60),
         {"leads": 1500, "won": 300, "scored": 2000, "followed_up": 1600, "not_ripe": 100},
@@ -226,9 +227,47 @@ def test_a_score_that_has_drifted_goes_back_with_a_work_item(
     assert (route, closed) == ("revenue_operations", None)
     assert "of 6 leads whose time is up 0 % came to it, and their chances said 73 %" in message
     assert harness.rows("SELECT role, by FROM score_role ORDER BY id")[1:] == [("shadow", "leadgate")]
-    cli("score", "promote", "--role", "advise", "--reason", "we know why", "--now", ripe)
+    promote = ("score", "promote", "--reason", "we know why", "--now", ripe, "--role")
+    refused = cli(*promote, "advise", code=2).stderr
+    assert "score 1 has drifted: of 6 leads whose time is up 0 % came to it" in refused
+    assert "score train" in refused
+    cli(*promote, "shadow")  # somebody has looked
     assert harness.one("SELECT closed_at FROM work_item WHERE reason = 'score_drifted'") == ripe
     assert harness.find_broken() == []
+
+
+def test_a_score_that_scored_none_of_the_latest_leads_is_judged_by_them_before_it_is_promoted(
+    with_role: Callable[[str, str], Harness], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they said when they were decided about is read: a correction since then is no drift."""
+    monkeypatch.setattr("leadgate.learning.drift.LEAST_RECENT", 5)
+    monkeypatch.setattr("tasks.score_drift.LEAST_RECENT", 5)
+    harness = with_role("shadow", "decide")
+    harness.loaded = playbooks.parse(RULES + INSISTS, path=Path("tests.yaml"))  # no score is asked for any lead
+    harness.capture(*leads(*["DE"] * 4, *["FR"] * 4, title="Chief of Staff"))
+    harness.run()
+    assert harness.one("SELECT count(*) FROM qualification WHERE details ? 'learned'") == 0
+    harness.rows("UPDATE lead SET country = 'FR' RETURNING id")
+    (tmp_path / "playbook.yaml").write_text(make_playbook("decide"), encoding="utf-8")
+
+    def judge_by(low: int, high: int) -> None:
+        """Have the score judged by so many leads with chances below one half, and above."""
+        groups = [
+            {"lowest": 0.0, "highest": 0.5, "chance": 0.02, "won": 0, "leads": low},
+            {"lowest": 0.5, "highest": 1.0, "chance": 0.73, "won": 9, "leads": high},
+        ]
+        harness.rows(
+            "UPDATE score_model SET quality = jsonb_set(quality, '{learned,reliability}', CAST(:told AS jsonb)) "
+            "RETURNING id",
+            told=orjson.dumps(groups).decode(),
+        )
+
+    promote = ("score", "promote", "--reason", "better", "--now", LATER, "--role", "advise")
+    judge_by(5, 995)
+    assert "the last 8 leads are others than those that judged it" in cli(*promote, code=2).stderr
+    assert harness.one("SELECT count(*) FROM score_role") == 1
+    judge_by(500, 500)
+    assert "in force as `advise`" in join_lines(cli(*promote))
 
 
 def test_a_few_leads_just_below_the_threshold_go_on_and_are_marked(harness: Harness, cli: Cli, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.vocabulary import LearnedRole
 from tasks.learned_scores import NotLearnedError
-from tasks.score_roles import promote
+from tasks.score_promotion import promote
 from tasks.score_training import is_training_due, train_score
 
 LEARNED = PLAYBOOK.removesuffix(INSISTS) + "learned: {horizon: 30d}\n" + INSISTS
