@@ -56,6 +56,11 @@ async def housekeeping(
         lines.append(await left_behind.forget_consumers(len(gone), gone, quote(ledger)))
         lines.append(await left_behind.forget_answers(quote(ledger), moment, at_most_rows))
         lines.append(await left_behind.forget_sessions(quote(ledger), moment, at_most_rows))
+        lines.append(
+            await left_behind.forget_shadow_journeys(
+                _format_span(keep.shadows), quote(ledger), moment - keep.shadows, at_most_rows
+            )
+        )
         await asyncio.to_thread(hosts.forget, ledger, left_behind.CONSUMER_FORGOTTEN)
         lines.append(await keep_snapshots(quote(ledger), find_pools_zone(playbook) or "UTC", moment))
         lapsed = [batch for batch in await asyncio.to_thread(upkeep.open_batches, ledger) if batch.lapsed > 0]

@@ -31,7 +31,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Crashed
 
-from leadgate.ledger import Ledger, consumers, lookups, sign_in_links, upkeep, web_sessions
+from leadgate.ledger import Ledger, consumers, lookups, shadows, sign_in_links, upkeep, web_sessions
 from leadgate.liveness import Signs, judge_signs
 from tasks.run_tags import READY, find_consumer
 
@@ -250,6 +250,14 @@ async def forget_sessions(ledger: Ledger, now: datetime, at_most: int) -> Line:
     deleted += await asyncio.to_thread(sign_in_links.forget_old_links, ledger, now, at_most)
     words = "deleted" if deleted < at_most else "deleted as many as one pass may; the next goes on"
     return Line("sessions and links that are over", deleted, 0, words)
+
+
+@task(task_run_name="what shadows found longer ago than {age}", cache_policy=NO_CACHE, persist_result=False)
+async def forget_shadow_journeys(age: str, ledger: Ledger, before: datetime, at_most: int) -> Line:
+    """Delete what shadows found of each lead that was decided before then. What their passes came to stays."""
+    deleted = await asyncio.to_thread(shadows.forget_journeys, ledger, before, at_most)
+    words = "deleted" if deleted < at_most else "deleted as many as one pass may; the next goes on"
+    return Line("what shadows found of old leads", deleted, 0, words)
 
 
 @task(task_run_name="leases that ran out | {count}", cache_policy=NO_CACHE, persist_result=False)

@@ -19,15 +19,17 @@ from typing import Any, Final
 from leadgate.actors import Actor, require
 from leadgate.counting import format_count
 from leadgate.failpoints import failpoint
-from leadgate.ledger import Ledger, playbook_activations, shadows
+from leadgate.ledger import Ledger, playbook_activations, shadow_figures, shadows
 from leadgate.ledger.actions import ActionError
+from leadgate.ledger.clock import read_time
 from leadgate.ledger.playbook_activations import clean_reason
-from leadgate.ledger.shadows import JourneyRow, Pass, Shadow, Totals
+from leadgate.ledger.shadow_figures import Totals, Way
+from leadgate.ledger.shadows import JourneyRow, Pass, Shadow
 from leadgate.permissions import Permission
-from leadgate.playbook import LoadedPlaybook, parse
+from leadgate.playbook import LoadedPlaybook, PlaybookError, parse
 from leadgate.replay.comparison import TOLD, ChangedJourney, End, JourneyEnd, Kind, find_kind, list_ends
 from leadgate.vocabulary import StageName
-from tasks.playbook_in_use import require_activatable
+from tasks.playbook_in_use import find_content, require_activatable, require_sound
 from tasks.replay.paths import replay_batches
 from tasks.replay.self_check import Difference
 
@@ -37,7 +39,9 @@ PORTION: Final = 4_000
 #: and none while the portions of the last hour took more.
 SHARE: Final = 0.1
 EVERY: Final = timedelta(minutes=5)
-_WITHIN: Final = timedelta(hours=1)
+WITHIN: Final = timedelta(hours=1)
+#: Seconds that the passes within ``WITHIN`` may take by the schedule.
+ALLOWED: Final = (SHARE * WITHIN).total_seconds()
 #: Differences of the self-check that are kept of a pass.
 _NAMED: Final = 5
 
@@ -55,8 +59,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class ShadowFindings:
-    """What a shadow found so far. ``kinds`` counts journeys that differ; ``told`` are the most telling ones.
-    ``waiting``: batches that are still to be decided."""
+    """What a shadow found so far. ``kinds`` counts journeys that differ, and ``ways`` from where to where they go;
+    ``told`` are the most telling ones. ``waiting``: batches that are still to be decided. ``spent``: seconds that the
+    passes of the last hour took. ``is_idle``: batches wait, and nobody has looked at them for three times ``EVERY``."""
 
     shadow: Shadow
     totals: Totals
@@ -67,11 +72,23 @@ class ShadowFindings:
     uncertain: int
     told: Sequence[ChangedJourney]
     differences: Sequence[Difference]
+    ways: Sequence[Way]
     waiting: int
+    spent: float
+    is_idle: bool
 
     @property
     def changed(self) -> int:
         return sum(self.kinds.values())
+
+    @property
+    def is_running(self) -> bool:
+        return self.shadow.stopped_at is None
+
+    @property
+    def rests(self) -> bool:
+        """Whether batches wait because the last hour has cost its share."""
+        return bool(self.waiting) and self.spent >= ALLOWED
 
 
 def start_shadow(
@@ -85,6 +102,22 @@ def start_shadow(
     require(by, Permission.OPERATE)
     why = clean_reason(reason)
     require_activatable(loaded, read_as)
+    return _start(ledger, loaded, why, by=by, now=now)
+
+
+def start_kept(ledger: Ledger, start: str, reason: str, *, by: Actor, now: datetime, read_as: Path) -> int:
+    """Have a playbook that was in use, and whose hash begins with ``start``, decide beside the one in use.
+
+    No case is tried: those beside the file belong to what it holds now. Raises as ``start_shadow`` does.
+    """
+    require(by, Permission.OPERATE)
+    why = clean_reason(reason)
+    loaded = parse(find_content(ledger, start), path=read_as)
+    require_sound(loaded)
+    return _start(ledger, loaded, why, by=by, now=now)
+
+
+def _start(ledger: Ledger, loaded: LoadedPlaybook, why: str, *, by: Actor, now: datetime) -> int:
     with ledger.transaction() as connection:
         active = playbook_activations.read_active(connection)
         if active is not None and (active.hash == loaded.hash or active.content == loaded.text):
@@ -92,11 +125,12 @@ def start_shadow(
         return shadows.start(connection, loaded.hash, loaded.text, now, by=by.name, reason=why)
 
 
-def stop_shadow(ledger: Ledger, *, by: Actor, now: datetime) -> int:
+def stop_shadow(ledger: Ledger, reason: str = "", *, by: Actor, now: datetime) -> int:
     """End the shadow that runs. Returns its number. Raises ``ActionError`` where there is none."""
     require(by, Permission.OPERATE)
+    why = clean_reason(reason) if reason.strip() else None
     with ledger.transaction() as connection:
-        number = shadows.stop(connection, now, by=by.name)
+        number = shadows.stop(connection, now, by=by.name, reason=why)
     if number is None:
         raise ActionError("no shadow runs; `leadgate shadow start FILE --reason WORDS` starts one")
     return number
@@ -106,10 +140,12 @@ def run_shadow(ledger: Ledger, path: Path, *, limited: bool, portion: int = PORT
     """Decide what was decided since the last pass, portion by portion; each is kept before the next begins.
 
     ``path``: what a playbook names is looked for beside it. ``limited``: within the share of a core that the schedule
-    has; the next run goes on from there.
+    has; the next run goes on from there. Raises ``PlaybookError`` where the draft cannot be read, or is not sound any
+    more, after a note of it; no lead waits for that.
     """
     begin = perf_counter()
     passes = decisions = 0
+    draft: LoadedPlaybook | None = None
     most = (SHARE * EVERY).total_seconds()
     while True:
         with ledger.snapshot(much=False) as connection:
@@ -117,8 +153,8 @@ def run_shadow(ledger: Ledger, path: Path, *, limited: bool, portion: int = PORT
             if shadow is None:
                 return Progress(passes, decisions, perf_counter() - begin, 0, is_running=False)
             waiting = shadows.list_waiting(connection, shadow)
-            spent = shadows.count_seconds(connection, shadow, _WITHIN) if limited else 0.0
-        is_over = limited and (perf_counter() - begin >= most or spent >= (SHARE * _WITHIN).total_seconds())
+            spent = shadows.count_seconds(connection, shadow, WITHIN) if limited else 0.0
+        is_over = limited and (perf_counter() - begin >= most or spent >= ALLOWED)
         if not waiting or is_over:
             return Progress(passes, decisions, perf_counter() - begin, len(waiting))
         batches: list[int] = []
@@ -128,14 +164,27 @@ def run_shadow(ledger: Ledger, path: Path, *, limited: bool, portion: int = PORT
                 break
             batches.append(each.id)
             size += each.decisions
-        if _decide(ledger, shadow, path, batches):
+        if draft is None or draft.text != shadow.content:
+            draft = _read_draft(ledger, shadow, path)
+        if _decide(ledger, shadow, draft, batches):
             passes, decisions = passes + 1, decisions + size
 
 
-def _decide(ledger: Ledger, shadow: Shadow, path: Path, batches: Sequence[int]) -> bool:
+def _read_draft(ledger: Ledger, shadow: Shadow, path: Path) -> LoadedPlaybook:
+    """The draft. It was sound when it was started; a newer Leadgate may read it otherwise, and a file that it names may
+    be gone."""
+    try:
+        draft = parse(shadow.content, path=path)
+        require_sound(draft)
+    except PlaybookError as error:
+        shadows.note_problem(ledger, shadow.id, str(error))
+        raise
+    return draft
+
+
+def _decide(ledger: Ledger, shadow: Shadow, draft: LoadedPlaybook, batches: Sequence[int]) -> bool:
     """One pass. Whether it counts."""
     begin = perf_counter()
-    draft = parse(shadow.content, path=path)
     with ledger.snapshot(plan_by_index=True) as connection:
         done, pools = replay_batches(connection, draft, batches, shadow.pools)
     check = done.check
@@ -203,17 +252,19 @@ def find_shadow(ledger: Ledger) -> ShadowFindings | None:
         shadow = shadows.find_last(connection)
         if shadow is None:
             return None
-        counts = shadows.count_kinds(connection, shadow.id)
+        counts = shadow_figures.count_kinds(connection, shadow.id)
         told = [
-            ChangedJourney(row.journey_id, Kind(row.kind), row.at, _read_end(row.before), _read_end(row.after),
-                           row.uncertain)
-            for row in shadows.list_told(connection, shadow.id, order, TOLD)
-            if row.kind is not None and row.before is not None and row.after is not None
-        ]  # fmt: skip
+            changed
+            for row in shadow_figures.list_told(connection, shadow.id, order, TOLD)
+            if (changed := read_changed(row)) is not None
+        ]
         found = {Kind(each.kind): each.journeys for each in counts if each.kind is not None}
+        totals = shadow_figures.read_totals(connection, shadow.id)
+        waiting = 0 if shadow.stopped_at is not None else len(shadows.list_waiting(connection, shadow))
+        looked = max(filter(None, (totals.last_at, shadow.problem_at, shadow.started_at)))
         return ShadowFindings(
             shadow=shadow,
-            totals=shadows.read_totals(connection, shadow.id),
+            totals=totals,
             journeys=sum(each.journeys for each in counts),
             kinds={kind: found[kind] for kind in order if kind in found},
             owned_both=sum(each.owned_both for each in counts),
@@ -222,7 +273,18 @@ def find_shadow(ledger: Ledger) -> ShadowFindings | None:
             told=sorted(told, key=lambda each: (order.index(each.kind), each.journey)),
             differences=[
                 Difference(**{**each, "stage": StageName(each["stage"])})
-                for each in shadows.read_differences(connection, shadow.id, TOLD)
+                for each in shadow_figures.read_differences(connection, shadow.id, TOLD)
             ],
-            waiting=0 if shadow.stopped_at is not None else len(shadows.list_waiting(connection, shadow)),
+            ways=shadow_figures.count_ways(connection, shadow.id),
+            waiting=waiting,
+            spent=shadows.count_seconds(connection, shadow, WITHIN),
+            is_idle=bool(waiting) and read_time(connection) - looked > 3 * EVERY,
         )
+
+
+def read_changed(row: JourneyRow) -> ChangedJourney | None:
+    """A journey as a shadow keeps it, with both ends; None where they do not differ."""
+    if row.kind is None or row.before is None or row.after is None:
+        return None
+    before, after = _read_end(row.before), _read_end(row.after)
+    return ChangedJourney(row.journey_id, Kind(row.kind), row.at, before, after, row.uncertain)

@@ -22,5 +22,5 @@ async def run_shadow_task(ledger: Ledger, loaded: LoadedPlaybook) -> str:
         with faults.removing_values(PlaybookError):
             progress = await asyncio.to_thread(run_shadow, ledger, loaded.path, limited=True)
     except PlaybookError as error:
-        return f"The draft cannot be read by this version any more: {error}"
+        return f"The draft cannot decide, and rests; no lead waits for it: {error}"
     return describe_progress(progress)

@@ -58,13 +58,19 @@ def start(
     )
 
 
-def stop(ctx: typer.Context, by: By = None, json: Json = False, now: Now = None) -> None:
+def stop(
+    ctx: typer.Context,
+    reason: Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why, for those who read of it.")] = "",
+    by: By = None,
+    json: Json = False,
+    now: Now = None,
+) -> None:
     """End the shadow. What it found is kept."""
     from tasks.shadow import stop_shadow
 
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
-        number = stop_shadow(ledger, by=identify_actor(loaded.playbook), now=ask_time(ledger, parse_now(now)))
+        number = stop_shadow(ledger, reason, by=identify_actor(loaded.playbook), now=ask_time(ledger, parse_now(now)))
     if json:
         print_json({"did": "stop", "shadow": number})
     else:
@@ -87,7 +93,7 @@ def run(ctx: typer.Context, by: By = None, json: Json = False) -> None:
 
 def show(ctx: typer.Context, json: Json = False) -> None:
     """What the draft would have decided otherwise so far: how many leads, in which way, the most telling."""
-    from leadgate.playbook import parse
+    from leadgate.playbook import PlaybookError, parse
     from tasks.replay.results import list_not_replayed
     from tasks.shadow import find_shadow
 
@@ -102,7 +108,10 @@ def show(ctx: typer.Context, json: Json = False) -> None:
                 f"No shadow was started yet. Next: {find_program()} shadow start FILE --reason WORDS", soft_wrap=True
             )
         return
-    draft = parse(found.shadow.content, path=loaded.path).playbook
+    try:
+        draft = parse(found.shadow.content, path=loaded.path).playbook
+    except PlaybookError:
+        draft = loaded.playbook  # `problem` says so
     not_replayed = list_not_replayed(loaded.playbook, draft)
     if json:
         print_json(_build_json(found, not_replayed))
@@ -123,6 +132,8 @@ def _build_json(found: ShadowFindings, not_replayed: list[str]) -> dict[str, Any
             "reason": shadow.reason,
             "stopped_at": shadow.stopped_at,
             "stopped_by": shadow.stopped_by,
+            "stop_reason": shadow.stop_reason,
+            "problem": shadow.problem,
         },
         "self_check": {
             "decisions": found.totals.decisions,
@@ -134,7 +145,10 @@ def _build_json(found: ShadowFindings, not_replayed: list[str]) -> dict[str, Any
         "passes": shadow.passes,
         "last_pass_at": found.totals.last_at,
         "seconds": found.totals.seconds,
+        "seconds_of_last_hour": found.spent,
         "waiting_batches": found.waiting,
+        "rests": found.rests,
+        "forgotten": shadow.forgotten,
         "journeys": found.journeys,
         "changed": found.changed,
         "kinds": dict(found.kinds),
@@ -148,18 +162,22 @@ def _build_json(found: ShadowFindings, not_replayed: list[str]) -> dict[str, Any
 
 def _print(found: ShadowFindings, draft: Playbook, not_replayed: list[str], zone: str) -> None:
     from console.replay.words import KINDS, describe_changed, describe_difference, name_parts
+    from console.shadow_words import describe_cost, describe_forgotten, describe_pause
 
     console, shadow = build_console(), found.shadow
 
     def say(line: str) -> None:
         console.print(sanitise(line), soft_wrap=True, markup=False, highlight=False)
 
-    until = "" if shadow.stopped_at is None else f" until {format_moment(shadow.stopped_at)} ({shadow.stopped_by})"
+    why = "" if shadow.stop_reason is None else f": {shadow.stop_reason}"
+    until = "" if shadow.stopped_at is None else f" until {format_moment(shadow.stopped_at)} ({shadow.stopped_by}{why})"
     say(
         f"Playbook {shadow.playbook_hash[:12]} beside the one in use since {format_moment(shadow.started_at)} UTC"
         f"{until}, by {shadow.started_by}: {shadow.reason}"
     )
-    if found.waiting:
+    if pause := describe_pause(found):
+        say(pause)
+    elif found.waiting:
         say(f"{format_count(found.waiting, 'batch waits', 'batches wait')} for the next pass.")
     if not found.totals.decisions:
         say("Nothing was decided since then that a pass has looked at.")
@@ -173,6 +191,9 @@ def _print(found: ShadowFindings, draft: Playbook, not_replayed: list[str], zone
     say(f"Self-check: {again} made again under the playbook that made them, and {so}.")
     for difference in found.differences:
         say(describe_difference(difference))
+    say(describe_cost(found))
+    if forgotten := describe_forgotten(found):
+        say(forgotten)
     if found.totals.unreadable:
         say(f"{found.totals.unreadable:,} were made by a playbook that cannot be read any more.")
     say("")

@@ -64,7 +64,11 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
                 },
                 "shadow": None
                 if found.shadow is None
-                else {"playbook": found.shadow.playbook_hash, "since": found.shadow.started_at},
+                else {
+                    "playbook": found.shadow.playbook_hash,
+                    "since": found.shadow.started_at,
+                    "problem": found.shadow.problem,
+                },
                 "stalled": stands.stalled,
                 "frozen": [each._asdict() for each in found.locked],
                 "well": found.well,
@@ -88,6 +92,13 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
             f"{format_moment(found.shadow.started_at)} UTC: `{find_program()} shadow show`.",
             soft_wrap=True,
         )
+        if found.shadow.problem is not None:
+            build_console().print(
+                sanitise(f"It rests, and no lead waits for it: {found.shadow.problem}"),
+                soft_wrap=True,
+                markup=False,
+                highlight=False,
+            )
     if not found.taken:
         build_console().print(
             f"\nLeads wait and nobody takes them: `{find_program()} up`, or `{find_program()} run` once.",

@@ -1,7 +1,7 @@
 """The tables ``shadow``, ``shadow_pass`` and ``shadow_journey``: a draft that decides beside the playbook in use.
 
 Belongs here: every statement that writes these tables, and which batches a shadow has still to decide. Does not belong
-here: deciding (``tasks.shadow``).
+here: deciding (``tasks.shadow``), or what the passes come to (``shadow_figures``).
 
 A batch is decided by a shadow when it is closed, whatever its number is: one that took long, or was claimed by a
 transaction that committed late, is found by the next pass. Which batches are done with is kept by their numbers, so
@@ -23,14 +23,16 @@ from leadgate.failpoints import failpoint
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.typed_rows import list_columns, read_row, read_rows
+from leadgate.plain_text import format_line
 
+LONGEST_PROBLEM: Final = 1_000  # characters
 #: No transaction lasts as long: after it no batch appears with a number below one that was seen.
 SETTLED: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A draft that decides beside the playbook in use. ``pools``: the turns of pools that only the draft has."""
+    """A draft that decides beside the playbook in use (``models.Shadow``)."""
 
     id: int
     playbook_hash: str
@@ -40,9 +42,14 @@ class Shadow:
     reason: str
     stopped_at: datetime | None
     stopped_by: str | None
+    stop_reason: str | None
     position: int
     passes: int
     pools: dict[str, Any]
+    part: dict[str, Any] | None
+    problem: str | None
+    problem_at: datetime | None
+    forgotten: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +90,6 @@ class Pass:
     pools: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What all passes of a shadow came to. ``last_at``: of the last one."""
-
-    decisions: int
-    facts: int
-    different: int
-    unreadable: int
-    seconds: float
-    last_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class KindCount:
-    """How many journeys differ in this way; None are those that do not."""
-
-    kind: str | None
-    journeys: int
-    owned_both: int
-    other_owner: int
-    uncertain: int
-
-
 _COLUMNS: Final = list_columns(Shadow, "s")
 #: The closed batches of leads that have decisions and that no pass had.
 _WAITING: Final = """
@@ -143,21 +127,36 @@ def start(connection: Connection, hash_: str, content: str, now: datetime, *, by
     return number
 
 
-def stop(connection: Connection, now: datetime, *, by: str) -> int | None:
+def stop(connection: Connection, now: datetime, *, by: str, reason: str | None = None) -> int | None:
     """End the shadow that runs. Returns its number; None where there is none."""
     stopped: int | None = connection.execute(
-        text("UPDATE shadow SET stopped_at = :now, stopped_by = :by WHERE stopped_at IS NULL RETURNING id"),
-        {"now": now, "by": by},
+        text(
+            "UPDATE shadow SET stopped_at = :now, stopped_by = :by, stop_reason = :reason WHERE stopped_at IS NULL "
+            "RETURNING id"
+        ),
+        {"now": now, "by": by, "reason": reason},
     ).scalar()
     return stopped
+
+
+def note_problem(ledger: Ledger, shadow: int, problem: str) -> None:
+    """Say why the shadow that runs cannot decide; the next pass that does takes it back."""
+    with ledger.transaction() as connection:
+        connection.execute(
+            text(
+                "UPDATE shadow SET problem = :problem, problem_at = clock_timestamp() "
+                "WHERE id = :id AND stopped_at IS NULL"
+            ),
+            {"id": shadow, "problem": format_line(problem, LONGEST_PROBLEM)},
+        )
 
 
 def stop_activated(connection: Connection, hash_: str, content: str, now: datetime, *, by: str) -> None:
     """End the shadow whose draft is the playbook in use from now on."""
     connection.execute(
         text(
-            "UPDATE shadow SET stopped_at = :now, stopped_by = :by WHERE stopped_at IS NULL "
-            "AND (playbook_hash = :hash OR content = :content)"
+            "UPDATE shadow SET stopped_at = :now, stopped_by = :by, stop_reason = 'the draft came into use' "
+            "WHERE stopped_at IS NULL AND (playbook_hash = :hash OR content = :content)"
         ),
         {"now": now, "by": by, "hash": hash_, "content": content},
     )
@@ -191,8 +190,8 @@ def keep_pass(ledger: Ledger, shadow: Shadow, done: Pass) -> bool:
         failpoint("shadow.pass.before")
         own = connection.execute(
             text(
-                "UPDATE shadow SET passes = passes + 1, pools = CAST(:pools AS jsonb) "
-                "WHERE id = :id AND passes = :passes AND stopped_at IS NULL"
+                "UPDATE shadow SET passes = passes + 1, pools = CAST(:pools AS jsonb), problem = NULL, "
+                "problem_at = NULL WHERE id = :id AND passes = :passes AND stopped_at IS NULL"
             ),
             {"id": shadow.id, "passes": shadow.passes, "pools": _write(done.pools)},
         ).rowcount
@@ -252,6 +251,28 @@ def _keep_journeys(connection: Connection, shadow: int, done: Pass) -> None:
     )
 
 
+def forget_journeys(ledger: Ledger, before: datetime, most: int) -> int:
+    """Delete what shadows found of journeys that were decided ``before`` then, the oldest first, and count that.
+    Returns how many rows are deleted. How many decisions a shadow made, and its passes, are kept."""
+    with ledger.transaction() as connection:
+        counts = connection.execute(
+            text(
+                """
+                WITH old AS (SELECT shadow_id, journey_id FROM shadow_journey WHERE at < :before ORDER BY at
+                    LIMIT :most FOR UPDATE SKIP LOCKED),
+                gone AS (DELETE FROM shadow_journey j USING old WHERE j.shadow_id = old.shadow_id
+                    AND j.journey_id = old.journey_id RETURNING j.shadow_id)
+                SELECT shadow_id, count(*) FROM gone GROUP BY shadow_id ORDER BY shadow_id"""
+            ),
+            {"before": before, "most": most},
+        ).all()
+        for shadow, count in counts:
+            connection.execute(
+                text("UPDATE shadow SET forgotten = forgotten + :count WHERE id = :id"), {"id": shadow, "count": count}
+            )
+    return sum(count for _, count in counts)
+
+
 def _move_position(connection: Connection, shadow: Shadow) -> None:
     """Past the batches that are done with: not past one that is open or waits, nor past what a pass saw lately, as a
     batch of a lower number may still appear."""
@@ -266,58 +287,6 @@ def _move_position(connection: Connection, shadow: Shadow) -> None:
             WHERE id = :shadow"""
         ),
         {"shadow": shadow.id, "position": shadow.position, "settled": SETTLED},
-    )
-
-
-def read_totals(connection: Connection, shadow: int) -> Totals:
-    """What its passes came to."""
-    (totals,) = read_rows(
-        connection,
-        Totals,
-        "SELECT coalesce(sum(decisions), 0)::bigint AS decisions, coalesce(sum(facts), 0)::bigint AS facts, "
-        "coalesce(sum(different), 0)::bigint AS different, coalesce(sum(unreadable), 0)::bigint AS unreadable, "
-        "coalesce(sum(seconds), 0) AS seconds, max(at) AS last_at FROM shadow_pass WHERE shadow_id = :shadow",
-        shadow=shadow,
-    )
-    return totals
-
-
-def read_differences(connection: Connection, shadow: int, most: int) -> list[dict[str, Any]]:
-    """Decisions that came out otherwise under their own playbook, the latest passes first."""
-    statement = text(
-        "SELECT d.value FROM shadow_pass p, jsonb_array_elements(p.differences) WITH ORDINALITY AS d (value, place) "
-        "WHERE p.shadow_id = :shadow ORDER BY p.id DESC, d.place LIMIT :most"
-    )
-    return list(connection.execute(statement, {"shadow": shadow, "most": most}).scalars())
-
-
-def count_kinds(connection: Connection, shadow: int) -> list[KindCount]:
-    """How many journeys differ, by how they do."""
-    return read_rows(
-        connection,
-        KindCount,
-        "SELECT kind, count(*) AS journeys, count(*) FILTER (WHERE owned_both) AS owned_both, "
-        "count(*) FILTER (WHERE other_owner) AS other_owner, count(*) FILTER (WHERE uncertain) AS uncertain "
-        "FROM shadow_journey WHERE shadow_id = :shadow GROUP BY kind",
-        shadow=shadow,
-    )
-
-
-def list_told(connection: Connection, shadow: int, kinds: Sequence[str], most: int) -> list[JourneyRow]:
-    """The most telling journeys: the latest of each way to differ in turn, the gravest ways (``kinds``) first."""
-    return read_rows(
-        connection,
-        JourneyRow,
-        f"""
-        SELECT {list_columns(JourneyRow, "t")} FROM (
-            SELECT j.*, array_position(CAST(:kinds AS text[]), j.kind::text) AS gravity, row_number() OVER (
-                PARTITION BY j.kind, j.before ->> 'end', j.after ->> 'end', j.before ->> 'route', j.after ->> 'route',
-                    j.before ->> 'reason', j.after ->> 'reason' ORDER BY j.at DESC, j.journey_id DESC) AS place
-            FROM shadow_journey j WHERE j.shadow_id = :shadow AND j.kind IS NOT NULL) t
-        ORDER BY t.place, t.gravity, t.journey_id LIMIT :most""",
-        shadow=shadow,
-        kinds=list(kinds),
-        most=most,
     )
 
 

@@ -14,6 +14,7 @@ from sqlmodel import Field, SQLModel
 from leadgate.models.columns import (
     APPEND_ONLY,
     STAFF,
+    declare_counter,
     declare_foreign_key,
     declare_id,
     declare_json,
@@ -29,6 +30,8 @@ class Shadow(SQLModel, table=True):
 
     Every batch up to ``position`` is done with; of those after it, ``shadow_pass`` says which are. ``passes`` counts
     these rows, so that of two passes at once one is kept. ``pools``: the turns of pools that only the draft has.
+    ``part``: how far a large batch is decided. ``problem``: why it could not decide last, until it does again.
+    ``forgotten``: rows of ``shadow_journey`` that are deleted because they were too old.
     """
 
     __tablename__ = "shadow"
@@ -43,13 +46,19 @@ class Shadow(SQLModel, table=True):
     reason: str
     stopped_at: datetime | None = declare_moment(nullable=True)
     stopped_by: str | None = declare_staff(None)
+    stop_reason: str | None = None
     position: int = declare_unchecked_id()
     passes: int
     pools: dict[str, JsonValue] = declare_json("{}")
+    part: dict[str, JsonValue] | None = declare_json_or_none(info=STAFF)
+    problem: str | None = declare_staff(None)
+    problem_at: datetime | None = declare_moment(nullable=True)
+    forgotten: int = declare_counter()
 
 
 class ShadowPass(SQLModel, table=True):
-    """The decisions of these ``batches`` were made again, together. Append-only.
+    """The decisions of these ``batches`` were made again, together. Append-only. The passes over a part of a large
+    batch name no batch, but for the last one; ``last_batch`` is that batch.
 
     ``different``: decisions that came out otherwise under the playbook that made them; some are named in
     ``differences``. ``at`` is PostgreSQL's clock.
@@ -75,6 +84,7 @@ class ShadowJourney(SQLModel, table=True):
     not. ``before`` and ``after`` are kept of those that differ; they have owners, and no value of a lead."""
 
     __tablename__ = "shadow_journey"
+    __table_args__ = (Index("shadow_journey_at", "at"),)
     shadow_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     journey_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     kind: str | None = None

@@ -71,7 +71,9 @@ class Notification(Part):
 
 
 class Retention(Part):
-    """How long Prefect keeps what it shows. The ledger is never pruned: it is the record."""
+    """How long Prefect keeps what it shows, and a shadow what it found of each lead. The rest of the ledger is never
+    pruned: it is the record."""
 
     flow_runs: Duration = Field(default=timedelta(days=7), ge=timedelta(hours=1))
     artifacts: Duration = Field(default=timedelta(days=7), ge=timedelta(hours=1))
+    shadows: Duration = Field(default=timedelta(days=90), ge=timedelta(hours=1))

@@ -21,7 +21,7 @@ from leadgate.playbook import LoadedPlaybook, PlaybookError
 from leadgate.replay.comparison import End, Kind
 from leadgate.vocabulary import BatchKind
 from tasks import playbook_in_use, shadow
-from tasks.shadow import ShadowFindings, find_shadow, run_shadow, start_shadow, stop_shadow
+from tasks.shadow import ShadowFindings, find_shadow, run_shadow, start_kept, start_shadow, stop_shadow
 
 Cli = Callable[..., Any]
 PATH = Path("tests.yaml")
@@ -167,6 +167,90 @@ def test_a_pass_that_is_killed_is_done_again_once(harness: Harness) -> None:
         assert harness.one("SELECT count(*) FROM shadow_pass") == 0
     assert decide(harness).decisions == 8
     assert harness.one("SELECT count(*) FROM shadow_pass") == 1
+    assert harness.find_broken() == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "change"),
+    [
+        ("shadow_batches_once", "INSERT INTO shadow_pass (shadow_id, at, batches, last_batch, decisions, facts, "
+         "different, unreadable, seconds) SELECT shadow_id, at, batches, last_batch, 0, 0, 0, 0, 0 FROM shadow_pass"),
+        ("shadow_batches_once", "UPDATE shadow_pass SET batches = batches || 999999::bigint"),
+        ("shadow_counts_add_up", "UPDATE shadow_pass SET decisions = decisions - 1"),
+        ("shadow_counts_add_up", "UPDATE shadow SET passes = 7"),
+        ("shadow_journeys_known", "UPDATE shadow_journey SET journey_id = 999999 WHERE journey_id = 1"),
+        ("shadow_journeys_known", "UPDATE shadow_journey SET shadow_id = 999999"),
+        ("shadow_journeys_known", "UPDATE shadow_journey SET before = NULL WHERE journey_id = 1"),
+    ],
+)  # fmt: skip
+def test_verify_finds_what_a_shadow_counts_wrong(harness: Harness, broken: str, change: str) -> None:
+    def work() -> None:
+        start(harness)
+        capture_and_run(harness, 1, 2, hour=1)
+        decide(harness)
+
+    harness.begin_with("a shadow", work)
+    assert harness.find_broken() == []
+    with harness.ledger.transaction() as connection:
+        connection.execute(text("ALTER TABLE shadow_pass DISABLE TRIGGER USER"))
+        connection.execute(text(change))
+    assert broken in harness.find_broken()
+
+
+def test_a_draft_that_is_not_sound_any_more_rests_and_no_lead_waits(harness: Harness, cli: Cli) -> None:
+    start(harness)
+    capture_and_run(harness, 1, hour=1)
+    with harness.ledger.transaction() as connection:
+        connection.execute(text("UPDATE shadow SET content = replace(content, 'pool everybody', 'pool nobody')"))
+    with pytest.raises(PlaybookError):
+        decide(harness)
+    found = find(harness)
+    assert "nobody" in str(found.shadow.problem)
+    assert (found.shadow.passes, found.waiting) == (0, 1)
+    assert "nobody" in join_lines(cli("status", code=0))
+    assert "nobody" in join_lines(cli("shadow", "show"))
+    assert harness.one("SELECT status FROM journey") == "owned"
+    with harness.ledger.transaction() as connection:
+        connection.execute(text("UPDATE shadow SET content = replace(content, 'pool nobody', 'pool everybody')"))
+    assert decide(harness).decisions == 4
+    assert find(harness).shadow.problem is None
+
+
+def test_what_was_found_long_ago_is_deleted_and_counted(harness: Harness) -> None:
+    start(harness)
+    for hour in (1, 2, 3):
+        capture_and_run(harness, hour, hour=hour)
+    decide(harness)
+    before = NOW + timedelta(hours=2, minutes=30)
+    assert shadows.forget_journeys(harness.ledger, before, 1) == 1
+    assert shadows.forget_journeys(harness.ledger, before, 10) == 1
+    found = find(harness)
+    assert (found.journeys, found.shadow.forgotten, found.totals.decisions) == (1, 2, 12)
+    assert harness.find_broken() == []
+
+
+def test_a_shadow_keeps_no_value_of_a_lead(harness: Harness) -> None:
+    start(harness)
+    said = {"Last name": "Zyxwmark", "Company": "Zyxwmark GmbH", "Title": "Zyxwmark", "Phone": "zyxwmark"}
+    capture_and_run(harness, 1, hour=1, **said)
+    decide(harness)
+    for table in ("shadow", "shadow_pass", "shadow_journey"):
+        assert harness.rows(f"SELECT 1 FROM {table}"), table
+        assert not harness.rows(f"SELECT 1 FROM {table} t WHERE t::text ILIKE '%zyxwmark%'"), table
+        assert not harness.rows(f"SELECT 1 FROM {table} t WHERE t::text ILIKE '%company1%'"), table
+
+
+def test_a_playbook_that_was_in_use_can_be_the_draft(harness: Harness) -> None:
+    harness.begin(make_lead(1))
+    for draft in (STRICT, harness.loaded):
+        playbook_in_use.activate(harness.ledger, draft, "agreed", by=make_actor("ops"), now=NOW)
+    with pytest.raises(ActionError, match="in use"):
+        start_kept(harness.ledger, harness.loaded.hash, "why", by=make_actor("ops"), now=NOW, read_as=PATH)
+    start_kept(harness.ledger, STRICT.hash[:12], "was it better?", by=make_actor("ops"), now=NOW, read_as=PATH)
+    assert find(harness).shadow.playbook_hash == STRICT.hash
+    stop_shadow(harness.ledger, "seen enough", by=make_actor("olga"), now=NOW)
+    found = find(harness).shadow
+    assert (found.stopped_by, found.stop_reason) == ("olga", "seen enough")
 
 
 def test_of_two_passes_at_once_one_counts(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from leadgate.ledger.verify import (
     personal_values,
     persons,
     records,
+    shadows,
     versions,
 )
 from leadgate.ledger.verify.invariant import Counted, Finding, Invariant, Tally
@@ -42,6 +43,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     *crm.INVARIANTS,
     *records.INVARIANTS,
     *versions.INVARIANTS,
+    *shadows.INVARIANTS,
     *personal_values.INVARIANTS,
 )
 
