@@ -5,7 +5,9 @@ people correct, approve, reject and reassign (``made_up_decisions``). Each is re
 which must find no difference (exit 1), and under a draft with other points. Printed for each: journeys, decisions,
 seconds of the stages, seconds of the replay, their ratio, and the peak of the replaying process' memory.
 
-``--large`` adds a ledger of so many leads in batches of 20,000, for the memory. Writes ``build/bench-replay.json``.
+Then ledgers of 100,000 leads (``--large`` for others, such as 300,000) in batches of 20,000: the memory of each is
+printed as so many times that of the first ledger, and more than twice is an exit with 1. Writes
+``build/bench-replay.json``.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from leadgate.settings import Settings
 from tasks.replay.results import replay_playbook
 
 FEW: Final = 5  # leads of a small batch
+#: How many times the memory of 10,000 leads those of a large ledger may take.
+MOST_MEMORY: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--leads", type=int, default=10_000)
     parser.add_argument("--days", type=int, default=2_000, help="leads of the made-up days; 0 leaves them out")
-    parser.add_argument("--large", type=int, default=0)
+    parser.add_argument("--large", type=int, nargs="*", default=[100_000], help="leads of large ledgers; none without")
     parser.add_argument("--of", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--as-recorded", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -125,15 +129,24 @@ def main() -> None:
     ]
     if given.days:
         settings.append(Setting(f"days of {given.days:,} leads", lambda home: fill_days(home, given.days)))
-    if given.large:
-        settings.append(Setting(f"{given.large:,} leads", lambda home: fill_large(home, given.large)))
     found = [measure(each) for each in settings]
+    found += [measure_large(leads, found[0]) for leads in given.large]
     out = Path("build/bench-replay.json")
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(f"written to {out}")
     if any(each["as_recorded"]["different"] or each["as_recorded"]["changed"] for each in found):
         raise SystemExit("a replay of the recorded playbook came out otherwise")
+    if any(each.get("memory_ratio", 0) > MOST_MEMORY for each in found):
+        raise SystemExit(f"a large ledger takes more than {MOST_MEMORY:g} times the memory")
+
+
+def measure_large(leads: int, first: dict[str, Any]) -> dict[str, Any]:
+    """A ledger of so many leads, its memory beside that of ``first``."""
+    found = measure(Setting(f"{leads:,} leads in batches of {BATCH:,}", lambda home: fill_large(home, leads)))
+    found["memory_ratio"] = round(found["draft"]["memory_mb"] / first["draft"]["memory_mb"], 2)
+    print(f"  {found['memory_ratio']} times the memory of {first['setting']}", flush=True)
+    return found
 
 
 def measure(setting: Setting) -> dict[str, Any]:

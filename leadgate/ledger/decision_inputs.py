@@ -16,7 +16,9 @@ from sqlalchemy import Connection, text
 from leadgate.ledger.typed_rows import read_row, read_rows
 from leadgate.vocabulary import JourneyKind, StageName
 
-_AT_A_TIME: Final = 50  # rows: of large batches each is a megabyte
+#: What is read at a time: so many rows, or fewer that have so many journeys. A row of a large batch is a megabyte.
+_ROWS_AT_A_TIME: Final = 50
+_JOURNEYS_AT_A_TIME: Final = 10_000
 _ROWS: Final = (
     "SELECT i.id, i.batch_id, i.stage, i.journeys, i.at, i.content, b.playbook_hash "
     "FROM decision_input i JOIN batch b ON b.id = i.batch_id"
@@ -56,16 +58,22 @@ def list_since(
     wanted = list(
         connection.execute(
             text(
-                "SELECT i.id FROM decision_input i JOIN batch b ON b.id = i.batch_id WHERE b.journey_kind = :kind "
-                "AND (CAST(:since AS timestamptz) IS NULL OR i.at >= :since) "
+                "SELECT i.id, i.journeys FROM decision_input i JOIN batch b ON b.id = i.batch_id "
+                "WHERE b.journey_kind = :kind AND (CAST(:since AS timestamptz) IS NULL OR i.at >= :since) "
                 "AND (CAST(:until AS timestamptz) IS NULL OR i.at < :until) ORDER BY i.at, i.batch_id, i.id"
             ),
             {"kind": kind, "since": since, "until": until},
-        ).scalars()
+        )
     )
     statement = f"{_ROWS} WHERE i.id = ANY(:ids) {_IN_ORDER}"
-    for start in range(0, len(wanted), _AT_A_TIME):
-        yield from read_rows(connection, DecisionInputRow, statement, ids=wanted[start : start + _AT_A_TIME])
+    ids: list[int] = []
+    journeys = 0
+    for place, row in enumerate(wanted, start=1):
+        ids.append(row.id)
+        journeys += row.journeys
+        if len(ids) == _ROWS_AT_A_TIME or journeys >= _JOURNEYS_AT_A_TIME or place == len(wanted):
+            yield from read_rows(connection, DecisionInputRow, statement, ids=ids)
+            ids, journeys = [], 0
 
 
 def count_since(connection: Connection, kind: JourneyKind, since: datetime) -> int:

@@ -7,16 +7,22 @@ Belongs here: what is counted and chosen. Does not belong here: deciding again (
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 import pandas as pd
 
+from leadgate.replay.journey_ends import JourneyEnds
+from leadgate.replay.journey_table import NONE
 from leadgate.vocabulary import HandoffOutcome, Outcome
+
+_T = TypeVar("_T")
 
 #: Leads that are told of one by one.
 TOLD: Final = 20
@@ -85,6 +91,13 @@ class Kind(StrEnum):
     OTHER_SCORE = "other_score"
 
 
+#: Kinds by their number: the gravest first.
+_KINDS: Final = list(Kind)
+#: What ``find_kind`` compares of two journeys that end alike.
+_COMPARED: Final = ("owner", "route", "pool", "sla", "due_at", "reason", "score", "grade", "qualified_as")
+_OWNED, _HELD = list(End).index(End.OWNED), list(End).index(End.HELD)
+
+
 @dataclass(frozen=True, slots=True)
 class ChangedJourney:
     """A journey that differs. ``uncertain``: it was decided without answers that providers were never asked for."""
@@ -129,103 +142,146 @@ class Comparison:
 
 
 def compare(
-    before: pd.DataFrame,
-    after: pd.DataFrame,
+    before: JourneyEnds,
+    after: JourneyEnds,
     *,
     zone: tzinfo = UTC,
     left_out: Collection[int] = (),
     uncertain: Collection[int] = (),
 ) -> Comparison:
-    """``before`` and ``after`` have a row for each journey, its id as the index, with the columns of ``JourneyEnd``
-    and ``outcome`` (an ``Outcome`` or a ``HandoffOutcome``), ``at`` and ``contributions`` (JSON text).
+    """What differs of the journeys that both have. ``zone``: whose hours of the day count. ``left_out``: journeys that
+    cannot be compared. ``uncertain``: see ``ChangedJourney``."""
+    shared = _find_shared(before, after, left_out)
+    one, other = before.select(shared), after.select(shared)
+    rows = _build_rows(one, other)
+    ends, reasons, routes = list(End), before.codes["reason"], before.codes["route"]
 
-    ``zone``: whose hours of the day count. ``left_out``: journeys that cannot be compared. ``uncertain``: see
-    ``ChangedJourney``.
-    """
-    counted = _Counted(zone)
-    journeys = in_doubt = 0
-    for journey, at, one, other in list_ends(before, after, left_out):
-        counted.add(journey, at, one, other, journey in uncertain)
-        journeys, in_doubt = journeys + 1, in_doubt + (journey in uncertain)
-    return counted.build(journeys, in_doubt)
+    def count_reasons(name: str, held: pd.Series, not_held: pd.Series) -> dict[str, int]:
+        found = rows.loc[(held == _HELD) & (not_held != _HELD), [name]]
+        return _add_up((str(reasons.read(reason)), count) for (reason,), count in _count(found))
+
+    owned_both = rows[(rows["end"] == _OWNED) & (rows["other_end"] == _OWNED)]
+    changed_owners = owned_both[owned_both["owner"] != owned_both["other_owner"]]
+    kinds = {_KINDS[kind]: count for (kind,), count in _count(rows.loc[rows["kind"] != NONE, ["kind"]])}
+    return Comparison(
+        journeys=len(rows),
+        ends={(ends[a], ends[b]): count for (a, b), count in _count(rows[["end", "other_end"]])},
+        kinds={kind: kinds[kind] for kind in _KINDS if kind in kinds},
+        newly_held=count_reasons("other_reason", rows["other_end"], rows["end"]),
+        no_longer_held=count_reasons("reason", rows["end"], rows["other_end"]),
+        owned_both=len(owned_both),
+        owners_changed=_add_up(
+            ((str(routes.read(a)), str(routes.read(b))), count)
+            for (a, b), count in _count(changed_owners[["route", "other_route"]])
+        ),
+        loads=_pair(_count_loads(one), _count_loads(other)),
+        due_hours=_pair(_count_due_hours(one, zone), _count_due_hours(other, zone)),
+        dropped=shared[rows["kind"] == _KINDS.index(Kind.DROPPED)].tolist(),
+        uncertain=int(np.isin(shared, _list_ids(uncertain)).sum()),
+        told=_choose_told(rows, one, other, uncertain),
+    )
 
 
 def list_ends(
-    before: pd.DataFrame, after: pd.DataFrame, left_out: Collection[int] = ()
+    before: JourneyEnds, after: JourneyEnds, left_out: Collection[int] = ()
 ) -> Iterator[tuple[int, datetime, JourneyEnd, JourneyEnd]]:
-    """Each journey that both frames have (see ``compare``), when it was decided, and where it ends both ways."""
-    shared = before.index.intersection(after.index).difference(pd.Index(list(left_out), dtype=before.index.dtype))
+    """Each journey that both have, when it was decided, and where it ends both ways."""
+    shared = _find_shared(before, after, left_out)
     for start in range(0, len(shared), _AT_A_TIME):
-        some = shared[start : start + _AT_A_TIME]
-        one_way, other_way = before.loc[some], after.loc[some]
-        yield from zip(some.tolist(), one_way["at"].tolist(), _list_ends(one_way), _list_ends(other_way), strict=True)
+        one, other = (each.select(shared[start : start + _AT_A_TIME]) for each in (before, after))
+        yield from zip(one.ids, one.read("at"), _read_ends(one), _read_ends(other), strict=True)
 
 
-@dataclass
-class _Counted:
-    zone: tzinfo
-    ends: Counter[tuple[End, End]] = field(default_factory=Counter)
-    kinds: Counter[Kind] = field(default_factory=Counter)
-    newly_held: Counter[str] = field(default_factory=Counter)
-    no_longer_held: Counter[str] = field(default_factory=Counter)
-    owned_both: int = 0
-    owners_changed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    loads: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
-    due_hours: tuple[Counter[int], Counter[int]] = field(default_factory=lambda: (Counter(), Counter()))
-    dropped: list[int] = field(default_factory=list)
-    groups: dict[tuple[object, ...], list[ChangedJourney]] = field(default_factory=lambda: defaultdict(list))
+def _find_shared(before: JourneyEnds, after: JourneyEnds, left_out: Collection[int]) -> npt.NDArray[np.int64]:
+    shared = np.intersect1d(before.table.ids, after.table.ids, assume_unique=True)
+    return np.setdiff1d(shared, _list_ids(left_out), assume_unique=True)
 
-    def add(self, journey: int, at: datetime, one: JourneyEnd, other: JourneyEnd, uncertain: bool) -> None:
-        self.ends[one.end, other.end] += 1
-        for side, end in enumerate((one, other)):
-            if end.end is End.OWNED and end.owner is not None:
-                self.loads[side][end.owner] += 1
-                if end.due_at is not None:
-                    self.due_hours[side][end.due_at.astimezone(self.zone).hour] += 1
-        if one.end is End.OWNED and other.end is End.OWNED:
-            self.owned_both += 1
-            if one.owner != other.owner:
-                self.owners_changed[str(one.route), str(other.route)] += 1
-        if (kind := find_kind(one, other)) is None:
-            return
-        self.kinds[kind] += 1
-        if kind is Kind.DROPPED:
-            self.dropped.append(journey)
-        if other.end is End.HELD and one.end is not End.HELD:
-            self.newly_held[str(other.reason)] += 1
-        if one.end is End.HELD and other.end is not End.HELD:
-            self.no_longer_held[str(one.reason)] += 1
-        alike = self.groups[kind, one.end, other.end, one.route, other.route, one.reason, other.reason]
-        alike.append(ChangedJourney(journey, kind, at, one, other, uncertain))
-        if len(alike) > TOLD:
-            del alike[0]  # the latest are remembered best
 
-    def build(self, journeys: int, uncertain: int) -> Comparison:
-        return Comparison(
-            journeys=journeys,
-            ends=dict(self.ends),
-            kinds={kind: self.kinds[kind] for kind in Kind if self.kinds[kind]},
-            newly_held=dict(self.newly_held.most_common()),
-            no_longer_held=dict(self.no_longer_held.most_common()),
-            owned_both=self.owned_both,
-            owners_changed=dict(self.owners_changed.most_common()),
-            loads=_pair(*self.loads),
-            due_hours=_pair(*self.due_hours),
-            dropped=self.dropped,
-            uncertain=uncertain,
-            told=self._choose_told(),
-        )
+def _list_ids(journeys: Collection[int]) -> npt.NDArray[np.int64]:
+    return np.fromiter(journeys, dtype=np.int64, count=len(journeys))
 
-    def _choose_told(self) -> list[ChangedJourney]:
-        """One of each way to differ in turn, the gravest ways first: twenty that differ alike would tell one thing."""
-        order = {kind: number for number, kind in enumerate(Kind)}
-        ways = sorted(self.groups.values(), key=lambda alike: (order[alike[0].kind], -len(alike), alike[0].journey))
-        told: list[ChangedJourney] = []
-        while len(told) < TOLD and any(ways):
-            for alike in ways:
-                if alike and len(told) < TOLD:
-                    told.append(alike.pop())
-        return sorted(told, key=lambda each: (order[each.kind], each.journey))
+
+def _build_rows(one: JourneyEnds, other: JourneyEnds) -> pd.DataFrame:
+    """A row for each journey: codes of where it ends both ways, and its ``kind``, ``NONE`` where it stays as it is."""
+    names = ("owner", "route", "reason")
+    return pd.DataFrame(
+        {
+            "end": _code_ends(one),
+            "other_end": _code_ends(other),
+            **{name: one.table.columns[name] for name in names},
+            **{f"other_{name}": other.table.columns[name] for name in names},
+            "kind": _find_kinds(one, other),
+        }
+    )
+
+
+def _code_ends(ways: JourneyEnds) -> npt.NDArray[np.int8]:
+    """The number of each end among ``End``."""
+    ends = list(End)
+    known = [ends.index(_ENDS.get(outcome, End.UNDER_WAY)) for outcome in ways.codes["outcome"].values]
+    return np.array([*known, ends.index(End.UNDER_WAY)], dtype=np.int8)[ways.table.columns["outcome"]]
+
+
+def _find_kinds(one: JourneyEnds, other: JourneyEnds) -> npt.NDArray[np.int8]:
+    """Of each journey the number of its kind among ``Kind``. Journeys that differ in the same columns differ in the
+    same way, so that ``find_kind`` is asked of one of them."""
+    differ = {name: one.table.columns[name] != other.table.columns[name] for name in _COMPARED}
+    alike = pd.DataFrame({"end": _code_ends(one), "other_end": _code_ends(other), **differ})
+    groups = alike.groupby(list(alike.columns), sort=False).ngroup().to_numpy()
+    _, first = np.unique(groups, return_index=True)
+    examples = zip(_read_ends(one.take(first)), _read_ends(other.take(first)), strict=True)
+    kinds = [NONE if (kind := find_kind(*each)) is None else _KINDS.index(kind) for each in examples]
+    return np.array(kinds, dtype=np.int8)[groups]
+
+
+def _count(rows: pd.DataFrame) -> Iterator[tuple[tuple[int, ...], int]]:
+    """How often each combination of codes is there, in the order in which they come first."""
+    for codes, count in rows.groupby(list(rows.columns), sort=False).size().items():
+        yield codes if isinstance(codes, tuple) else (codes,), int(count)
+
+
+def _add_up(counts: Iterable[tuple[_T, int]]) -> dict[_T, int]:
+    """The most frequent first."""
+    added: Counter[_T] = Counter()
+    for value, count in counts:
+        added[value] += count
+    return dict(added.most_common())
+
+
+def _count_loads(ways: JourneyEnds) -> Counter[str]:
+    owners = ways.table.columns["owner"][_code_ends(ways) == _OWNED]
+    counted = _count(pd.DataFrame({"owner": owners[owners != NONE]}))
+    return Counter({str(ways.codes["owner"].read(owner)): count for (owner,), count in counted})
+
+
+def _count_due_hours(ways: JourneyEnds, zone: tzinfo) -> Counter[int]:
+    has_owner = (_code_ends(ways) == _OWNED) & (ways.table.columns["owner"] != NONE)
+    due = ways.read_moments("due_at")[has_owner].dropna().tz_convert(zone)
+    return Counter({hour: count for (hour,), count in _count(pd.DataFrame({"hour": due.hour}))})
+
+
+def _choose_told(
+    rows: pd.DataFrame, one: JourneyEnds, other: JourneyEnds, uncertain: Collection[int]
+) -> list[ChangedJourney]:
+    """One of each way to differ in turn, the gravest ways first: twenty that differ alike would tell one thing."""
+    way = ["kind", "end", "other_end", "route", "other_route", "reason", "other_reason"]
+    changed = rows.loc[rows["kind"] != NONE, way]
+    latest = changed.groupby(way, sort=False).tail(TOLD)  # the latest are remembered best
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for place, *key in latest.itertuples(name=None):
+        groups[tuple(key)].append(place)
+    ways = sorted(groups.items(), key=lambda each: (each[0][0], -len(each[1]), each[1][0]))
+    told: list[int] = []
+    for turn in range(1, TOLD + 1):
+        told += [places[-turn] for _, places in ways if len(places) >= turn][: TOLD - len(told)]
+    kinds = dict(zip(told, rows["kind"].iloc[told].tolist(), strict=True))
+    places = np.array(sorted(told, key=lambda place: (kinds[place], place)), dtype=np.intp)
+    before, after = one.take(places), other.take(places)
+    ends = zip(before.ids, before.read("at"), _read_ends(before), _read_ends(after), strict=True)
+    return [
+        ChangedJourney(journey, _KINDS[kinds[place]], at, was, gets, journey in uncertain)
+        for place, (journey, at, was, gets) in zip(places.tolist(), ends, strict=True)
+    ]
 
 
 def find_kind(one: JourneyEnd, other: JourneyEnd) -> Kind | None:
@@ -253,16 +309,15 @@ def _pair(one: Counter[Any], other: Counter[Any]) -> dict[Any, tuple[int, int]]:
     return {name: (one[name], other[name]) for name in sorted({*one, *other})}
 
 
-def _list_ends(frame: pd.DataFrame) -> list[JourneyEnd]:
+def _read_ends(ways: JourneyEnds) -> list[JourneyEnd]:
     known: dict[str, Mapping[str, int]] = {}
     names = (
         "outcome", "stage", "reason", "score", "grade", "qualified_as", "contributions", "owner", "route", "pool",
         "sla", "due_at",
     )  # fmt: skip
-    cells = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in names]
     ends = []
     for outcome, stage, reason, score, grade, qualified_as, points, owner, route, pool, sla, due_at in zip(
-        *cells, strict=True
+        *(ways.read(name) for name in names), strict=True
     ):
         if points is not None and points not in known:
             known[points] = orjson.loads(points)
@@ -279,7 +334,7 @@ def _list_ends(frame: pd.DataFrame) -> list[JourneyEnd]:
                 route=route,
                 pool=pool,
                 sla=sla,
-                due_at=None if due_at is None else due_at.to_pydatetime(),
+                due_at=due_at,
             )
         )
     return ends

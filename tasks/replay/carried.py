@@ -7,12 +7,14 @@ which rows are looked at (``paths``).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from leadgate.fields import QUALIFIED
+from leadgate.replay.journey_ends import JourneyEnds
+from leadgate.replay.journey_table import NONE, JourneyTable
 from leadgate.vocabulary import Outcome, StageName
 
 _NUMBERS: Final = {stage: number for number, stage in enumerate(StageName)}
@@ -21,14 +23,29 @@ _T = TypeVar("_T")
 Known: TypeAlias = list[tuple[int, _T]]
 
 
-@dataclass
 class Carried:
     """Of each journey: the ``values`` that the draft leaves otherwise than the recorded playbook did, its ``scores``
-    under the draft, and the number of the stage at which it ``stopped`` where it had gone on."""
+    under the draft, and the number of the stage at which it ``stopped`` where it had gone on.
 
-    values: dict[int, Known[dict[str, Any]]] = field(default_factory=dict)
-    scores: dict[int, Known[tuple[Any, ...]]] = field(default_factory=dict)
-    stopped: dict[int, int] = field(default_factory=dict)
+    Of earlier portions only what came last is kept: passes of later portions come after all of theirs. ``after``: how
+    journeys went under the draft until then, with their scores.
+    """
+
+    def __init__(self, after: JourneyEnds) -> None:
+        self.values: dict[int, Known[dict[str, Any]]] = {}
+        self.scores: dict[int, Known[tuple[Any, ...]]] = {}
+        self._after = after
+        self._stopped = JourneyTable({"stage": np.int8(NONE)})
+        self._earlier_values: dict[int, tuple[Any, ...]] = {}  # the columns, and the value of each
+        self._columns: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def end_portion(self) -> None:
+        """Keep what later portions can refer to."""
+        for journey, known in self.values.items():
+            values = known[-1][1]
+            columns = self._columns.setdefault(names := tuple(values), names)
+            self._earlier_values[journey] = (columns, *values.values())
+        self.values, self.scores = {}, {}
 
     def note_values(self, recorded: pd.DataFrame, decided: pd.DataFrame, columns: Iterable[str]) -> None:
         """Keep the values of ``columns`` in which ``decided`` differs from ``recorded``; both have the same rows."""
@@ -43,14 +60,15 @@ class Carried:
                 if one != other:
                     known = self.values.setdefault(journey, [])
                     if not known or known[-1][0] != number:
-                        known.append((number, dict(known[-1][1]) if known else {}))
+                        known.append((number, dict(known[-1][1]) if known else self._read_earlier_values(journey)))
                     known[-1][1][name] = other
 
     def change_values(self, frame: pd.DataFrame) -> pd.DataFrame:
         """``frame`` with the values that the draft leaves otherwise."""
-        if not self.values or frame.empty:
+        if not (self.values or self._earlier_values) or frame.empty:
             return frame
-        found = self._find(self.values, frame)
+        earlier = {journey: self._read_earlier_values(journey) for journey in set(frame["journey"].tolist())}
+        found = self._find(self.values, frame, {journey: values for journey, values in earlier.items() if values})
         for name in {name for values in found if values is not None for name in values if name in frame}:
             cells = [
                 cell if values is None else values.get(name, cell)
@@ -59,9 +77,14 @@ class Carried:
             frame[name] = pd.Series(cells, index=frame.index, dtype=object)
         return frame
 
+    def _read_earlier_values(self, journey: int) -> dict[str, Any]:
+        columns, *values = self._earlier_values.get(journey, ((),))
+        return dict(zip(columns, values, strict=True))
+
     def note_scores(self, scored: pd.DataFrame) -> None:
         if scored.empty:
             return
+        scored = scored.sort_values("journey_id")
         passes, journeys = scored["journey_id"].tolist(), scored["journey"].tolist()
         scores = zip(*(scored[name].tolist() for name in QUALIFIED), strict=True)
         for number, journey, each in zip(passes, journeys, scores, strict=True):
@@ -71,7 +94,8 @@ class Carried:
         """``frame`` with the draft's scores. How far a lead is qualified that a person sent on is what they said."""
         if frame.empty:
             return frame
-        found, journeys = self._find(self.scores, frame), frame["journey"].tolist()
+        journeys = frame["journey"].tolist()
+        found = self._find(self.scores, frame, self._after.find_scores(journeys))
         for place, name in enumerate(QUALIFIED):
             cells = frame[name].tolist()
             for row, scores in enumerate(found):
@@ -80,11 +104,12 @@ class Carried:
             frame[name] = pd.Series(cells, index=frame.index, dtype=object)
         return frame
 
-    def _find(self, known: Mapping[int, Known[_T]], frame: pd.DataFrame) -> list[_T | None]:
-        """For each row what is known of its journey from its own pass, or the last one before."""
+    def _find(self, known: Mapping[int, Known[_T]], frame: pd.DataFrame, earlier: Mapping[int, _T]) -> list[_T | None]:
+        """For each row what is known of its journey from its own pass, or the last one before, else from ``earlier``
+        portions."""
         passes, journeys = frame["journey_id"].tolist(), frame["journey"].tolist()
         return [
-            next((each for at, each in reversed(known.get(journey, ())) if at <= number), None)
+            next((each for at, each in reversed(known.get(journey, ())) if at <= number), earlier.get(journey))
             for number, journey in zip(passes, journeys, strict=True)
         ]
 
@@ -97,15 +122,23 @@ class Carried:
         later pass takes it to that stage again.
         """
         reached: dict[StageName, set[int]] = {stage: set() for stage in frames}
-        for number, stage, journey, stops in _list_steps(frames):
+        steps = _list_steps(frames)
+        stopped = self._read_stopped({journey for _, _, journey, _ in steps})
+        for number, stage, journey, stops in steps:
             at = _NUMBERS[stage]
-            if self.stopped.get(journey, at) < at:
+            if NONE < stopped[journey] < at:
                 continue
             reached[stage].add(number)
-            self.stopped.pop(journey, None)
-            if stops and (number, stage) in went_on:
-                self.stopped[journey] = at
+            stopped[journey] = at if stops and (number, stage) in went_on else NONE
+        journeys = np.fromiter(stopped, dtype=np.int64)
+        self._stopped.put(journeys, {"stage": np.fromiter(stopped.values(), dtype=np.int8)})
         return reached
+
+    def _read_stopped(self, journeys: Collection[int]) -> dict[int, int]:
+        ids = np.fromiter(journeys, dtype=np.int64)
+        places = self._stopped.find(ids)
+        stages = np.append(self._stopped.columns["stage"], np.int8(NONE))
+        return dict(zip(ids.tolist(), stages[places].tolist(), strict=True))
 
 
 def _list_steps(frames: Mapping[StageName, pd.DataFrame]) -> list[tuple[int, StageName, int, bool]]:

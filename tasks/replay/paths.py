@@ -11,11 +11,12 @@ it stopped is decided in the state of that moment, with what was known of it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
@@ -23,6 +24,7 @@ from leadgate.fields import ENRICHED, QUALIFIED, STANDARD, VALIDATED
 from leadgate.ledger import decision_inputs
 from leadgate.ledger.playbook_versions import read_content
 from leadgate.playbook import LoadedPlaybook, Playbook, PlaybookError, parse
+from leadgate.replay.journey_ends import ENDS, SCORES, JourneyEnds, share_codes
 from leadgate.vocabulary import JourneyKind, Outcome, StageName
 from tasks.decision_inputs import RECORDED_STAGES
 from tasks.learned_scores import load_named
@@ -33,13 +35,6 @@ from tasks.replay.recorded_facts import Facts, read_facts
 from tasks.replay.self_check import SelfCheck, is_by_others
 from tasks.replay.stage_inputs import PortionReader, StageInput, keep_journeys
 
-#: What is kept of where a journey ended, and of its score.
-ENDS: Final = (
-    "journey", "at", "stage", "outcome", "reason", "owner", "route", "pool", "sla", "priority", "due_at",
-)  # fmt: skip
-SCORES: Final = (
-    "journey", "fit", "engagement", "score", "grade", "qualified_as", "contributions",
-)  # fmt: skip
 #: The parts of a playbook that neither validation nor enrichment reads.
 _LATER_PARTS: Final = frozenset(
     {
@@ -86,11 +81,11 @@ class _Portion:
 
 @dataclass
 class Replayed:
-    """What became of each journey, ``before`` as recorded and ``after`` under the draft: a frame each, by its id, with
-    ``ENDS`` and ``SCORES``. ``uncertain``: journeys decided without answers of providers, since nobody was asked."""
+    """What became of each journey, ``before`` as recorded and ``after`` under the draft. ``uncertain``: journeys
+    decided without answers of providers, since nobody was asked."""
 
-    before: pd.DataFrame
-    after: pd.DataFrame
+    before: JourneyEnds
+    after: JourneyEnds
     check: SelfCheck
     uncertain: set[int]
 
@@ -112,7 +107,8 @@ def replay(
     paths = _Paths(connection, draft, recorded, capacities)
     for portion in PortionReader().read(decision_inputs.list_since(connection, JourneyKind.LEAD, since, until)):
         paths.follow(portion)
-    return Replayed(paths.before.build(), paths.after.build(), paths.check, paths.uncertain)
+        del portion  # it goes before the next one is read: a portion takes more memory than all that is kept
+    return Replayed(paths.before, paths.after, paths.check, paths.uncertain)
 
 
 def replay_batches(
@@ -138,41 +134,26 @@ def replay_batches(
     for portion in reader.read(rows):
         paths.follow(portion)
     paths.check.different |= known
-    before, after = (ways.build() for ways in (paths.before, paths.after))
-    done = Replayed(
-        before[before.index.isin(journeys)], after[after.index.isin(journeys)], paths.check, paths.uncertain
-    )
+    own = np.fromiter(journeys, dtype=np.int64, count=len(journeys))
+    done = Replayed(paths.before.select(own), paths.after.select(own), paths.check, paths.uncertain)
     return done, capacities.list_own()
 
 
-@dataclass
-class _Ways:
-    """How journeys went: what is known last of each."""
-
-    ends: list[pd.DataFrame] = field(default_factory=list)
-    scores: list[pd.DataFrame] = field(default_factory=list)
-
-    def note(self, frames: Frames) -> None:
-        """The result of each stage over a portion: the last stage that a journey was at is its end."""
-        columns = ["journey_id", *ENDS]
-        rows = [frame.reindex(columns=columns).assign(stage=stage) for stage, frame in frames.items() if len(frame)]
-        if rows:
-            together = pd.concat(rows, ignore_index=True).drop_duplicates("journey_id", keep="last")
-            ends = together.sort_values("journey_id").drop_duplicates("journey", keep="last")
-            self.ends.append(ends[list(ENDS)])
-        if len(scored := frames[StageName.QUALIFICATION]):
-            scored = scored.sort_values("journey_id").drop_duplicates("journey", keep="last")
-            self.scores.append(scored.reindex(columns=list(SCORES)))
-
-    def build(self) -> pd.DataFrame:
-        return _keep_last(self.ends, ENDS).join(_keep_last(self.scores, SCORES))
+def _note(ways: JourneyEnds, frames: Frames) -> None:
+    """The result of each stage over a portion: the last stage that a journey was at is its end."""
+    columns = ["journey_id", *ENDS]
+    rows = [frame.reindex(columns=columns).assign(stage=stage) for stage, frame in frames.items() if len(frame)]
+    if not rows:
+        return
+    together = pd.concat(rows, ignore_index=True).drop_duplicates("journey_id", keep="last")
+    ways.note(
+        _keep_last(together), _keep_last(frames[StageName.QUALIFICATION].reindex(columns=["journey_id", *SCORES]))
+    )
 
 
-def _keep_last(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    if not frames:
-        return pd.DataFrame(columns=list(columns), dtype=object).set_index("journey")
-    together = pd.concat(frames, ignore_index=True).drop_duplicates("journey", keep="last")
-    return together.set_index("journey").sort_index()
+def _keep_last(frame: pd.DataFrame) -> pd.DataFrame:
+    """The last pass of each journey."""
+    return frame.sort_values("journey_id").drop_duplicates("journey", keep="last")
 
 
 class _Paths:
@@ -186,11 +167,12 @@ class _Paths:
         capacities: CapacitySource,
     ) -> None:
         self.connection, self.draft = connection, draft
-        self.before, self.after, self.check = _Ways(), _Ways(), SelfCheck()
+        codes = share_codes()
+        self.before, self.after, self.check = JourneyEnds(codes), JourneyEnds(codes), SelfCheck()
         self.uncertain: set[int] = set()
         self._recorded, self._capacities = recorded, capacities
         self._playbooks: dict[str, LoadedPlaybook] = {}
-        self._carried = Carried()
+        self._carried = Carried(self.after)
 
     def follow(self, given: Sequence[StageInput]) -> None:
         """Decide a portion again, both ways."""
@@ -204,7 +186,8 @@ class _Paths:
             self.check.compare(stage, facts.add_to(frame, stage))
         decided = self._decide_by_draft(portion)
         for ways, frames in ((self.before, portion.recorded), (self.after, decided)):
-            ways.note({stage: _tell(frame, stage, portion) for stage, frame in frames.items()})
+            _note(ways, {stage: _tell(frame, stage, portion) for stage, frame in frames.items()})
+        self._carried.end_portion()
 
     def _sort(self, portion: Sequence[StageInput]) -> dict[StageName, list[StageInput]]:
         """By stage, without what was decided by a playbook that cannot be read any more."""

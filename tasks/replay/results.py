@@ -7,7 +7,7 @@ words (``console.replay``).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
@@ -27,6 +27,8 @@ NOT_REPLAYED: Final = (
     "sources", "headers", "matching", "enrichment", "reassignments", "breaker", "kinds", "crm", "exceptions",
     "notifications", "events",
 )  # fmt: skip
+
+_AT_A_TIME: Final = 20_000  # journeys of which it is asked what became of them
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,11 @@ def list_not_replayed(used: Playbook, draft: Playbook) -> list[str]:
     return [name for name in NOT_REPLAYED if one[name] != other[name]]
 
 
-def _count_later(connection: Connection, journeys: Collection[int]) -> dict[str, int]:
-    counted = Counter(_name_later(row) for row in decision_facts.read_later(connection, journeys).to_dict("records"))
+def _count_later(connection: Connection, journeys: Sequence[int]) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for start in range(0, len(journeys), _AT_A_TIME):
+        later = decision_facts.read_later(connection, journeys[start : start + _AT_A_TIME])
+        counted.update(_name_later(row) for row in later.to_dict("records"))
     counted["still waiting for an owner"] = len(journeys) - sum(counted.values())
     return {word: count for word, count in counted.most_common() if count}
 
