@@ -186,6 +186,8 @@ def _build(reading: _Reading, *, cut: bool) -> Export:
         won_of[-2] = True
     decided, won = decided_of[outcome.codes], won_of[outcome.codes]
     ended = None if reading.decided_at is None else read[reading.decided_at].days
+    if reading.decided_at is not None and ended is None:
+        raise ExportError(f"the column {reading.decided_at!r}, which --decided-at names, has no dates")
     keys = np.concatenate(reading.keys)[decided]
     columns = [
         _express(_choose_rows(column, decided), reading)

@@ -30,9 +30,19 @@ from leadgate.learning.draft_text import NewField, build_draft_text
 from leadgate.learning.export_columns import MISSING, Column, Kind
 from leadgate.learning.known_afterwards import Suspicion, compare_with_end, list_suspicions
 from leadgate.learning.outcome_column import find_named_column
-from leadgate.learning.rule_drafts import ChosenRule, ExpressedColumn, RuleDraft, choose_rules, draft_rules
+from leadgate.learning.rule_drafts import (
+    ChosenRule,
+    ExpressedColumn,
+    LeftOut,
+    RuleDraft,
+    choose_rules,
+    draft_rules,
+    find_limit_of,
+)
 from leadgate.learning.separation import Separation, separate
+from leadgate.learning.significance import Limit
 from leadgate.learning.title_words import express_word, split_into_words
+from leadgate.learning.training import LEAST_LEADS, LEAST_OF_CLASS
 from leadgate.mapping.headers import split_words
 from leadgate.playbook import CustomField, Playbook, Scoring
 from leadgate.playbook.check.checker import ASSIGNED
@@ -43,9 +53,6 @@ from tasks.export_reading import ONE_EACH, Asked, Export, ExportError, ReadColum
 from tasks.measuring import Judged, judge
 from tasks.trial import NO_ACTIVITIES
 
-#: Rows with a known outcome, and won and lost ones of them, below which a draft would be made of chance.
-LEAST_ROWS: Final = 1_000
-LEAST_OF_EACH: Final = 100
 _LONGEST_FIELD: Final = 40
 _TITLE: Final = "job_title"
 _UNSAID: Final = "\N{HORIZONTAL ELLIPSIS}"  # in place of a value that is there and is not kept: no rule names it
@@ -56,7 +63,8 @@ Flags = npt.NDArray[np.bool_]
 @dataclass(frozen=True)
 class SuggestedColumn:
     """A column: what it is, what it tells, and how many rules of the draft are about it. ``left_out`` says why it is in
-    no rule, where nobody could use it or it is not to be believed."""
+    no rule, where nobody could use it or it is not to be believed, and ``values_left_out`` why some values are in
+    none."""
 
     header: str
     field: str | None
@@ -66,11 +74,13 @@ class SuggestedColumn:
     suspicions: list[Suspicion]
     left_out: str | None
     rules: int
+    values_left_out: list[LeftOut]
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """``judged`` and ``top`` are of the draft's points on the rows kept aside; None where there is no draft."""
+    """``judged`` and ``top`` are of the draft's points on the rows kept aside; None where there is no draft. ``limit``:
+    from where on a value counts as different, for so many that were looked at."""
 
     export: Export
     learn: int
@@ -78,6 +88,7 @@ class Suggestion:
     aside_won: int
     columns: list[SuggestedColumn]
     rules: list[ChosenRule]
+    limit: Limit
     fields: dict[str, NewField]
     judged: Judged | None
     top: TopShare | None
@@ -107,10 +118,12 @@ def suggest(
     headers = [each.column.header for each in export.columns]
     believed = {find_named_column(named, headers) for named in including}
     learn = ~export.aside
+    _require_both(export)
     looked = [_look(each, export, learn, believed) for each in export.columns]
     _name_fields(looked, playbook)
     looked += _look_at_titles(export, learn)
-    drafts = _draft(looked, playbook)
+    limit = find_limit_of([each.separation for each in looked if each.separation and each.left_out is None])
+    drafts, left_out = _draft(looked, playbook, limit)
     chosen: list[ChosenRule] = []
     if drafts:
         frame = _build_frame(looked)
@@ -118,7 +131,8 @@ def suggest(
         sound = [draft for draft in drafts if _is_sound(draft, types)]
         found = rules.match_rows({draft.name: draft.when for draft in sound}, frame, types)
         hits = {draft.name: found[draft.name].to_numpy()[learn] for draft in sound}
-        chosen = choose_rules(sound, hits, export.won[learn])
+        chosen, weak = choose_rules(sound, hits, export.won[learn])
+        left_out += weak
     used = {rule.draft.header for rule in chosen}
     fields = {
         each.new_field.name: each.new_field
@@ -136,8 +150,9 @@ def suggest(
         learn=int(learn.sum()),
         aside=int(export.aside.sum()),
         aside_won=int(export.won[export.aside].sum()),
-        columns=sorted((_tell(each, chosen) for each in looked), key=_rank),
+        columns=sorted((_tell(each, chosen, left_out) for each in looked), key=_rank),
         rules=chosen,
+        limit=limit,
         fields=fields,
         judged=judged,
         top=top,
@@ -155,12 +170,24 @@ def require_enough(export: Export) -> None:
             "alone nothing tells them apart. --won VALUE and --lost VALUE say what its values mean"
         )
     for have, least, of in (
-        (known, LEAST_ROWS, "rows with a known outcome"),
-        (won, LEAST_OF_EACH, "won rows"),
-        (known - won, LEAST_OF_EACH, "lost rows"),
+        (known, LEAST_LEADS, "rows with a known outcome"),
+        (won, LEAST_OF_CLASS, "won rows"),
+        (known - won, LEAST_OF_CLASS, "lost rows"),
     ):
         if have < least:
             raise ExportError(f"not enough {of} yet ({have:,} of {least:,}): rules would be drafted from chance")
+
+
+def _require_both(export: Export) -> None:
+    """Raises ``ExportError`` where the rows that teach, or those kept aside, are all won or all lost, or none."""
+    if not export.columns:
+        raise ExportError(f"it has no column beside {export.outcome!r}: nothing can tell won from lost")
+    for which, words in ((~export.aside, "to learn from"), (export.aside, "to keep aside")):
+        if not export.won[which].any() or export.won[which].all():
+            raise ExportError(
+                f"there are no won rows, or no lost ones, {words}: which rows are kept aside is a matter of their "
+                "e-mail address, id or content, and nearly all have the same. Add a column that names the row, as an id"
+            )
 
 
 def _look(read: ReadColumn, export: Export, learn: Flags, believed: Collection[str]) -> _Looked:
@@ -170,7 +197,7 @@ def _look(read: ReadColumn, export: Export, learn: Flags, believed: Collection[s
     if separation is None:
         only = "every row has one" if read.field in ONE_EACH and column.kind == "one value" else None
         only = "its words are columns of their own" if read.field == _TITLE and column.kind == "text" else only
-        return _Looked(read, None, [], only or _WITHOUT_PARTS.get(column.kind, "no two values to compare"))
+        return _Looked(read, None, [], only or _WITHOUT_PARTS.get(column.kind, "no two values that enough rows have"))
     suspicions = list_suspicions(separation, export.won, column.filled)
     if column.days is not None and export.ended is not None:
         suspicions += compare_with_end(column.days, export.ended)
@@ -196,7 +223,7 @@ def _look_at_titles(export: Export, learn: Flags) -> list[_Looked]:
 
 _WITHOUT_PARTS: Final[dict[Kind, str]] = {
     "nothing": "empty",
-    "one value": "the same value everywhere",
+    "one value": "tells nothing",
     "id": "names the row",
 }
 
@@ -258,13 +285,16 @@ def _is_contact(column: Column) -> bool:
     return bool(sample) and sum("@" in value for value in sample) > len(sample) / 2
 
 
-def _draft(looked: Sequence[_Looked], playbook: Playbook) -> list[RuleDraft]:
+def _draft(looked: Sequence[_Looked], playbook: Playbook, limit: Limit) -> tuple[list[RuleDraft], list[LeftOut]]:
     taken: set[str] = {rule.name for rule in playbook.scoring.engagement} | {*playbook.scoring.groups}
     drafts: list[RuleDraft] = []
+    left_out: list[LeftOut] = []
     for each in looked:
         if each.left_out is None and each.separation is not None and each.expressed is not None:
-            drafts += draft_rules(each.separation, each.expressed, taken)
-    return drafts
+            made, weak = draft_rules(each.separation, each.expressed, taken, limit)
+            drafts += made
+            left_out += weak
+    return drafts, left_out
 
 
 def _list_types(looked: Sequence[_Looked], playbook: Playbook) -> dict[str, FieldType]:
@@ -337,7 +367,7 @@ def _build_heading(export: Export, judged: Judged) -> list[str]:
     ]
 
 
-def _tell(each: _Looked, chosen: Sequence[ChosenRule]) -> SuggestedColumn:
+def _tell(each: _Looked, chosen: Sequence[ChosenRule], left_out: Sequence[LeftOut]) -> SuggestedColumn:
     column = each.read.column
     return SuggestedColumn(
         header=column.header,
@@ -348,6 +378,7 @@ def _tell(each: _Looked, chosen: Sequence[ChosenRule]) -> SuggestedColumn:
         suspicions=each.suspicions,
         left_out=each.left_out,
         rules=sum(rule.draft.header == column.header for rule in chosen),
+        values_left_out=[values for values in left_out if values.header == column.header],
     )
 
 

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 8  # columns whose values are shown, and values of one
 _LONGEST: Final = 40
+_NOT_TOLD: Final = "no value differs by more than chance"
+_KINDS: Final = {
+    "nothing": "empty", "one value": "all the same", "id": "id", "number": "number", "date": "date",
+    "category": "category", "text": "free text",
+}  # fmt: skip
 Values = Annotated[
     list[str] | None,
     typer.Option(
@@ -69,8 +74,10 @@ def suggest(
 ) -> None:
     """Which columns of a file of leads with outcomes tell won from lost, and a draft of scoring rules to edit.
 
-    No ledger is needed, and nothing is stored. Three rows in ten are kept aside, the same each time: they judge the
-    columns and the draft. Columns that were probably filled in after the outcome are told and left out.
+    No ledger is needed, and nothing is stored. At least 1,000 rows with a known outcome are needed, 120 of them won and
+    120 lost. Three rows in ten are kept aside, the same each time: they judge the columns and the draft. Columns that
+    were probably filled in after the outcome are told and left out; so are values that differ from the others by no
+    more than chance, by how many were looked at, or by too little.
     """
     from leadgate.connectors.files import FileError, read
     from tasks.export_reading import Asked
@@ -104,6 +111,8 @@ def suggest(
 def _require_new(output: Path | None) -> None:
     if output is not None and (output.exists() or output.is_symlink()):
         raise CommandError(f"{output} exists already and is not overwritten; choose another file")
+    if output is not None and not output.parent.is_dir():
+        raise CommandError(f"{output} cannot be written: there is no folder {output.parent}")
 
 
 def _write(output: Path, text: str) -> None:
@@ -150,8 +159,31 @@ def _print(file: Path, found: Suggestion, *, everything: bool) -> None:
     told = [each for each in found.columns if each.separation is not None and each.left_out is None]
     for each in told if everything else told[:_SHOWN]:
         _print_values(each, None if everything else _SHOWN)
+    _print_left_out(found, None if everything else _SHOWN)
     if found.judged is not None:
         _print_judged(found)
+
+
+def _print_left_out(found: Suggestion, most: int | None) -> None:
+    """The values that were tried as a rule and are in none, those with the largest difference first."""
+    left_out = [values for column in found.columns for values in column.values_left_out]
+    if not left_out:
+        return
+    left_out.sort(key=lambda each: -abs((each.learn.value or 0.0) - (each.rest.value or 0.0)))
+    console = build_console()
+    console.print(build_heading(f"In no rule, of {found.limit.looked_at:,} values that were looked at"))
+    made = build_table(
+        "column", "values", "rows", "won", "of the others", "why not", right=("rows", "won", "of the others")
+    )
+    for each in left_out[:most]:
+        words = mask(each.words) if "@" in each.words else each.words
+        made.add_row(
+            sanitise(each.header, _LONGEST), sanitise(words, _LONGEST), f"{each.learn.of:,}",
+            format_percent(each.learn.value), format_percent(each.rest.value), each.why,
+        )  # fmt: skip
+    console.print(made)
+    if most is not None and len(left_out) > most:
+        console.print(f"and {len(left_out) - most} more, with --all")
 
 
 def _describe_words(found: Suggestion) -> str:
@@ -173,7 +205,7 @@ def _print_columns(found: Suggestion) -> None:
     for each in found.columns:
         made.add_row(
             sanitise(each.header, _LONGEST),
-            each.kind,
+            _describe_kind(each),
             format_percent(each.filled.value),
             _format_own_auc(each),
             each.left_out or _describe_use(each),
@@ -185,7 +217,17 @@ def _describe_use(column: SuggestedColumn) -> str:
     trend = None if column.separation is None else column.separation.trend
     parts: list[str] = [] if trend is None else [trend if trend == "up and down" else f"{trend} with it"]
     parts.append(format_count(column.rules, "rule", "rules") if column.rules else "no rule")
+    if not column.rules:
+        reasons = dict.fromkeys(each.why for each in column.values_left_out)
+        parts += [next(iter(reasons))] if len(reasons) == 1 else ["see below"] if reasons else [_NOT_TOLD]
     return ", ".join(parts)
+
+
+def _describe_kind(column: SuggestedColumn) -> str:
+    """What the column was looked at as."""
+    from tasks.export_reading import ONE_EACH
+
+    return "given or not" if column.field in ONE_EACH else _KINDS[column.kind]
 
 
 def _format_own_auc(column: SuggestedColumn) -> str:
@@ -253,8 +295,18 @@ def _build_json(found: Suggestion) -> dict[str, object]:
             {
                 "name": each.draft.name, "column": each.draft.header, "when": each.draft.when, "points": each.points,
                 "joint_interval": list_ends(each.interval), **_build_share("", each.draft.learn),
+                "others": each.draft.rest.value,
+                "difference": list_ends(found.limit.widen(each.draft.learn, each.draft.rest)),
             }
             for each in found.rules
+        ],
+        "values_looked_at": found.limit.looked_at,
+        "left_out": [
+            {
+                "column": each.header, "values": each.words, "why": each.why, **_build_share("", each.learn),
+                "others": each.rest.value, "difference": list_ends(found.limit.widen(each.learn, each.rest)),
+            }
+            for column in found.columns for each in column.values_left_out
         ],
         "draft": found.text,
         "judged": None if found.judged is None else build_judged(found.judged),

@@ -45,9 +45,18 @@ def build_draft_text(
         before = draft.header
         lines.append(
             f"    - {{name: {draft.name}, when: {_write(draft.when)}, points: {rule.points}, "
-            f"why: {_write(describe_shares(draft.learn, draft.rest))}}}"
+            f"why: {_write(_describe_why(rule))}}}"
         )
     return "\n".join(lines) + "\n"
+
+
+def _describe_why(rule: ChosenRule) -> str:
+    """The shares; and where the points say the opposite, that they are beside the other rules."""
+    learn, rest = rule.draft.learn, rule.draft.rest
+    shares = describe_shares(learn, rest)
+    if (rule.points > 0) is ((learn.value or 0.0) >= (rest.value or 0.0)):
+        return shares
+    return f"{shares}; {'more' if rule.points > 0 else 'less'} often where the other rules are the same"
 
 
 def describe_shares(with_it: Share, without: Share) -> str:

@@ -19,15 +19,24 @@ import numpy as np
 import numpy.typing as npt
 
 from leadgate.figures import Interval, Share
-from leadgate.learning.joint_weights import JointFit, Pattern, fit_joint_weights
+from leadgate.learning.joint_weights import JointWeight, Pattern, fit_joint_weights
 from leadgate.learning.separation import Part, Separation, format_number, is_told_apart
+from leadgate.learning.significance import (
+    LEAST_LIFT,
+    Limit,
+    compute_larger_lift,
+    find_limit,
+    measure_distance,
+)
 from leadgate.mapping.headers import split_words
 
-#: Standard errors by which a part differs from the others to be drafted, and from its neighbour to stay apart from it:
-#: of sixty columns, some differ by two by chance.
-_TELLING: Final = 3.0
+#: Standard errors by which a part differs from its neighbour to stay apart from it.
 _APART: Final = 2.5
 MOST_RULES: Final = 40
+#: A rule that is worth fewer points beside the others raises or lowers the odds by less than the least lift.
+LEAST_POINTS: Final = 3
+#: Of the rules of a draft, the share whose points may be chance.
+_MOST_BY_CHANCE: Final = 0.05
 _MOST_DRAFTED: Final = 120
 _LONGEST_NAME: Final = 63
 _LONGEST_CONDITION: Final = 2_000
@@ -66,6 +75,17 @@ class ChosenRule:
     interval: Interval
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Values of a column that are in no rule of the draft, though they were looked at as one, and ``why``."""
+
+    header: str
+    words: str
+    learn: Share
+    rest: Share
+    why: str
+
+
 def quote(text: str) -> str:
     """``text`` as a constant of an expression, whatever is in it."""
     if "\0" in text:
@@ -73,27 +93,50 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def draft_rules(separation: Separation, expressed: ExpressedColumn, taken: set[str]) -> list[RuleDraft]:
-    """Rules for the parts of a column that are won more or less often than the others, one for each step.
+def find_limit_of(separations: Sequence[Separation]) -> Limit:
+    """From where on a value differs from the others by more than chance, for so many values in all columns."""
+    return find_limit([
+        measure_distance(part.learn, each.get_rest(part)) for each in separations for part in each.parts
+    ])  # fmt: skip
 
-    Adds their names to ``taken``. None where nothing is told apart.
+
+def draft_rules(
+    separation: Separation, expressed: ExpressedColumn, taken: set[str], limit: Limit
+) -> tuple[list[RuleDraft], list[LeftOut]]:
+    """Rules for the parts of a column that are won more or less often than the others, one for each step; and those
+    that differ by no more than chance, by the ``limit``, or by too little.
+
+    Adds the names of the rules to ``taken``. None where nothing is told apart.
     """
-    if not any(is_told_apart(part.learn, separation.get_rest(part), _TELLING) for part in separation.parts):
-        return []
+    if not any(limit.is_beyond(part.learn, separation.get_rest(part)) for part in separation.parts):
+        return [], []
     if any(part.low is not None or part.high is not None for part in separation.parts):
         if separation.kind == "date":  # a date of the past is of no lead to come
-            return []
-        made = _draft_steps(separation, expressed)
+            return [], []
+        made = _draft_steps(separation, expressed, limit)
     else:
         made = _draft_groups(separation, expressed)
-    drafts = []
+    drafts: list[RuleDraft] = []
+    left_out: list[LeftOut] = []
     for slug, words, when, learn in made:
-        if len(when) > _LONGEST_CONDITION:
-            continue
         rest = Share(separation.won.count - learn.count, separation.won.of - learn.of)
+        if (why := _find_reason(learn, rest, when, limit)) is not None:
+            left_out.append(LeftOut(separation.header, words, learn, rest, why))
+            continue
         slug = slug if expressed.word is None else f"{expressed.word}_{slug}"
         drafts.append(RuleDraft(_name(expressed.name, slug, taken), separation.header, when, words, learn, rest))
-    return drafts
+    return drafts, left_out
+
+
+def _find_reason(learn: Share, rest: Share, when: str, limit: Limit) -> str | None:
+    """Why values make no rule; None where they do."""
+    if not limit.is_beyond(learn, rest):
+        return f"no more than chance among {limit.looked_at:,} values"
+    if (lift := compute_larger_lift(learn, rest)) < LEAST_LIFT:
+        return f"won or lost {lift:.2f} times as often as the others; a rule needs {LEAST_LIFT:g}"
+    if len(when) > _LONGEST_CONDITION:
+        return "its condition would be too long"
+    return None
 
 
 _Made = tuple[str, str, str, Share]  # the end of a name, words, the condition, the share of the rows that meet it
@@ -119,7 +162,7 @@ def _draft_groups(separation: Separation, expressed: ExpressedColumn) -> list[_M
     ]
 
 
-def _draft_steps(separation: Separation, expressed: ExpressedColumn) -> list[_Made]:
+def _draft_steps(separation: Separation, expressed: ExpressedColumn, limit: Limit) -> list[_Made]:
     """Where the share rises or falls from bin to bin, a rule for each step, which add up; else one for each bin but the
     largest. And one for rows without a number."""
     bins = [[part] for part in separation.parts if not part.missing]
@@ -144,7 +187,7 @@ def _draft_steps(separation: Separation, expressed: ExpressedColumn) -> list[_Ma
                 words = _describe_span(low, high)
                 made.append((slug, words, _express_span(low, high, expressed.number), _sum(each)))
     for part in separation.parts:
-        if part.missing and is_told_apart(part.learn, separation.get_rest(part), _APART):
+        if part.missing and limit.is_beyond(part.learn, separation.get_rest(part)):
             made.append(("missing", "no value", f"{expressed.name} is null", part.learn))
     return made
 
@@ -212,43 +255,67 @@ def _name(field: str, slug: str, taken: set[str]) -> str:
     return name
 
 
-def choose_rules(drafts: Sequence[RuleDraft], hits: Mapping[str, Flags], won: Flags) -> list[ChosenRule]:
-    """The rules that tell something beside the others, with their points: ten of them double the odds.
+def choose_rules(
+    drafts: Sequence[RuleDraft], hits: Mapping[str, Flags], won: Flags
+) -> tuple[list[ChosenRule], list[LeftOut]]:
+    """The rules that tell something beside the others, with their points: ten of them double the odds; and the others.
 
     ``hits`` are the rows to learn from that a rule meets, by its name; ``won`` is of these rows. The rules that tell
-    least are left out, a few at a time, until the interval of each that is left excludes zero.
+    least are left out, a few at a time, until the points of each that is left are more than chance, by the number of
+    rules that were tried, and large enough to matter.
     """
     left = sorted(drafts, key=lambda draft: -abs((draft.learn.value or 0) - (draft.rest.value or 0)) * draft.learn.of)
-    left = [draft for draft in left if hits[draft.name].any()][:_MOST_DRAFTED]
+    left = [draft for draft in left if hits[draft.name].any()]
+    tried, gone = left[:_MOST_DRAFTED], {draft.name: "it tells least of very many" for draft in left[_MOST_DRAFTED:]}
+    left = tried
     while left:
         # a part has enough rows to be one; of a value that all who have it were won with, that is all there is to know
         fit = fit_joint_weights(_count_patterns(left, hits, won), least=0)
         if fit is None:
-            return []
-        strength = {
-            weight.rule: 0.0
-            if weight.points is None or weight.interval is None
-            else abs(weight.points) / max(1e-9, (weight.interval.high - weight.interval.low) / 2)
-            for weight in fit.weights
-        }
-        weak = sorted(
-            (draft for draft in left if strength.get(draft.name, 0.0) <= 1), key=lambda d: strength.get(d.name, 0)
-        )
-        if not weak and len(left) > MOST_RULES:
-            weak = sorted(left, key=lambda draft: strength[draft.name])[: len(left) - MOST_RULES]
+            break
+        weights = {weight.rule: weight for weight in fit.weights}
+        weak = _find_weak(left, weights, len(tried))
         if not weak:
-            return _round(left, fit)
-        gone = {draft.name for draft in weak[: max(1, len(weak) // 3)]}
+            return _round(left, weights), _list_left_out(drafts, gone)
+        gone |= dict(weak[: max(1, len(weak) // 3)])
         left = [draft for draft in left if draft.name not in gone]
-    return []
+    return [], _list_left_out(drafts, gone)
 
 
-def _round(drafts: Sequence[RuleDraft], fit: JointFit) -> list[ChosenRule]:
-    weights = {weight.rule: weight for weight in fit.weights}
+def _find_weak(drafts: Sequence[RuleDraft], weights: Mapping[str, JointWeight], tried: int) -> list[tuple[str, str]]:
+    """The rules to leave out, by name, those that tell least first, with the reason."""
+    errors = {draft.name: _count_errors(weights.get(draft.name)) for draft in drafts}
+    limit = find_limit([*errors.values(), *[0.0] * (tried - len(drafts))], _MOST_BY_CHANCE)
+    order = sorted(drafts, key=lambda draft: errors[draft.name])
+    if weak := [draft.name for draft in order if limit.errors is None or errors[draft.name] < limit.errors]:
+        return [(name, "tells nothing beside the other rules") for name in weak]
+    points = {draft.name: weights[draft.name].points or 0.0 for draft in drafts}
+    if weak := [draft.name for draft in order if abs(points[draft.name]) < LEAST_POINTS - 0.5]:
+        return [(name, f"beside the other rules it is worth fewer than {LEAST_POINTS} points") for name in weak]
+    over = len(order) - MOST_RULES
+    return [(draft.name, f"{MOST_RULES} other rules tell more") for draft in order[: max(0, over)]]
+
+
+def _count_errors(weight: JointWeight | None) -> float:
+    """How many standard errors the points are away from none."""
+    if weight is None or weight.points is None or weight.interval is None:
+        return 0.0
+    return abs(weight.points) / max(1e-9, (weight.interval.high - weight.interval.low) / 2) * 1.96
+
+
+def _list_left_out(drafts: Sequence[RuleDraft], why: Mapping[str, str]) -> list[LeftOut]:
+    return [
+        LeftOut(draft.header, draft.words, draft.learn, draft.rest, why[draft.name])
+        for draft in drafts
+        if draft.name in why
+    ]
+
+
+def _round(drafts: Sequence[RuleDraft], weights: Mapping[str, JointWeight]) -> list[ChosenRule]:
     chosen = []
     for draft in drafts:
         weight = weights[draft.name]
-        if weight.points is not None and weight.interval is not None and round(weight.points):
+        if weight.points is not None and weight.interval is not None:
             points = max(-1_000, min(1_000, round(weight.points)))
             chosen.append(ChosenRule(draft, points, weight.interval))
     order = {draft.header: at for at, draft in reversed(list(enumerate(drafts)))}

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from leadgate.figures import Interval, Share, compute_difference, lift
 from leadgate.learning.discrimination import Auc, compute_auc
 from leadgate.learning.export_columns import MISSING, Column, Kind
+from leadgate.learning.significance import measure_distance
 
 #: A value that fewer of the rows to learn from have is one of the others.
 LEAST_OF_A_VALUE: Final = 20
@@ -111,12 +112,7 @@ def separate(column: Column, won: Flags, learn: Flags, fold: Callable[[str], str
 
 def is_told_apart(first: Share, second: Share, z: float) -> bool:
     """Whether two shares won differ by more than ``z`` standard errors, by Newcombe's interval of the difference."""
-    interval = compute_difference(first, second)
-    if interval is None:
-        return False
-    middle = (first.value or 0.0) - (second.value or 0.0)
-    reach = middle - interval.low if middle > 0 else interval.high - middle
-    return abs(middle) > reach * z / 1.96 and abs(middle) > 0
+    return measure_distance(first, second) > z
 
 
 def find_trend(parts: Sequence[Part]) -> Trend | None:

@@ -196,7 +196,7 @@ def write(path: Path, header: str, lines: list[str]) -> Path:
     ("lines", "said"),
     [
         ([f"{n % 4},{n % 2}" for n in range(430)], "not enough rows with a known outcome yet (430 of 1,000)"),
-        ([f"{n % 4},{int(n < 60)}" for n in range(1_200)], "not enough won rows yet (60 of 100)"),
+        ([f"{n % 4},{int(n < 60)}" for n in range(1_200)], "not enough won rows yet (60 of 120)"),
         ([f"{n % 4},1" for n in range(1_200)], "all 1,200 rows with a known outcome were won"),
         ([f"{n % 4},maybe" for n in range(1_200)], "name it with --outcome column"),
         ([f"{n % 4}," for n in range(1_200)], "name it with --outcome column"),
@@ -210,14 +210,52 @@ def test_a_file_that_teaches_nothing_is_refused_with_the_reason(
     assert said in suggest(path, code=2).stderr.lower()
 
 
+def test_what_is_asked_of_the_file_must_be_in_it(suggest: Suggest, export: Path, tmp_path: Path) -> None:
+    alike = write(tmp_path / "alike.csv", "Size,Converted", [f"big,{n % 2}" for n in range(1_200)])
+    assert "nearly all have the same" in suggest(alike, code=2).stderr
+    alone = write(tmp_path / "alone.csv", "Converted", [f"{n % 2}" for n in range(1_200)])
+    assert "no column beside 'Converted'" in suggest(alone, code=2).stderr
+    assert "has no dates" in suggest(export, "--decided-at", "Where from?", code=2).stderr
+    assert "there is no folder" in suggest(export, "--output", tmp_path / "nowhere" / "draft.yaml", code=2).stderr
+
+
+def test_values_that_differ_by_chance_or_by_little_are_in_no_rule_and_told(suggest: Suggest, tmp_path: Path) -> None:
+    """Of 20 columns that tell nothing some values differ beyond 95 %; *Fair* is won by 33 % against 30 %."""
+    random_ = random.Random(5)
+    lines = []
+    for number in range(24_000):
+        origin = random_.choice(["Fair", "Web"])
+        big = random_.random() < 0.2
+        won = random_.random() < (0.27 if origin == "Fair" else 0.24) + 0.3 * big
+        noise = ",".join(random_.choice("abcdef") for _ in range(20))
+        lines.append(f"L{number},{origin},{'big' if big else 'small'},{noise},{int(won)}")
+    header = ",".join(["Lead ID", "Origin", "Size", *(f"Noise {n}" for n in range(20)), "Converted"])
+    path = write(tmp_path / "noise.csv", header, lines)
+    found = read_json(suggest(path, "--json"))
+    assert {rule["column"] for rule in found["rules"]} == {"Size"}
+    assert all(rule["difference"][0] > 0 or rule["difference"][1] < 0 for rule in found["rules"])
+    assert found["values_looked_at"] > 100
+    beyond = [
+        value
+        for column in found["columns"] if column["column"].startswith("Noise")
+        for value in column["values"] if value["difference"][0] > 0 or value["difference"][1] < 0
+    ]  # fmt: skip
+    assert beyond  # an interval alone would have drafted them
+    (fair,) = [each for each in found["left_out"] if each["column"] == "Origin"]
+    assert abs(fair["share"] - fair["others"]) < 0.05
+    assert fair["difference"][0] > 0 or fair["difference"][1] < 0  # it is more than chance, and too little
+    assert "a rule needs 1.2" in fair["why"]
+    assert "a rule needs 1.2" in " ".join(suggest(path).stdout.split())
+
+
 def test_a_file_with_thousands_of_columns_is_refused_with_their_number(suggest: Suggest, tmp_path: Path) -> None:
     path = write(tmp_path / "wide.csv", ",".join([*(f"c{n}" for n in range(999)), "Converted"]), ["," * 999 + "1"] * 3)
     assert "it has 1,000 columns" in suggest(path, code=2).stderr
 
 
 def test_without_a_column_that_tells_anything_there_is_no_draft(suggest: Suggest, tmp_path: Path) -> None:
-    lines = [f"{'ab'[n // 2 % 2]},{n % 2}" for n in range(1_200)]
+    lines = [f"L{n},{'ab'[n // 2 % 2]},{n % 2}" for n in range(1_200)]
     output = tmp_path / "draft.yaml"
-    result = suggest(write(tmp_path / "noise.csv", "Letter,Converted", lines), "--output", output)
+    result = suggest(write(tmp_path / "noise.csv", "Lead ID,Letter,Converted", lines), "--output", output)
     assert "there is no draft" in result.stderr
     assert not output.exists()

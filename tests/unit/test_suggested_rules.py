@@ -16,8 +16,17 @@ from leadgate.learning.draft_text import NewField, build_draft_text
 from leadgate.learning.export_columns import LONGEST_VALUE, Column, ColumnReader
 from leadgate.learning.known_afterwards import compare_with_end, judge_name, list_suspicions
 from leadgate.learning.outcome_column import OutcomeColumnError, find_outcome_column, read_outcome_words
-from leadgate.learning.rule_drafts import ChosenRule, ExpressedColumn, RuleDraft, choose_rules, draft_rules, quote
+from leadgate.learning.rule_drafts import (
+    ChosenRule,
+    ExpressedColumn,
+    RuleDraft,
+    choose_rules,
+    draft_rules,
+    find_limit_of,
+    quote,
+)
 from leadgate.learning.separation import Separation, find_edges, separate
+from leadgate.learning.significance import compute_larger_lift, find_limit, measure_distance
 from leadgate.playbook import Scoring
 from leadgate.playbook.yaml_text import read as read_yaml
 from leadgate.values.json_types import JsonValue
@@ -203,6 +212,12 @@ def test_dates_after_the_outcome_are_counted_but_for_a_few_mistakes() -> None:
 
 # --- the draft --------------------------------------------------------------------------------------------
 
+
+def draft(found: Separation, expressed: ExpressedColumn, taken: set[str] | None = None) -> list[RuleDraft]:
+    """The rules of a column alone."""
+    return draft_rules(found, expressed, set() if taken is None else taken, find_limit_of([found]))[0]
+
+
 TEXT = ExpressedColumn("origin", "lower(origin)", "origin")
 VISITS = ExpressedColumn("visits", "lower(visits)", "visits")
 _HOSTILE = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=40)
@@ -233,34 +248,34 @@ def test_values_that_tell_the_same_are_one_rule_and_the_others_are_what_it_is_co
     cells: list[JsonValue] = [("fair", "expo", "web", "ads", "mail")[n % 5] for n in range(ROWS)]
     won = [(n // 5 % 10) < (8 if n % 5 < 2 else 3) for n in range(ROWS)]
     taken: set[str] = {"origin_expo_and_1_more"}
-    (draft,) = draft_rules(part("Origin", cells, won), TEXT, taken)
-    assert set(draft.when.removeprefix("lower(origin) in (").rstrip(")").split(", ")) == {"'fair'", "'expo'"}
-    assert draft.name in taken
-    assert draft.name != "origin_expo_and_1_more"
-    assert draft.learn.value == pytest.approx(0.8, abs=0.02)
+    (rule,) = draft(part("Origin", cells, won), TEXT, taken)
+    assert set(rule.when.removeprefix("lower(origin) in (").rstrip(")").split(", ")) == {"'fair'", "'expo'"}
+    assert rule.name in taken
+    assert rule.name != "origin_expo_and_1_more"
+    assert rule.learn.value == pytest.approx(0.8, abs=0.02)
 
 
 def test_steps_of_a_number_add_up_and_a_missing_one_has_a_rule() -> None:
     cells: list[JsonValue] = [("0", "1", "5", "9", "")[n % 5] for n in range(5_000)]
     shares = (2, 2, 5, 9, 7)
     won = [(n // 5 % 10) < shares[n % 5] for n in range(5_000)]
-    drafts = draft_rules(part("Visits", cells, won), VISITS, set())
-    assert [draft.when for draft in drafts] == ["visits >= 5", "visits >= 9", "visits is null"]
+    drafts = draft(part("Visits", cells, won), VISITS)
+    assert [each.when for each in drafts] == ["visits >= 5", "visits >= 9", "visits is null"]
 
 
 def test_numbers_without_a_trend_have_a_rule_for_each_bin_that_is_told_apart() -> None:
     cells: list[JsonValue] = [("1", "5", "9")[n % 3] for n in range(3_000)]
     won = [(n // 3 % 10) < (2, 7, 3)[n % 3] for n in range(3_000)]
-    assert "visits >= 5 and visits < 9" in {d.when for d in draft_rules(part("V", cells, won), VISITS, set())}
+    assert "visits >= 5 and visits < 9" in {each.when for each in draft(part("V", cells, won), VISITS)}
 
 
 def test_a_column_that_tells_nothing_and_dates_of_the_past_make_no_rule() -> None:
     random = np.random.default_rng(7)
     won = (random.random(ROWS) < 0.4).tolist()
     noise: list[JsonValue] = [f"v{n}" for n in random.integers(0, 9, ROWS)]
-    assert draft_rules(part("Noise", noise, won), TEXT, set()) == []
+    assert draft(part("Noise", noise, won), TEXT) == []
     days: list[JsonValue] = [f"2025-{1 + 6 * w + n % 6:02}-03" for n, w in enumerate(won)]
-    assert draft_rules(part("Day", days, won), TEXT, set()) == []
+    assert draft(part("Day", days, won), TEXT) == []
 
 
 def test_a_rule_that_tells_nothing_beside_another_is_left_out() -> None:
@@ -270,10 +285,51 @@ def test_a_rule_that_tells_nothing_beside_another_is_left_out() -> None:
     referred = form & (random.random(4_000) < 0.6)
     won = random.random(4_000) < np.where(form, 0.7, 0.2)
     drafts = [RuleDraft(name, name, name, name, Share(1, 2), Share(1, 4)) for name in ("form", "referred")]
-    (chosen,) = choose_rules(drafts, {"form": form, "referred": referred}, won)
+    (chosen,), left_out = choose_rules(drafts, {"form": form, "referred": referred}, won)
+    assert [(each.words, each.why) for each in left_out] == [("referred", "tells nothing beside the other rules")]
     assert chosen.draft.name == "form"
     odds = won[form].mean() / (1 - won[form].mean()) / (won[~form].mean() / (1 - won[~form].mean()))
     assert chosen.points == pytest.approx(10 * np.log2(odds), abs=0.6)
+
+
+def test_the_limit_rises_with_the_number_of_differences_that_were_looked_at() -> None:
+    """Of ten differences, ranked by their chance, the k-th counts below k thousandths; and so do all before it."""
+    errors = [3.4, 3.1, 2.9, 2.0, *[0.5] * 6]  # chances 0.0007, 0.0019, 0.0037, 0.0455
+    limit = find_limit(errors)
+    assert limit.errors == pytest.approx(3.090, abs=0.001)  # the third is not below 0.003
+    assert find_limit([3.4, 3.1, 3.0, 2.9, *[0.5] * 6]).errors == pytest.approx(2.878, abs=0.001)  # the fourth helps
+    assert find_limit([2.5] * 2 + [0.1] * 50).errors is None
+    assert find_limit([]).errors is None
+
+
+def test_a_difference_is_beyond_the_limit_exactly_where_the_wider_interval_is_without_zero() -> None:
+    limit = find_limit([4.0, *[0.1] * 99])
+    for count in range(300, 420):
+        first, second = Share(count, 1_000), Share(300, 1_000)
+        interval = limit.widen(first, second)
+        assert interval is not None
+        assert limit.is_beyond(first, second) is (measure_distance(first, second) >= (limit.errors or 0))
+        assert limit.is_beyond(first, second) is (interval.low >= 0 and count > 300)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lift"),
+    [
+        (Share(33, 100), Share(30, 100), 1.1),
+        (Share(30, 100), Share(33, 100), 1.1),
+        (Share(95, 100), Share(80, 100), 4.0),  # a quarter as often lost
+        (Share(0, 10), Share(5, 10), float("inf")),
+        (Share(0, 0), Share(5, 10), 1.0),
+    ],
+)
+def test_the_larger_lift_is_that_of_winning_or_of_losing(first: Share, second: Share, lift: float) -> None:
+    assert compute_larger_lift(first, second) == pytest.approx(lift)
+
+
+def test_a_rule_whose_points_say_the_opposite_of_its_share_says_so() -> None:
+    rule = ChosenRule(RuleDraft("chat", "Chat", "chat", "yes", Share(25, 100), Share(41, 100)), 5, (1, 9))  # type: ignore[arg-type]
+    (scored,) = read_yaml(build_draft_text([rule], {}, [], {}), "d").data["scoring"]["fit"]
+    assert scored["why"] == "won 25 % of 100, 41 % of the others; more often where the other rules are the same"
 
 
 def test_the_tenth_with_the_most_points_shares_the_leads_at_its_border() -> None:
