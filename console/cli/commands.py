@@ -144,7 +144,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     "verify": Entry("console.cli.verify", "Check the ledger's invariants; exit 1 when one is broken."),
     "replay": Entry(
         "console.cli.replay",
-        "What another playbook would have made of the leads so far: decisions are made again, nothing is stored.",
+        "What another playbook would have made of all that was decided: decisions are made again, nothing is stored.",
     ),
     "shadow": Group(
         "Have a draft of a playbook decide beside the one in use, on live leads, without any effect.",

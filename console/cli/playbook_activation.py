@@ -22,6 +22,7 @@ from leadgate.ledger import Ledger, playbook_activations
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.playbook_activations import Activation
 from leadgate.playbook import LoadedPlaybook
+from leadgate.vocabulary import JourneyKind
 from tasks.playbook_in_use import Activated, describe_method, roll_back
 from tasks.playbook_in_use import activate as activate_playbook
 
@@ -65,9 +66,9 @@ def activate(
 
 def _describe_replay(ledger: Ledger, loaded: LoadedPlaybook, since: datetime) -> str:
     from console.replay.words import describe_in_short
-    from tasks.replay.results import replay_playbook
+    from tasks.replay.results import replay_kinds
 
-    return describe_in_short(replay_playbook(ledger, loaded, used=loaded.playbook, since=since))
+    return describe_in_short(replay_kinds(ledger, loaded, list(JourneyKind), used=loaded.playbook, since=since))
 
 
 def rollback(

@@ -6,7 +6,7 @@ tables (``console.replay``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -27,6 +27,7 @@ from leadgate.ledger.clock import ask_time
 from leadgate.nearest import propose
 from leadgate.playbook.base import Duration
 from leadgate.sla.zones import list_time_zones
+from leadgate.vocabulary import JourneyKind
 
 if TYPE_CHECKING:
     from console.replay.tables import Shown
@@ -60,6 +61,10 @@ def replay(
     max_changes: Annotated[
         str | None, typer.Option("--max-changes", metavar="LIMIT", help=_LIMIT + "leads that differ in any way.")
     ] = None,
+    kind: Annotated[
+        list[JourneyKind] | None,
+        typer.Option("--kind", help="What is decided again; may be repeated. All kinds unless it is given."),
+    ] = None,
     zone: Annotated[
         str | None, typer.Option("--zone", metavar="ZONE", help="Whose hours, such as Europe/Berlin.")
     ] = None,
@@ -69,7 +74,7 @@ def replay(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """What another playbook would have made of the leads so far: decisions are made again, nothing is stored.
+    """What another playbook would have made of all that was decided: decisions are made again, nothing is stored.
 
     Each lead is decided in the state of its time: its values, what providers answered, who was away, whose turn it was,
     what people decided. First the recorded playbook is replayed: it must come out as recorded.
@@ -80,7 +85,7 @@ def replay(
     from expectations import list_promise_names
     from leadgate.playbook.check import require
     from leadgate.replay.limits import find_exceeded
-    from tasks.replay.results import replay_playbook
+    from tasks.replay.results import replay_kinds
 
     limits = _read_limits(
         {
@@ -96,24 +101,28 @@ def replay(
         if hours not in list_time_zones():
             raise CommandError(f"{hours[:80]!r} is not a time zone; {propose(hours[:80], list_time_zones())}")
         at = ask_time(ledger, parse_now(now))
-        result = replay_playbook(
+        results = replay_kinds(
             ledger,
             draft,
+            list(dict.fromkeys(kind or JourneyKind)),
             used=used.playbook,
             since=read_since(since, at),
             until=None if until is None else parse_moment(until),
             zone=ZoneInfo(hours),
             simulated=simulate,
         )
-    exceeded = find_exceeded(result.comparison, limits)
-    shown = build_shown(result, used.playbook, hours, exceeded)
+    every = [build_shown(each, used.playbook, hours, find_exceeded(each.comparison, limits)) for each in results]
     if html is not None:
-        _write_page(shown, html)
+        _write_page(every, html)
     if json:
-        print_json(build_json(result, exceeded))
+        first, *others = (build_json(each.result, each.exceeded) for each in every)
+        print_json({**first, "also": others})
     else:
-        _print(shown, tables=html is None)
-    if exceeded:
+        for place, shown in enumerate(every):
+            if place:
+                _print_line("")
+            _print(shown, tables=html is None)
+    if any(shown.exceeded for shown in every):
         raise typer.Exit(ExitCode.BROKEN)
 
 
@@ -139,13 +148,15 @@ def read_since(text: str, now: datetime) -> datetime:
         return parse_moment(text)
 
 
-def _write_page(shown: Shown, file: Path) -> None:
+def _write_page(every: Sequence[Shown], file: Path) -> None:
     from console.replay.tables import build_sections
     from console.replay.words import describe_period
     from console.report.page import render_page
 
-    title = f"Replay of {sanitise(shown.result.draft.path.name)}"
-    page = render_page(build_sections(shown), title, describe_period(shown.result))
+    first = every[0].result
+    title = f"Replay of {sanitise(first.draft.path.name)}"
+    sections = [section for shown in every for section in build_sections(shown, apart=len(every) > 1)]
+    page = render_page(sections, title, "; ".join(describe_period(shown.result) for shown in every))
     with as_the_user_makes_files():
         file.write_text(page, encoding="utf-8", errors="backslashreplace")
     say(f"The replay is in {file}")
@@ -172,7 +183,7 @@ def _print(shown: Shown, *, tables: bool) -> None:
         _print_tables(shown)
     for line in shown.notes:
         _print_line(line)
-    for line in describe_exceeded(shown.exceeded):
+    for line in describe_exceeded(shown.exceeded, result.kind):
         _print_line(f"Beyond the limit: {line}")
 
 
@@ -184,9 +195,9 @@ def _print_tables(shown: Shown) -> None:
         if table.rows:
             _print_table(table)
     told = shown.result.comparison.told
-    build_console().print(build_heading(f"The {len(told)} most telling leads"))
+    build_console().print(build_heading(f"The {len(told)} most telling {shown.nouns.many}"))
     for each in told:
-        before, after = describe_changed(each, shown.names, ZoneInfo(shown.zone))
+        before, after = describe_changed(each, shown.names, ZoneInfo(shown.zone), shown.result.kind)
         _print_line(f"J{each.journey}: was  {before}")
         _print_line(f"{' ' * len(f'J{each.journey}')}  now  {after}")
 

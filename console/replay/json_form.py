@@ -18,6 +18,7 @@ def build_json(result: ReplayResult, exceeded: Sequence[Exceeded]) -> dict[str, 
     """Everything that is counted. Hours of due times are those of the zone that was asked for."""
     comparison, check = result.comparison, result.check
     return {
+        "about": result.kind,
         "playbook": result.draft.hash,
         "since": result.since,
         "until": result.until,

@@ -7,7 +7,7 @@ printing (``console.cli.replay``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -15,12 +15,14 @@ from markupsafe import Markup
 
 from console.display_names import DisplayNames, write_as_words
 from console.replay.words import (
-    ENDS,
     KINDS,
+    Nouns,
     describe_changed,
     describe_check,
     describe_reason,
     describe_sum,
+    find_end_words,
+    find_nouns,
     list_notes,
 )
 from console.report import charts, paired_charts
@@ -35,7 +37,6 @@ RECORDED: Final = "as recorded"
 DRAFTED: Final = "by the draft"
 _PAIR: Final = (Column("recorded", RECORDED), Column("drafted", DRAFTED))
 _TEXTS: Final = (Column("recorded", RECORDED, "text"), Column("drafted", DRAFTED, "text"))
-_LEADS: Final = Column("leads", "leads")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Shown:
     exceeded: Sequence[Exceeded] = ()
     notes: Sequence[str] = ()
 
+    @property
+    def nouns(self) -> Nouns:
+        return find_nouns(self.result.kind)
+
 
 def build_shown(result: ReplayResult, used: Playbook, zone: str, exceeded: Sequence[Exceeded] = ()) -> Shown:
     """``used``: the playbook in use, beside which the draft is told of."""
@@ -56,39 +61,53 @@ def build_shown(result: ReplayResult, used: Playbook, zone: str, exceeded: Seque
     return Shown(result, DisplayNames(draft), zone, exceeded, list_notes(result, rotation_differs=one != other))
 
 
-def build_sections(shown: Shown) -> list[Section]:
-    """The self-check first: without it nothing that follows can be trusted."""
+def build_sections(shown: Shown, *, apart: bool = False) -> list[Section]:
+    """The self-check first: without it nothing that follows can be trusted. ``apart``: beside those of other kinds, so
+    that keys and titles name the kind."""
     sections = [_build_check(shown)]
     if shown.exceeded:
-        sections.append(_build_limits(shown.exceeded))
+        sections.append(_build_limits(shown))
     if shown.result.check.decisions:
         sections += [_build_changes(shown), _build_told(shown)]
-    return sections
+    return [_set_apart(each, shown) for each in sections] if apart else sections
+
+
+def _set_apart(section: Section, shown: Shown) -> Section:
+    kind, words = shown.result.kind, shown.nouns.many.capitalize()
+    tables = [replace(each, key=f"{kind}_{each.key}") for each in section.tables]
+    return replace(
+        section,
+        key=f"{kind}_{section.key}",
+        title=f"{words}: {section.title.lower()}",
+        tables=tables,
+        tiles_within=True,
+    )
 
 
 def list_tables(shown: Shown) -> list[Table]:
     """What differs, in tables; some may have no rows."""
-    comparison = shown.result.comparison
+    comparison, many = shown.result.comparison, shown.nouns.many
     return [
-        _build_kinds(comparison),
-        _build_ends(comparison),
-        _count_texts("newly_held", "Newly held", "reason", _list_reasons(comparison.newly_held)),
-        _count_texts("no_longer_held", "Held no longer", "reason", _list_reasons(comparison.no_longer_held)),
-        _build_owners(comparison),
-        _build_loads(comparison, shown.names),
+        _build_kinds(shown),
+        _build_ends(shown),
+        _count_texts("newly_held", "Newly held", "reason", _list_reasons(comparison.newly_held), many),
+        _count_texts("no_longer_held", "Held no longer", "reason", _list_reasons(comparison.no_longer_held), many),
+        _build_owners(shown),
+        _build_loads(shown),
         _build_due_hours(comparison, shown.zone),
         _count_texts(
             "dropped_became",
-            "What became of the leads that would get no owner any more",
+            f"What became of the {many} that would get no owner any more",
             "outcome",
             [(write_as_words(word), count) for word, count in shown.result.later.items()],
+            many,
         ),
     ]
 
 
 def _build_check(shown: Shown) -> Section:
     result = shown.result
-    check, comparison = result.check, result.comparison
+    check, comparison, nouns = result.check, result.comparison, shown.nouns
     rows = [
         {
             "journey": f"J{each.journey}",
@@ -108,16 +127,16 @@ def _build_check(shown: Shown) -> Section:
         tiles = [
             Tile("check", "Came out as recorded", same, "count", whole, "none"),
             Tile(
-                "changed", "Leads that differ", comparison.changed, "count",
-                f"of {format_count(comparison.journeys, 'lead', 'leads')}",
+                "changed", f"{nouns.many.capitalize()} that differ", comparison.changed, "count",
+                f"of {nouns.count(comparison.journeys)}",
             ),
             Tile(
                 "owners", "Get another owner", comparison.changed_owners, "count",
-                f"of {format_count(comparison.owned_both, 'lead', 'leads')} with an owner both ways",
+                f"of {nouns.count(comparison.owned_both)} with an owner both ways",
             ),
             Tile(
                 "dropped", "Get no owner any more", comparison.kinds.get(Kind.DROPPED, 0), "count",
-                "leads that have one",
+                f"{nouns.many} that have one",
             ),
         ]  # fmt: skip
     return Section(
@@ -129,17 +148,17 @@ def _build_check(shown: Shown) -> Section:
     )
 
 
-def _build_limits(exceeded: Sequence[Exceeded]) -> Section:
+def _build_limits(shown: Shown) -> Section:
     rows = [
         {
             "limit": f"--{each.name} {each.limit.in_words}",
             "leads": each.count,
             "share": each.count / each.base if each.base else None,
-            "of": f"{MEASURES[each.name].what}, {MEASURES[each.name].of}",
+            "of": f"{shown.nouns.many} {MEASURES[each.name].what}, {MEASURES[each.name].of}",
         }
-        for each in exceeded
+        for each in shown.exceeded
     ]
-    columns = [Column("limit", "limit", "text"), _LEADS, Column("share", "share", "share")]
+    columns = [Column("limit", "limit", "text"), Column("leads", shown.nouns.many), Column("share", "share", "share")]
     return Section(
         key="limits",
         title="Beyond the limits",
@@ -156,51 +175,55 @@ def _build_changes(shown: Shown) -> Section:
 def _build_told(shown: Shown) -> Section:
     rows = []
     for each in shown.result.comparison.told:
-        before, after = describe_changed(each, shown.names, ZoneInfo(shown.zone))
+        before, after = describe_changed(each, shown.names, ZoneInfo(shown.zone), shown.result.kind)
         rows.append({"journey": f"J{each.journey}", "recorded": before, "drafted": after})
     columns = [
-        Column("journey", "lead", "text"),
+        Column("journey", shown.nouns.one, "text"),
         Column("recorded", RECORDED, "text", wraps=True),
         Column("drafted", DRAFTED, "text", wraps=True),
     ]
     return Section(
         key="told",
-        title="The most telling leads",
+        title=f"The most telling {shown.nouns.many}",
         about="One of each way to differ in turn, the gravest ways first. leadgate explain tells of each as it was.",
-        tables=[Table("told", f"{format_count(len(rows), 'lead', 'leads')}, and why", columns, rows)],
+        tables=[Table("told", f"{shown.nouns.count(len(rows))}, and why", columns, rows)],
     )
 
 
-def _build_kinds(comparison: Comparison) -> Table:
-    counts = [(KINDS[kind], count) for kind, count in comparison.kinds.items()]
-    return _count_texts("kinds", "What differs", "leads that", counts)
+def _build_kinds(shown: Shown) -> Table:
+    counts = [(KINDS[kind], count) for kind, count in shown.result.comparison.kinds.items()]
+    return _count_texts("kinds", "What differs", f"{shown.nouns.many} that", counts, shown.nouns.many)
 
 
-def _build_ends(comparison: Comparison) -> Table:
+def _build_ends(shown: Shown) -> Table:
+    words = find_end_words(shown.result.kind)
     moved = [
-        (ENDS[one], ENDS[other], count)
-        for (one, other), count in sorted(comparison.ends.items(), key=lambda each: -each[1])
+        (words[one], words[other], count)
+        for (one, other), count in sorted(shown.result.comparison.ends.items(), key=lambda each: -each[1])
         if one is not other
     ]
-    return _count_moves("ends", "Where leads end", _TEXTS, moved)
+    return _count_moves("ends", f"Where {shown.nouns.many} end", _TEXTS, moved, shown.nouns.many)
 
 
-def _build_owners(comparison: Comparison) -> Table:
+def _build_owners(shown: Shown) -> Table:
+    comparison = shown.result.comparison
     moved = [(one, other, count) for (one, other), count in comparison.owners_changed.items()]
-    owned = format_count(comparison.owned_both, "lead", "leads")
+    owned = shown.nouns.count(comparison.owned_both)
     columns = (Column("recorded", "route as recorded", "text"), Column("drafted", "route by the draft", "text"))
     title = f"Other owners: {comparison.changed_owners:,} of {owned} with an owner both ways"
-    return _count_moves("owners", title, columns, moved)
+    return _count_moves("owners", title, columns, moved, shown.nouns.many)
 
 
-def _build_loads(comparison: Comparison, names: DisplayNames) -> Table:
-    pairs = [(names.name_rep(rep), one, other) for rep, (one, other) in comparison.loads.items()]
+def _build_loads(shown: Shown) -> Table:
+    loads = shown.result.comparison.loads
+    pairs = [(shown.names.name_rep(rep), one, other) for rep, (one, other) in loads.items()]
+    title = f"{shown.nouns.many.capitalize()} of each rep"
     return Table(
         "loads",
-        "Leads of each rep",
+        title,
         [Column("rep", "rep", "text"), *_PAIR],
         [{"rep": rep, "recorded": one, "drafted": other} for rep, one, other in pairs],
-        chart=paired_charts.draw_paired_bars("Leads of each rep", pairs, (RECORDED, DRAFTED)),
+        chart=paired_charts.draw_paired_bars(title, pairs, (RECORDED, DRAFTED)),
     )
 
 
@@ -223,22 +246,24 @@ def _list_reasons(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(describe_reason(reason), count) for reason, count in counts.items()]
 
 
-def _count_texts(key: str, title: str, what: str, counts: Sequence[tuple[str, int]]) -> Table:
+def _count_texts(key: str, title: str, what: str, counts: Sequence[tuple[str, int]], many: str) -> Table:
     return Table(
         key,
         title,
-        [Column("what", what, "text", wraps=True), _LEADS],
+        [Column("what", what, "text", wraps=True), Column("leads", many)],
         [{"what": words, "leads": count} for words, count in counts],
         chart=_draw(title, counts),
     )
 
 
-def _count_moves(key: str, title: str, columns: Sequence[Column], moved: Sequence[tuple[str, str, int]]) -> Table:
+def _count_moves(
+    key: str, title: str, columns: Sequence[Column], moved: Sequence[tuple[str, str, int]], many: str
+) -> Table:
     """From where to where, and how many."""
     return Table(
         key,
         title,
-        [*columns, _LEADS],
+        [*columns, Column("leads", many)],
         [{"recorded": one, "drafted": other, "leads": count} for one, other, count in moved],
         chart=_draw(title, [(f"{one} → {other}", count) for one, other, count in moved]),
     )

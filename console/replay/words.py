@@ -5,7 +5,8 @@ Belongs here: sentences that the terminal and the page share. Does not belong he
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from console.display_names import DisplayNames, write_as_words
 from leadgate.counting import format_count
 from leadgate.replay.comparison import ChangedJourney, Comparison, End, JourneyEnd, Kind
 from leadgate.replay.limits import MEASURES, Exceeded
+from leadgate.vocabulary import JourneyKind
 from tasks.replay.results import ReplayResult
 from tasks.replay.self_check import Difference, SelfCheck
 
@@ -39,16 +41,48 @@ KINDS: Final = {
     Kind.OTHER_REASON: "end the same for another reason",
     Kind.OTHER_SCORE: "get another score, and nothing else",
 }
+#: The same, of updates of records: what ends needs no owner.
+_ENDS_OF_RECORDS: Final = ENDS | {End.DONE: "ends here", End.NURTURE: "waits for its time"}
 _IN_SHORT: Final = 3
 #: Parts of a playbook as people call them.
-_PARTS: Final = {"crm": "CRMs", "kinds": "opportunities, renewals and expansions", "reassignments": "reassignment"}
+_PARTS: Final = {
+    "crm": "CRMs", "kinds": "opportunities, renewals and expansions", "reassignments": "reassignment",
+    "tell": "who else hears of an update",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Nouns:
+    """What the journeys of a kind are about: a lead, or an update of a record."""
+
+    one: str
+    many: str
+
+    def count(self, count: int) -> str:
+        return format_count(count, self.one, self.many)
+
+
+def find_nouns(kind: JourneyKind) -> Nouns:
+    """
+    >>> find_nouns(JourneyKind.LEAD).many, find_nouns(JourneyKind.RENEWAL).count(1)
+    ('leads', '1 renewal update')
+    """
+    one, many = kind.value, kind.plural
+    return Nouns(one, many) if kind is JourneyKind.LEAD else Nouns(f"{one} update", f"{one} updates")
+
+
+def find_end_words(kind: JourneyKind) -> Mapping[End, str]:
+    """Where journeys of a kind end, in words."""
+    return ENDS if kind is JourneyKind.LEAD else _ENDS_OF_RECORDS
 
 
 def describe_period(result: ReplayResult) -> str:
     """Which leads are decided again, and by which playbook."""
     since = "" if result.since is None else f" since {result.since:%Y-%m-%d %H:%M} UTC"
     until = "" if result.until is None else f" until {result.until:%Y-%m-%d %H:%M} UTC"
-    return f"Leads{since}{until} by {result.draft.path} ({result.draft.hash[:12]})"
+    return (
+        f"{find_nouns(result.kind).many.capitalize()}{since}{until} by {result.draft.path} ({result.draft.hash[:12]})"
+    )
 
 
 def describe_check(check: SelfCheck) -> list[str]:
@@ -98,15 +132,21 @@ def describe_sum(comparison: Comparison) -> str:
     return f"{comparison.changed:,} of {format_count(comparison.journeys, 'journey', 'journeys')} differ:"
 
 
-def describe_in_short(result: ReplayResult) -> str:
-    """What a replay found, in a sentence that stays on record with an activation."""
-    comparison, since = result.comparison, result.since
+def describe_in_short(results: Sequence[ReplayResult]) -> str:
+    """What a replay of several kinds found, in a sentence that stays on record with an activation."""
+    since = results[0].since
+    began = "" if since is None else f" since {since:%Y-%m-%d %H:%M} UTC"
+    first, *others = (_describe_kind_in_short(each, began if each is results[0] else "") for each in results)
+    return "; ".join([f"a replay of {first}", *(f"of {each}" for each in others)])
+
+
+def _describe_kind_in_short(result: ReplayResult, began: str) -> str:
+    comparison = result.comparison
     gravest = list(comparison.kinds.items())[:_IN_SHORT]  # a reason has a length
     ways = ", ".join(f"{count:,} {KINDS[kind]}" for kind, count in gravest)
-    began = "" if since is None else f" since {since:%Y-%m-%d %H:%M} UTC"
     otherwise = result.check.different_decisions
     return (
-        f"a replay of {format_count(comparison.journeys, 'lead', 'leads')}{began}: {comparison.changed:,} differ"
+        f"{find_nouns(result.kind).count(comparison.journeys)}{began}: {comparison.changed:,} differ"
         + (f"; {ways}" if ways else "")
         + (f"; {otherwise:,} decisions came out otherwise than recorded" if otherwise else "")
     )
@@ -130,16 +170,20 @@ def list_notes(result: ReplayResult, rotation_differs: bool) -> list[str]:
     return notes
 
 
-def describe_changed(each: ChangedJourney, names: DisplayNames, zone: ZoneInfo) -> tuple[str, str]:
+def describe_changed(
+    each: ChangedJourney, names: DisplayNames, zone: ZoneInfo, kind: JourneyKind = JourneyKind.LEAD
+) -> tuple[str, str]:
     """A lead that differs, as it was and as it would be. Points are told of the rules that give others."""
     points = (each.before.contributions, each.after.contributions)
     differ = [rule for rule in {**points[0], **points[1]} if points[0].get(rule) != points[1].get(rule)]
-    before, after = (_describe_end(end, differ, names, zone) for end in (each.before, each.after))
+    before, after = (_describe_end(end, differ, names, zone, find_end_words(kind)) for end in (each.before, each.after))
     return before, after + (" (no provider was asked)" if each.uncertain else "")
 
 
-def _describe_end(end: JourneyEnd, rules: Sequence[str], names: DisplayNames, zone: ZoneInfo) -> str:
-    words = [ENDS[end.end]]
+def _describe_end(
+    end: JourneyEnd, rules: Sequence[str], names: DisplayNames, zone: ZoneInfo, ends: Mapping[End, str]
+) -> str:
+    words = [ends[end.end]]
     if end.owner is not None:
         words = [f"{names.name_rep(end.owner)}, by route {end.route}" + (f", pool {end.pool}" if end.pool else "")]
     elif end.reason is not None:
@@ -157,10 +201,10 @@ def describe_reason(reason: str) -> str:
     return reason if " " in reason else write_as_words(reason).lower()
 
 
-def describe_exceeded(exceeded: Sequence[Exceeded]) -> list[str]:
+def describe_exceeded(exceeded: Sequence[Exceeded], kind: JourneyKind = JourneyKind.LEAD) -> list[str]:
     """The limits that the draft goes beyond, a sentence each."""
     return [
-        f"--{each.name} {each.limit.in_words}: {each.count:,} {MEASURES[each.name].what}"
+        f"--{each.name} {each.limit.in_words}: {each.count:,} {find_nouns(kind).many} {MEASURES[each.name].what}"
         + (f", {each.count / each.base:.1%} {MEASURES[each.name].of}" if each.base else "")
         for each in exceeded
     ]

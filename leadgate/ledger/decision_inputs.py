@@ -85,6 +85,15 @@ def count_since(connection: Connection, kind: JourneyKind, since: datetime) -> i
     return int(connection.execute(statement, {"kind": kind, "since": since}).scalar_one())
 
 
+def is_any_since(connection: Connection, kind: JourneyKind, since: datetime | None) -> bool:
+    """Whether anything was decided about ``kind`` from ``since`` on that can be decided again."""
+    statement = text(
+        "SELECT EXISTS (SELECT FROM decision_input i JOIN batch b ON b.id = i.batch_id "
+        "WHERE b.journey_kind = :kind AND (CAST(:since AS timestamptz) IS NULL OR i.at >= :since))"
+    )
+    return bool(connection.execute(statement, {"kind": kind, "since": since}).scalar_one())
+
+
 def list_of_batches(connection: Connection, batches: Collection[int]) -> list[DecisionInputRow]:
     """The rows of these batches, in the order in which they were decided."""
     statement = f"{_ROWS} WHERE i.batch_id = ANY(:batches) {_IN_ORDER}"

@@ -53,9 +53,25 @@ _ENDS: Final = {
     Outcome.DISQUALIFIED: End.DISQUALIFIED,
     Outcome.DONE: End.DONE,
     Outcome.JOINED: End.JOINED,
+    Outcome.SUPERSEDED: End.DONE,
 }
 #: The ends in which somebody has the lead, or is to get it.
 WITH_OWNER: Final = frozenset({End.OWNED, End.WAITING, End.DONE})
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What ends mean: those ``with_owner``, and those ``held``. ``keeps_owner``: who had it has it still while it is
+    held, so that no owner is lost by it."""
+
+    with_owner: frozenset[End]
+    held: frozenset[End]
+    keeps_owner: bool = False
+
+
+OF_LEADS: Final = Reading(WITH_OWNER, frozenset({End.HELD}))
+#: An update of a record that ends needs no owner, and one that is held leaves the record with whoever has it.
+OF_RECORDS: Final = Reading(frozenset({End.OWNED, End.WAITING}), frozenset({End.HELD, End.REVIEW}), keeps_owner=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +111,7 @@ class Kind(StrEnum):
 _KINDS: Final = list(Kind)
 #: What ``find_kind`` compares of two journeys that end alike.
 _COMPARED: Final = ("owner", "route", "pool", "sla", "due_at", "reason", "score", "grade", "qualified_as")
-_OWNED, _HELD = list(End).index(End.OWNED), list(End).index(End.HELD)
+_OWNED: Final = list(End).index(End.OWNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +146,7 @@ class Comparison:
     dropped: Sequence[int]
     uncertain: int
     told: Sequence[ChangedJourney]
+    reading: Reading = OF_LEADS
 
     @property
     def changed(self) -> int:
@@ -148,16 +165,18 @@ def compare(
     zone: tzinfo = UTC,
     left_out: Collection[int] = (),
     uncertain: Collection[int] = (),
+    reading: Reading = OF_LEADS,
 ) -> Comparison:
     """What differs of the journeys that both have. ``zone``: whose hours of the day count. ``left_out``: journeys that
     cannot be compared. ``uncertain``: see ``ChangedJourney``."""
     shared = _find_shared(before, after, left_out)
     one, other = before.select(shared), after.select(shared)
-    rows = _build_rows(one, other)
+    rows = _build_rows(one, other, reading)
     ends, reasons, routes = list(End), before.codes["reason"], before.codes["route"]
+    in_hand = [ends.index(end) for end in reading.held]
 
     def count_reasons(name: str, held: pd.Series, not_held: pd.Series) -> dict[str, int]:
-        found = rows.loc[(held == _HELD) & (not_held != _HELD), [name]]
+        found = rows.loc[held.isin(in_hand) & ~not_held.isin(in_hand), [name]]
         return _add_up((str(reasons.read(reason)), count) for (reason,), count in _count(found))
 
     owned_both = rows[(rows["end"] == _OWNED) & (rows["other_end"] == _OWNED)]
@@ -179,6 +198,7 @@ def compare(
         dropped=shared[rows["kind"] == _KINDS.index(Kind.DROPPED)].tolist(),
         uncertain=int(np.isin(shared, _list_ids(uncertain)).sum()),
         told=_choose_told(rows, one, other, uncertain),
+        reading=reading,
     )
 
 
@@ -201,7 +221,7 @@ def _list_ids(journeys: Collection[int]) -> npt.NDArray[np.int64]:
     return np.fromiter(journeys, dtype=np.int64, count=len(journeys))
 
 
-def _build_rows(one: JourneyEnds, other: JourneyEnds) -> pd.DataFrame:
+def _build_rows(one: JourneyEnds, other: JourneyEnds, reading: Reading) -> pd.DataFrame:
     """A row for each journey: codes of where it ends both ways, and its ``kind``, ``NONE`` where it stays as it is."""
     names = ("owner", "route", "reason")
     return pd.DataFrame(
@@ -210,7 +230,7 @@ def _build_rows(one: JourneyEnds, other: JourneyEnds) -> pd.DataFrame:
             "other_end": _code_ends(other),
             **{name: one.table.columns[name] for name in names},
             **{f"other_{name}": other.table.columns[name] for name in names},
-            "kind": _find_kinds(one, other),
+            "kind": _find_kinds(one, other, reading),
         }
     )
 
@@ -222,7 +242,7 @@ def _code_ends(ways: JourneyEnds) -> npt.NDArray[np.int8]:
     return np.array([*known, ends.index(End.UNDER_WAY)], dtype=np.int8)[ways.table.columns["outcome"]]
 
 
-def _find_kinds(one: JourneyEnds, other: JourneyEnds) -> npt.NDArray[np.int8]:
+def _find_kinds(one: JourneyEnds, other: JourneyEnds, reading: Reading) -> npt.NDArray[np.int8]:
     """Of each journey the number of its kind among ``Kind``. Journeys that differ in the same columns differ in the
     same way, so that ``find_kind`` is asked of one of them."""
     differ = {name: one.table.columns[name] != other.table.columns[name] for name in _COMPARED}
@@ -230,7 +250,7 @@ def _find_kinds(one: JourneyEnds, other: JourneyEnds) -> npt.NDArray[np.int8]:
     groups = alike.groupby(list(alike.columns), sort=False).ngroup().to_numpy()
     _, first = np.unique(groups, return_index=True)
     examples = zip(_read_ends(one.take(first)), _read_ends(other.take(first)), strict=True)
-    kinds = [NONE if (kind := find_kind(*each)) is None else _KINDS.index(kind) for each in examples]
+    kinds = [NONE if (kind := find_kind(*each, reading)) is None else _KINDS.index(kind) for each in examples]
     return np.array(kinds, dtype=np.int8)[groups]
 
 
@@ -284,11 +304,14 @@ def _choose_told(
     ]
 
 
-def find_kind(one: JourneyEnd, other: JourneyEnd) -> Kind | None:
+def find_kind(one: JourneyEnd, other: JourneyEnd, reading: Reading = OF_LEADS) -> Kind | None:
     """How two ends of a journey differ; None where they do not."""
-    owned, gets = one.end in WITH_OWNER, other.end in WITH_OWNER
+    owned, gets = one.end in reading.with_owner, other.end in reading.with_owner
+    was_held, is_held = one.end in reading.held, other.end in reading.held
     if one.end is not other.end:
-        if other.end is End.HELD:
+        if reading.keeps_owner and was_held is not is_held:
+            return Kind.NEWLY_HELD if is_held else Kind.NO_LONGER_HELD
+        if is_held:
             return Kind.NEWLY_HELD if not owned else Kind.DROPPED
         if owned and not gets:
             return Kind.DROPPED

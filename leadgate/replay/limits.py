@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from leadgate.replay.comparison import WITH_OWNER, Comparison, Kind
+from leadgate.replay.comparison import Comparison, Kind
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Measure:
 
 
 def _count_recorded_owners(comparison: Comparison) -> int:
-    return sum(count for (one, _), count in comparison.ends.items() if one in WITH_OWNER)
+    return sum(count for (one, _), count in comparison.ends.items() if one in comparison.reading.with_owner)
 
 
 def _count_newly_held(comparison: Comparison) -> int:
@@ -46,14 +46,14 @@ def _count_newly_held(comparison: Comparison) -> int:
 MEASURES: Final[Mapping[str, Measure]] = {
     "max-owner-changes": Measure(
         lambda each: each.changed_owners, lambda each: each.owned_both,
-        "leads get another owner", "of those that have one both ways",
+        "get another owner", "of those that have one both ways",
     ),
     "max-dropped": Measure(
         lambda each: each.kinds.get(Kind.DROPPED, 0), _count_recorded_owners,
-        "leads get no owner any more", "of those that had one",
+        "get no owner any more", "of those that had one",
     ),
-    "max-newly-held": Measure(_count_newly_held, lambda each: each.journeys, "leads are newly held", "of all"),
-    "max-changes": Measure(lambda each: each.changed, lambda each: each.journeys, "leads differ at all", "of all"),
+    "max-newly-held": Measure(_count_newly_held, lambda each: each.journeys, "are newly held", "of all"),
+    "max-changes": Measure(lambda each: each.changed, lambda each: each.journeys, "differ at all", "of all"),
 }  # fmt: skip
 
 

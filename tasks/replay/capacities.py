@@ -116,11 +116,15 @@ class RunningCapacities:
     the next. No touch is made up: a lead is open until the first owner of the ledger was done with it, and one that
     nobody had stays open.
 
-    Who is away is as recorded, and so is what reps had and whose turn it was before the first batch.
+    Who is away is as recorded, and so is what reps had and whose turn it was before the first batch. Records count for
+    nobody's load: where these are assigned (``of_records``), the leads that reps had are as recorded.
     """
 
-    def __init__(self, recorded: RecordedCapacities, connection: Connection, draft: Playbook) -> None:
+    def __init__(
+        self, recorded: RecordedCapacities, connection: Connection, draft: Playbook, *, of_records: bool = False
+    ) -> None:
         self._recorded, self._connection, self._draft = recorded, connection, draft
+        self._of_records = of_records
         self._counted = find_reps_counting_open(draft) | find_reps_counting_recent(draft)
         self._history: LoadHistory | None = None
         self._pools: dict[str, StoredTurns] = {}
@@ -128,7 +132,7 @@ class RunningCapacities:
     def find(self, input_id: int, now: datetime) -> Capacity:
         capacity = self._recorded.find(input_id, now)
         if self._history is None:
-            self._history = read_load_history(self._connection, self._counted, now)
+            self._history = read_load_history(self._connection, self._counted, None if self._of_records else now)
             self._pools = dict(capacity.pools)
         after = now + timedelta(microseconds=1)  # what was given out at this very moment counts as well
         loads = {rep: count_load(self._history, self._draft, rep, after) for rep in self._counted}
@@ -136,7 +140,7 @@ class RunningCapacities:
 
     def take(self, taken: Taken, journeys: Sequence[int], now: datetime) -> None:
         self._pools |= list_turns(taken)
-        if not self._counted or self._history is None:
+        if self._of_records or not self._counted or self._history is None:
             return
         ends = read_ends(self._connection, journeys)
         for journey, owner in zip(journeys, taken.owners, strict=True):

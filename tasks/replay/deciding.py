@@ -25,20 +25,17 @@ from leadgate.assignment.assignment_result import Decision, build_decision_frame
 from leadgate.assignment.availability import Availability
 from leadgate.assignment.route_matching import match_routes
 from leadgate.assignment.routing import LeadToAssign, choose_owners, read_leads
+from leadgate.ledger import leads
 from leadgate.ledger.batches import Batch
 from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.sla.sla_targets import Due, compute_due_times
-from leadgate.vocabulary import StageName
-from tasks import assignment, enrichment, qualification, validation
+from leadgate.vocabulary import JourneyKind, StageName
 from tasks.assignment import Capacity, find_changed, find_over_cap, read_states
+from tasks.batches import STAGES
 from tasks.handoff import apply_gate
 from tasks.replay.capacities import Taken
 from tasks.replay.stage_inputs import StageInput, join_activities, join_frames, join_said
 from tasks.stage import AnyStage, Decided, Gathered, Work
-
-_STAGES: Final[dict[StageName, AnyStage]] = {
-    each.name: each for each in (validation.STAGE, enrichment.STAGE, qualification.STAGE, assignment.STAGE)
-}
 
 #: The columns of a lead that had a learned score, and the number in place of one for a lead that had none.
 _LEARNED: Final = ["learned_model", "learned_hash", "learned_role"]
@@ -64,14 +61,17 @@ class _Assigned:
 
 @dataclass(frozen=True)
 class Decider:
-    """Decides under one playbook. ``known_fields``: the custom fields of each recorded playbook, by its hash."""
+    """Decides under one playbook about leads. ``known_fields``: the custom fields of each recorded playbook, by its
+    hash."""
 
     loaded: LoadedPlaybook
     known_fields: Mapping[str, Sequence[str]]
+    kind: JourneyKind = JourneyKind.LEAD
 
     @property
     def playbook(self) -> Playbook:
-        return self.loaded.playbook
+        """As it is for the kind."""
+        return self.loaded.playbook.for_kind(self.kind)
 
     @property
     def fields(self) -> list[str]:
@@ -79,9 +79,14 @@ class Decider:
         return list(self.playbook.fields)
 
     def join(self, inputs: Sequence[StageInput]) -> pd.DataFrame:
-        return join_frames(inputs, self.playbook, self.known_fields)
+        frame = join_frames(inputs, self.known_fields)
+        return frame if frame.empty else self._add_fields(frame)
 
-    def validate(self, frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    def _add_fields(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """``frame`` with the playbook's own fields."""
+        return leads.expand_custom(frame, {name: field.type for name, field in self.playbook.fields.items()})
+
+    def validate(self, frame: pd.DataFrame, inputs: Sequence[StageInput], now: datetime) -> pd.DataFrame:
         return self._decide(StageName.VALIDATION, Gathered(frame), now)
 
     def enrich(self, frame: pd.DataFrame, inputs: Sequence[StageInput], now: datetime) -> pd.DataFrame:
@@ -109,7 +114,7 @@ class Decider:
         places = {each: place for place, each in enumerate(moments)}
         frame = frame.assign(place=frame["input"].map(places)).sort_values(["place", "journey"], ignore_index=True)
         frame[["routes", "priority"]] = match_routes(frame, self.playbook)
-        leads, ids = read_leads(frame), frame["input"].tolist()
+        to_assign, ids = read_leads(frame), frame["input"].tolist()
         decisions: list[Decision] = []
         absent: list[bool] = []
         over_cap: list[bool] = []
@@ -117,7 +122,7 @@ class Decider:
         while start < len(ids):
             each, now = ids[start], moments[ids[start]]
             end = bisect_right(ids, places[each], lo=start, key=places.__getitem__)
-            done = self._assign_together(leads[start:end], capacities.find(each, now), now)
+            done = self._assign_together(to_assign[start:end], capacities.find(each, now), now)
             capacities.take(done.taken, frame["journey"].iloc[start:end].tolist(), now)
             decisions += done.decisions
             absent += [decision.owner in done.absent for decision in done.decisions]
@@ -149,20 +154,27 @@ class Decider:
     def _decide(self, stage: StageName, gathered: Gathered[Any], now: datetime) -> pd.DataFrame:
         if gathered.frame.empty:
             return gathered.frame.assign(outcome=None, reason=None)
-        work = self._build_work(len(gathered.frame), now)
-        return self._judge(stage, _STAGES[stage].decide(gathered, work))
+        return self._judge(stage, self._ask_stage(stage, gathered, now))
+
+    def _ask_stage(self, stage: StageName, gathered: Gathered[Any], now: datetime) -> Decided[Any]:
+        return self._find_stage(stage).decide(gathered, self._build_work(len(gathered.frame), now))
+
+    def _find_stage(self, name: StageName) -> AnyStage:
+        return next(stage for stage in STAGES[self.kind] if stage.name is name)
 
     def _build_work(self, journeys: int, now: datetime) -> Work:
-        return Work(Batch(0, 0, "replay", self.loaded.hash, journeys, now), self.loaded, now)
+        batch = Batch(0, 0, "replay", self.loaded.hash, journeys, now, journey_kind=self.kind)
+        return Work(batch, self.loaded, now)
 
     def _judge(self, stage: StageName, decided: Decided[Any]) -> pd.DataFrame:
         """The rows with what the gate holds on hold. A promise about a batch as a whole is asked of each batch."""
         result = self._ask_gate(stage, decided)
         if result.batch_problem is None:
-            return apply_gate(_STAGES[stage], decided.frame, result)
+            return apply_gate(self._find_stage(stage), decided.frame, result)
         parts = [replace(decided, frame=rows) for _, rows in decided.frame.groupby("input", sort=True)]
         return pd.concat(
-            [apply_gate(_STAGES[stage], part.frame, self._ask_gate(stage, part)) for part in parts], ignore_index=True
+            [apply_gate(self._find_stage(stage), part.frame, self._ask_gate(stage, part)) for part in parts],
+            ignore_index=True,
         )
 
     def _ask_gate(self, stage: StageName, decided: Decided[Any]) -> GateResult:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -63,7 +63,7 @@ Frames: TypeAlias = dict[StageName, pd.DataFrame]
 Inputs: TypeAlias = Mapping[StageName, Sequence[StageInput]]
 
 
-class _Portion:
+class Portion:
     """What is decided together: the inputs, their facts, and what was decided as recorded."""
 
     def __init__(self, inputs: Inputs, recorded: Frames, facts: Facts) -> None:
@@ -97,15 +97,21 @@ def replay(
     since: datetime | None = None,
     until: datetime | None = None,
     simulated: bool = False,
+    kind: JourneyKind = JourneyKind.LEAD,
+    make_paths: type[Paths] | None = None,
 ) -> Replayed:
-    """Decide again all that was decided of leads from ``since`` on, in the order of the decisions.
+    """Decide again all that was decided of journeys of ``kind`` from ``since`` on, in the order of the decisions.
 
-    ``simulated``: under the draft, turns and loads run on from the start, in place of what the ledger had then.
+    ``make_paths``: the paths of the kind, by default those of leads. ``simulated``: under the draft, turns and loads
+    run on from the start, in place of what the ledger had then.
     """
     recorded = RecordedCapacities()
-    capacities = (RunningCapacities if simulated else DraftCapacities)(recorded, connection, draft.playbook)
-    paths = _Paths(connection, draft, recorded, capacities)
-    for portion in PortionReader().read(decision_inputs.list_since(connection, JourneyKind.LEAD, since, until)):
+    capacities: CapacitySource = DraftCapacities(recorded, connection, draft.playbook)
+    if simulated:
+        of_records = kind is not JourneyKind.LEAD
+        capacities = RunningCapacities(recorded, connection, draft.playbook, of_records=of_records)
+    paths = (make_paths or Paths)(connection, draft, recorded, capacities, kind)
+    for portion in PortionReader().read(decision_inputs.list_since(connection, kind, since, until)):
         paths.follow(portion)
         del portion  # it goes before the next one is read: a portion takes more memory than all that is kept
     return Replayed(paths.before, paths.after, paths.check, paths.uncertain)
@@ -122,7 +128,7 @@ def replay_batches(
     """
     recorded, reader = RecordedCapacities(), PortionReader()
     capacities = DraftCapacities(recorded, connection, draft.playbook)
-    paths = _Paths(connection, draft, recorded, capacities)
+    paths = Paths(connection, draft, recorded, capacities)
     rows = decision_inputs.list_of_batches(connection, batches)
     journeys = {int(journey) for each in PortionReader().read_all(rows) for journey in each.journeys}
     if (last := decision_inputs.find_assignment_before(connection, min(batches))) is not None:
@@ -156,8 +162,11 @@ def _keep_last(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values("journey_id").drop_duplicates("journey", keep="last")
 
 
-class _Paths:
-    """Both ways of the journeys, portion by portion."""
+class Paths:
+    """Both ways of the journeys, portion by portion. Of leads; of records it is ``record_paths.RecordPaths``."""
+
+    #: What a stage makes of a journey that a person may let pass.
+    asks: ClassVar[frozenset[Outcome]] = frozenset({Outcome.REVIEW})
 
     def __init__(
         self,
@@ -165,8 +174,9 @@ class _Paths:
         draft: LoadedPlaybook,
         recorded: RecordedCapacities,
         capacities: CapacitySource,
+        kind: JourneyKind = JourneyKind.LEAD,
     ) -> None:
-        self.connection, self.draft = connection, draft
+        self.connection, self.draft, self.kind = connection, draft, kind
         codes = share_codes()
         self.before, self.after, self.check = JourneyEnds(codes), JourneyEnds(codes), SelfCheck()
         self.uncertain: set[int] = set()
@@ -180,14 +190,17 @@ class _Paths:
         self._recorded.start(each for stage in inputs.values() for each in stage)
         if not any(inputs.values()):
             return
-        facts = read_facts(self.connection, {int(j) for each in given for j in each.journeys})
-        portion = _Portion(inputs, self._decide_as_recorded(inputs), facts)
+        facts = self._read_facts({int(j) for each in given for j in each.journeys})
+        portion = Portion(inputs, self._decide_as_recorded(inputs), facts)
         for stage, frame in portion.recorded.items():
             self.check.compare(stage, facts.add_to(frame, stage))
         decided = self._decide_by_draft(portion)
         for ways, frames in ((self.before, portion.recorded), (self.after, decided)):
-            _note(ways, {stage: _tell(frame, stage, portion) for stage, frame in frames.items()})
+            _note(ways, {stage: self._tell(frame, stage, portion) for stage, frame in frames.items()})
         self._carried.end_portion()
+
+    def _read_facts(self, journeys: Collection[int]) -> Facts:
+        return read_facts(self.connection, journeys)
 
     def _sort(self, portion: Sequence[StageInput]) -> dict[StageName, list[StageInput]]:
         """By stage, without what was decided by a playbook that cannot be read any more."""
@@ -221,20 +234,20 @@ class _Paths:
             load_named(self.connection, joined[StageName.QUALIFICATION])
             now = max(each.at for given in own.values() for each in given)
             validation, enrichment, qualification, assignment = RECORDED_STAGES
-            frames[validation].append(decider.validate(joined[validation], now))
+            frames[validation].append(decider.validate(joined[validation], own[validation], now))
             frames[enrichment].append(decider.enrich(joined[enrichment], own[enrichment], now))
             frames[qualification].append(decider.qualify(joined[qualification], own[qualification], now))
             own_moments = {each.id: each.at for each in own[assignment]}
             frames[assignment].append(decider.assign(joined[assignment], own_moments, self._recorded))
         return {stage: pd.concat(each, ignore_index=True) for stage, each in frames.items()}
 
-    def _decide_by_draft(self, portion: _Portion) -> Frames:
+    def _decide_by_draft(self, portion: Portion) -> Frames:
         decider, carried = self._make_decider(self.draft), self._carried
         inputs, recorded, now = portion.inputs, portion.recorded, portion.now
         validation, enrichment, qualification, assignment = RECORDED_STAGES
         frames = {validation: recorded[validation], enrichment: recorded[enrichment]}
         if not self._reads_alike(portion):
-            frames[validation] = decider.validate(decider.join(inputs[validation]), now)
+            frames[validation] = decider.validate(decider.join(inputs[validation]), inputs[validation], now)
             carried.note_values(recorded[validation], frames[validation], [*STANDARD, *VALIDATED, *decider.fields])
             joined = carried.change_values(decider.join(inputs[enrichment]))
             frames[enrichment] = decider.enrich(joined, inputs[enrichment], now)
@@ -248,7 +261,7 @@ class _Paths:
         frames[assignment] = self._assign_by_draft(decider, portion, frames[assignment], frames[qualification])
         return frames
 
-    def _keep_reached(self, frames: Frames, portion: _Portion) -> Frames:
+    def _keep_reached(self, frames: Frames, portion: Portion) -> Frames:
         """The rows that are reached under the draft. What a person approved that the draft asks them about as well goes
         on, and what they approved and it decides by itself does not."""
         asked = set(portion.facts.reviewed)
@@ -256,7 +269,7 @@ class _Paths:
         scored = frames[StageName.QUALIFICATION]
         if len(scored):
             by_person = scored[scored["journey"].isin(asked)]
-            approved = by_person["outcome"] == Outcome.REVIEW
+            approved = by_person["outcome"].isin(self.asks)
             went_on |= {(row, StageName.QUALIFICATION) for row in by_person.loc[~approved, "journey_id"]}
             went_on -= {(row, StageName.QUALIFICATION) for row in by_person.loc[approved, "journey_id"]}
         reached = self._carried.find_reached(frames, went_on)
@@ -266,7 +279,7 @@ class _Paths:
         }
 
     def _assign_by_draft(
-        self, decider: Decider, portion: _Portion, joined: pd.DataFrame, scored: pd.DataFrame
+        self, decider: Decider, portion: Portion, joined: pd.DataFrame, scored: pd.DataFrame
     ) -> pd.DataFrame:
         joined = self._carried.set_scores(self._carried.change_values(joined), portion.facts.reviewed)
         moments = {each.id: each.at for each in portion.inputs[StageName.ASSIGNMENT]}
@@ -280,19 +293,24 @@ class _Paths:
         return decider.assign(joined, in_order, self._capacities)
 
     def _build_newly_assigned(
-        self, newly: pd.DataFrame, portion: _Portion, moments: dict[int, datetime]
+        self, newly: pd.DataFrame, portion: Portion, moments: dict[int, datetime]
     ) -> pd.DataFrame:
-        """Leads that nobody was assigned to, as assignment gathers them: with those of their batch who were, or after
-        the last that was. Who had them before is not known."""
+        """Leads that nobody was assigned to, as assignment gathers them. Who had them before is not known."""
+        rows = self._place_newly_assigned(newly, portion, moments).assign(excluded=None, earlier_owner=None)
+        return rows.reindex(columns=[*_ASSIGNED_FROM, *self.draft.playbook.fields])
+
+    def _place_newly_assigned(
+        self, newly: pd.DataFrame, portion: Portion, moments: dict[int, datetime]
+    ) -> pd.DataFrame:
+        """``newly`` with those of their batch who were assigned, or after the last that was."""
         places = {}
         for each in dict.fromkeys(newly["input"].tolist()):
             place = self._recorded.find_input(portion.batches[each])
             places[each] = -each if place is None else place
             moments.setdefault(places[each], portion.moments[each])
-        rows = newly.assign(input=newly["input"].map(places), excluded=None, earlier_owner=None)
-        return rows.reindex(columns=[*_ASSIGNED_FROM, *self.draft.playbook.fields])
+        return newly.assign(input=newly["input"].map(places))
 
-    def _find_newly_valid(self, frames: Frames, portion: _Portion) -> pd.DataFrame:
+    def _find_newly_valid(self, frames: Frames, portion: Portion) -> pd.DataFrame:
         """Leads that validation or enrichment held, and would not under the draft, as qualification gathers them: no
         provider was asked, or none since, and nothing else is known of them."""
         found = []
@@ -318,7 +336,18 @@ class _Paths:
         rows = rows.reindex(columns=columns).astype(object).where(lambda each: each.notna(), None)
         return rows.assign(was=None, engaged_before=float("nan"), finished=False)
 
-    def _reads_alike(self, portion: _Portion) -> bool:
+    def _tell(self, frame: pd.DataFrame, stage: StageName, portion: Portion) -> pd.DataFrame:
+        """``frame`` with what is kept of it; where others decided, with what they did."""
+        if frame.empty:
+            return frame
+        told = portion.facts.add_to(frame, stage)
+        others = is_by_others(told["fact_outcome"], told["fact_reason"])
+        told["outcome"] = told["outcome"].where(~others, told["fact_outcome"])
+        told["reason"] = told["reason"].where(~others, told["fact_reason"])
+        told["at"] = [portion.moments[abs(each)] for each in told["input"]]
+        return told.rename(columns={"rule": "route"})
+
+    def _reads_alike(self, portion: Portion) -> bool:
         """Whether the draft cleans and enriches as the recorded playbooks did."""
         draft = _dump_early_parts(self.draft.playbook)
         hashes = {each.playbook_hash for stage in portion.inputs.values() for each in stage}
@@ -338,15 +367,3 @@ def _add(joined: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
         [joined.astype(object), more.reindex(columns=joined.columns).astype(object)], ignore_index=True
     )
     return together.where(together.notna(), None)
-
-
-def _tell(frame: pd.DataFrame, stage: StageName, portion: _Portion) -> pd.DataFrame:
-    """``frame`` with what is kept of it; where others decided, with what they did."""
-    if frame.empty:
-        return frame
-    told = portion.facts.add_to(frame, stage)
-    others = is_by_others(told["fact_outcome"], told["fact_reason"])
-    told["outcome"] = told["outcome"].where(~others, told["fact_outcome"])
-    told["reason"] = told["reason"].where(~others, told["fact_reason"])
-    told["at"] = [portion.moments[abs(each)] for each in told["input"]]
-    return told.rename(columns={"rule": "route"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -53,6 +54,18 @@ def _find_last(handoffs: pd.DataFrame) -> dict[int, int]:
     for journey, generation in zip(handoffs["journey"].tolist(), handoffs["generation"].tolist(), strict=True):
         last[journey] = max(generation, last.get(journey, generation))
     return last
+
+
+def find_sent_on(handoffs: pd.DataFrame) -> set[int]:
+    """The journeys that a person let pass at qualification: held there, and next handed on by assignment."""
+    stages, held = list(StageName), (StageName.QUALIFICATION, HandoffOutcome.HELD)
+    rows = zip(*(handoffs[name].tolist() for name in ("journey", "generation", "stage", "outcome")), strict=True)
+    in_order = sorted(rows, key=lambda row: (row[0], row[1], stages.index(row[2])))
+    return {
+        one[0]
+        for one, other in pairwise(in_order)
+        if one[0] == other[0] and one[2:] == held and other[2] == StageName.ASSIGNMENT
+    }
 
 
 def read_facts(connection: Connection, journeys: Collection[int]) -> Facts:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from leadgate.ledger import Ledger, decision_facts
+from leadgate.ledger import Ledger, decision_facts, decision_inputs
 from leadgate.playbook import LoadedPlaybook, Playbook
-from leadgate.replay.comparison import Comparison, compare
-from leadgate.vocabulary import EndReason
-from tasks.replay.paths import replay
+from leadgate.records.fields import STANDARD as RECORD_KINDS
+from leadgate.replay.comparison import OF_LEADS, OF_RECORDS, Comparison, compare
+from leadgate.vocabulary import EndReason, JourneyKind
+from tasks.replay.paths import Paths, replay
+from tasks.replay.record_paths import RecordPaths
 from tasks.replay.self_check import SelfCheck
 
 #: Parts of a playbook that decide nothing again: who sends what, who a person is, what providers answered, what is done
@@ -29,6 +31,16 @@ NOT_REPLAYED: Final = (
 )  # fmt: skip
 
 _AT_A_TIME: Final = 20_000  # journeys of which it is asked what became of them
+
+
+#: The same of records: ``kinds`` has their own rules, and no provider is asked about one but the files of accounts.
+NOT_REPLAYED_OF_RECORDS: Final = tuple(name for name in NOT_REPLAYED if name not in ("matching", "kinds"))
+
+#: The ways of journeys of each kind.
+PATHS: Final[Mapping[JourneyKind, type[Paths]]] = {
+    JourneyKind.LEAD: Paths,
+    **dict.fromkeys(RECORD_KINDS, RecordPaths),
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,7 @@ class ReplayResult:
     check: SelfCheck
     later: Mapping[str, int]
     not_replayed: Collection[str]
+    kind: JourneyKind = JourneyKind.LEAD
 
 
 def replay_playbook(
@@ -55,27 +68,51 @@ def replay_playbook(
     until: datetime | None = None,
     zone: tzinfo = UTC,
     simulated: bool = False,
+    kind: JourneyKind = JourneyKind.LEAD,
 ) -> ReplayResult:
-    """Decide again under ``draft`` all that was decided of leads from ``since`` on and before ``until``.
+    """Decide again under ``draft`` all that was decided of journeys of ``kind`` from ``since`` on and before ``until``.
 
     ``used``: the playbook in use. ``simulated``: turns and loads run on from the start under the draft, in place of
     what the ledger had at each moment. Nothing is written.
     """
     with ledger.snapshot(plan_by_index=True) as connection:
-        done = replay(connection, draft, since=since, until=until, simulated=simulated)
+        done = replay(
+            connection, draft, since=since, until=until, simulated=simulated, kind=kind, make_paths=PATHS[kind]
+        )
         comparison = compare(
-            done.before, done.after, zone=zone, left_out=done.check.different, uncertain=done.uncertain
+            done.before,
+            done.after,
+            zone=zone,
+            left_out=done.check.different,
+            uncertain=done.uncertain,
+            reading=OF_LEADS if kind is JourneyKind.LEAD else OF_RECORDS,
         )
         later = _count_later(connection, comparison.dropped)
     return ReplayResult(
-        draft, since, until, simulated, comparison, done.check, later, list_not_replayed(used, draft.playbook)
-    )
+        draft, since, until, simulated, comparison, done.check, later,
+        list_not_replayed(used.for_kind(kind), draft.playbook.for_kind(kind)), kind,
+    )  # fmt: skip
+
+
+def replay_kinds(
+    ledger: Ledger, draft: LoadedPlaybook, kinds: Collection[JourneyKind], *, since: datetime | None, **asked: Any
+) -> list[ReplayResult]:
+    """As ``replay_playbook``, of each of ``kinds``; the first is there whatever was decided, the others only where
+    something was."""
+    with ledger.snapshot(much=False) as connection:
+        first, *others = kinds
+        found = [kind for kind in others if decision_inputs.is_any_since(connection, kind, since)]
+    results = [replay_playbook(ledger, draft, since=since, kind=kind, **asked) for kind in (first, *found)]
+    return [replace(each, not_replayed=[name for name in each.not_replayed if name != "kinds"]) for each in results]
 
 
 def list_not_replayed(used: Playbook, draft: Playbook) -> list[str]:
-    """The parts that differ, and whose difference a replay does not show."""
-    one, other = (playbook.model_dump(include=set(NOT_REPLAYED)) for playbook in (used, draft))
-    return [name for name in NOT_REPLAYED if one[name] != other[name]]
+    """The parts that differ, and whose difference a replay does not show. Of records ``tell``: who hears of an update
+    beside its owner."""
+    names = NOT_REPLAYED if used.kind is JourneyKind.LEAD else NOT_REPLAYED_OF_RECORDS
+    one, other = (playbook.model_dump(include=set(names)) for playbook in (used, draft))
+    told = [getattr(playbook.kinds.find(playbook.kind), "tell", ()) for playbook in (used, draft)]
+    return [name for name in names if one[name] != other[name]] + (["tell"] if told[0] != told[1] else [])
 
 
 def _count_later(connection: Connection, journeys: Sequence[int]) -> dict[str, int]:

@@ -15,12 +15,14 @@ import pandas as pd
 from expectations.findings import CHECK_FAILED
 from leadgate.deadlines import CHECK_TIMED_OUT
 from leadgate.matching import ASKS
-from leadgate.vocabulary import HandoffOutcome, Outcome, StageName
+from leadgate.vocabulary import HandoffOutcome, NothingNew, Outcome, StageName
 from tasks.failed_batches import CANCELLED, FAILED
 from tasks.source_breaker import PARKED
 
 #: Reasons of a hold that is no decision about the journey: who it is, its source, a fault. They are taken as facts.
 HELD_BY_OTHERS: Final = frozenset({*ASKS, PARKED, FAILED, CANCELLED, CHECK_FAILED, CHECK_TIMED_OUT})
+#: Reasons of an end that is no decision about the update: what is known of its record, or a deletion.
+ENDED_BY_OTHERS: Final = frozenset({NothingNew.NOTHING_CHANGED, NothingNew.TOLD_LATE, NothingNew.RECORD_DELETED})
 #: What a stage's outcome becomes as the handoff records it.
 _RECORDED_AS: Final = {
     Outcome.CONTINUE: HandoffOutcome.CONTINUED,
@@ -30,12 +32,15 @@ _RECORDED_AS: Final = {
     Outcome.NURTURE: HandoffOutcome.NURTURE,
     Outcome.DISQUALIFIED: HandoffOutcome.DISQUALIFIED,
     Outcome.DONE: HandoffOutcome.DONE,
+    Outcome.SUPERSEDED: HandoffOutcome.DONE,
 }
 #: What is compared of a stage beside its outcome: its name among the facts, and the column of the stage.
 _COMPARED: Final = {
     StageName.QUALIFICATION: {name: name for name in ("fit", "engagement", "grade", "qualified_as")},
     StageName.ASSIGNMENT: {"owner": "owner", "route": "rule", "pool": "pool", "sla": "sla", "due_at": "due_at"},
 }
+#: Outcomes of which nothing else is kept.
+_WITHOUT_MORE: Final = (Outcome.HOLD, Outcome.WAIT, Outcome.SUPERSEDED)
 #: The differences that are named; all are counted.
 NAMED: Final = 50
 
@@ -81,7 +86,7 @@ class SelfCheck:
         told = pd.DataFrame({"outcome": ~others & _differ(rows["fact_outcome"], expected)})
         held = ~others & (expected == HandoffOutcome.HELD)
         told["reason"] = held & ~told["outcome"] & _differ(rows["fact_reason"], rows["reason"])
-        decided = ~others & ~told["outcome"] & ~rows["outcome"].isin((Outcome.HOLD, Outcome.WAIT))
+        decided = ~others & ~told["outcome"] & ~rows["outcome"].isin(_WITHOUT_MORE)
         for name, column in _COMPARED.get(stage, {}).items():
             told[name] = decided & _differ(rows[f"fact_{name}"], rows[column])
         for place in told.index[told.any(axis=1)]:
@@ -103,8 +108,10 @@ class SelfCheck:
 
 def is_by_others(outcome: pd.Series, reason: pd.Series) -> pd.Series:
     """Which journeys did not become what the ledger records of them by a decision of the stage."""
-    by_others: pd.Series = (outcome == HandoffOutcome.JOINED) | (
-        (outcome == HandoffOutcome.HELD) & reason.isin(HELD_BY_OTHERS)
+    by_others: pd.Series = (
+        (outcome == HandoffOutcome.JOINED)
+        | ((outcome == HandoffOutcome.HELD) & reason.isin(HELD_BY_OTHERS))
+        | ((outcome == HandoffOutcome.DONE) & reason.isin(ENDED_BY_OTHERS))
     )
     return by_others
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import pandas as pd
 
-from leadgate.ledger import leads
 from leadgate.ledger.decision_inputs import DecisionInputRow
-from leadgate.playbook import Playbook
 from leadgate.vocabulary import StageName
 from tasks.decision_inputs import FrameContent, StageContent, build_frame, join_contents, read_content
 from tasks.enrichment import Said
@@ -103,11 +101,9 @@ def _keep_rows(content: FrameContent, rows: Sequence[int]) -> FrameContent:
     return FrameContent({name: [cells[row] for row in rows] for name, cells in content.columns.items()}, content.types)
 
 
-def join_frames(
-    inputs: Sequence[StageInput], playbook: Playbook, known_fields: Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
-    """The frames of one stage under one another, with the custom fields of ``playbook`` in place of those of the
-    playbook that was decided by (``known_fields``, by its hash). ``input`` is the id of a row's input."""
+def join_frames(inputs: Sequence[StageInput], known_fields: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The frames of one stage under one another, without the custom fields of the playbook that was decided by
+    (``known_fields``, by its hash). ``input`` is the id of a row's input."""
     contents = []
     for each in inputs:
         own = known_fields[each.playbook_hash]
@@ -117,8 +113,7 @@ def join_frames(
         contents.append(FrameContent(columns, each.content.frame.types))
     if not contents:
         return pd.DataFrame({"journey_id": [], "journey": [], "generation": [], "input": [], "batch": []}, dtype=object)
-    frame = build_frame(join_contents(contents))
-    return leads.expand_custom(frame, {name: field.type for name, field in playbook.fields.items()})
+    return build_frame(join_contents(contents))
 
 
 def join_said(inputs: Sequence[StageInput], frame: pd.DataFrame) -> Said:
@@ -137,18 +132,24 @@ def join_said(inputs: Sequence[StageInput], frame: pd.DataFrame) -> Said:
     )
 
 
-def join_activities(inputs: Sequence[StageInput], now: datetime) -> pd.DataFrame:
-    """The activities of all inputs, each as old at ``now`` as it was at the time of its input."""
-    contents, shifts = [], list[timedelta]()
+def join_beside(inputs: Sequence[StageInput], columns: Sequence[str]) -> pd.DataFrame:
+    """The frames beside those of all inputs, with these columns; ``input`` is the id of a row's input."""
+    contents = []
     for each in inputs:
         if (beside := each.content.beside) is None or not beside.columns.get("journey_id"):
             continue
         numbers = dict(zip(each.journeys, each.passes, strict=True))
         passes = [numbers.get(journey) for journey in beside.columns["journey_id"]]
-        contents.append(FrameContent({**beside.columns, "journey_id": passes}, beside.types))
-        shifts += [now - each.at] * len(passes)
-    if not contents:
-        return pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": []})
-    frame = build_frame(join_contents(contents))
-    frame["occurred_at"] = pd.to_datetime(frame["occurred_at"], utc=True) + pd.to_timedelta(pd.Series(shifts))
-    return frame.dropna(subset=["journey_id"]).reset_index(drop=True)
+        ids = [each.id] * len(passes)
+        contents.append(FrameContent({**beside.columns, "journey_id": passes, "input": ids}, beside.types))
+    frame = build_frame(join_contents(contents)) if contents else pd.DataFrame()
+    return frame.reindex(columns=[*columns, "input"]).dropna(subset=["journey_id"]).reset_index(drop=True)
+
+
+def join_activities(inputs: Sequence[StageInput], now: datetime) -> pd.DataFrame:
+    """The activities of all inputs, each as old at ``now`` as it was at the time of its input."""
+    frame = join_beside(inputs, ("journey_id", "kind", "occurred_at"))
+    ages = {each.id: now - each.at for each in inputs}
+    shifts = [ages[each] for each in frame.pop("input")]
+    frame["occurred_at"] = pd.to_datetime(frame["occurred_at"], utc=True) + pd.Series(shifts, dtype="timedelta64[ns]")
+    return frame

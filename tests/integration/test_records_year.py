@@ -15,6 +15,9 @@ from benchmarks.record_days import Days
 from benchmarks.records_playbook import write_playbook
 from benchmarks.records_year import list_evenings, live_until
 from leadgate.ledger import Ledger
+from leadgate.records import fields
+from leadgate.vocabulary import JourneyKind
+from tasks.replay.results import replay_playbook
 
 WEEKS = 5
 
@@ -61,3 +64,12 @@ def test_a_run_with_nothing_new_changes_nothing(days: Days) -> None:
 
     assert days.read("SELECT count(*) FROM record_version") == versions
     assert days.read("SELECT count(*) FROM record_slip") == slips
+
+
+@pytest.mark.parametrize("kind", fields.STANDARD)
+def test_the_weeks_are_decided_again_as_they_were(days: Days, kind: JourneyKind) -> None:
+    result = replay_playbook(days.ledger, days.loaded, used=days.loaded.playbook, kind=kind)
+
+    assert result.check.differences == []
+    assert result.check.decisions > 10
+    assert result.comparison.changed == 0

@@ -10,6 +10,8 @@ import pytest
 from commands import join_lines, read_json
 from harness import NOW, PLAYBOOK, Harness, make_lead
 
+from leadgate import playbook as playbooks
+
 Cli = Callable[..., Any]
 AT = "2026-03-05T10:00"
 
@@ -75,10 +77,48 @@ def test_an_activation_has_the_replay_that_was_looked_at_on_record(decided: Harn
     assert "yesterday" in cli("playbook", "activate", draft, "--reason", "x", "--replay", "yesterday", code=2).stderr
 
 
+def test_each_kind_has_its_part(harness: Harness, cli: Cli, tmp_path: Path) -> None:
+    text = PLAYBOOK.replace("sources:\n", "sources:\n  deals: {kind: opportunities}\n") + "kinds: {opportunity: {}}\n"
+    harness.loaded = playbooks.parse(text, path=tmp_path / "playbook.yaml")
+    deals = [{"Id": f"D{number}", "Stage": "Proposal", "Owner": "ana", "Amount": str(number * 1000),
+              "Close Date": "2026-05-01"} for number in range(1, 5)]  # fmt: skip
+    harness.capture(make_lead(1))
+    harness.capture(*deals, source="deals")
+    harness.run()
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(
+        text.replace("{opportunity: {}}", "{opportunity: {approvals: [{name: big, when: amount > 2500}]}}")
+    )
+    asked = ("replay", "--playbook", draft, "--now", AT)
+
+    found = read_json(cli(*asked, "--json"))
+    (deals_found,) = found["also"]
+    assert (found["about"], found["changed"], "kinds" in found["not_replayed"]) == ("lead", 0, False)
+    assert (deals_found["about"], deals_found["journeys"], deals_found["kinds"]) == (
+        "opportunity",
+        4,
+        {"newly_held": 2},
+    )
+    assert deals_found["newly_held"] == {"approval_needed": 2}
+    alone = read_json(cli(*asked, "--json", "--kind", "opportunity"))
+    assert alone == {**deals_found, "also": []}
+
+    words = join_lines(cli(*asked))
+    assert "Opportunity updates since" in words
+    assert "None of 1 journey differs" in words
+    assert "2 of 4 journeys differ" in words
+    told = join_lines(cli(*asked, "--max-newly-held", "1", code=1))
+    assert "2 opportunity updates are newly held" in told
+
+    page = tmp_path / "replay.html"
+    cli(*asked, "--html", page)
+    assert "Opportunity updates: what differs" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [("--max-dropped", "a few"), ("--since", "yesterday"), ("--until", "x" * 8_000), ("--zone", "Nowhere/City"),
-     ("--playbook", "no-such-file.yaml")],
+     ("--playbook", "no-such-file.yaml"), ("--kind", "deal")],
 )  # fmt: skip
 def test_what_cannot_be_used_is_said_in_a_sentence(decided: Harness, cli: Cli, wrong: tuple[str, str]) -> None:
     told = cli("replay", *wrong, "--now", AT, code=2)
