@@ -67,9 +67,11 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class _Scored:
-    """A value for each lead: its points, the rules that gave some, whether it was won, whether it is kept aside."""
+class ScoredLeads:
+    """A value for each lead: its number and points, the rules that gave some, whether it was won, whether it is kept
+    aside."""
 
+    leads: list[int]
     scores: Floats
     rules: list[frozenset[str]]
     won: Flags
@@ -78,7 +80,7 @@ class _Scored:
 
 def measure(ledger: Ledger, playbook: Playbook, now: datetime) -> Measured:
     """Score every lead whose outcome is known by ``playbook``, and judge the scores."""
-    scored = _score_decided(ledger, playbook, now)
+    scored = score_decided(ledger, playbook, now)
     learn, aside = ~scored.aside, scored.aside
     fit = fit_joint_weights(_count_patterns(scored, learn))
     joint = np.zeros(len(scored.scores))
@@ -109,7 +111,7 @@ def judge(scores: Floats, won: Flags, learn: Flags, aside: Flags) -> Judged:
     return Judged(auc, compute_calibration_error(groups), groups)
 
 
-def _count_patterns(scored: _Scored, which: Flags) -> list[Pattern]:
+def _count_patterns(scored: ScoredLeads, which: Flags) -> list[Pattern]:
     counts: dict[frozenset[str], list[float]] = defaultdict(lambda: [0, 0, 0.0])
     for place in np.flatnonzero(which).tolist():
         counted = counts[scored.rules[place]]
@@ -118,7 +120,8 @@ def _count_patterns(scored: _Scored, which: Flags) -> list[Pattern]:
     return [Pattern(rules, int(won), int(lost), points) for rules, (won, lost, points) in counts.items()]
 
 
-def _score_decided(ledger: Ledger, playbook: Playbook, now: datetime) -> _Scored:
+def score_decided(ledger: Ledger, playbook: Playbook, now: datetime) -> ScoredLeads:
+    """Every lead whose outcome is known, scored by ``playbook`` as of then."""
     rules = playbook.follow_up
     scores: list[Floats] = []
     met: list[frozenset[str]] = []
@@ -136,7 +139,8 @@ def _score_decided(ledger: Ledger, playbook: Playbook, now: datetime) -> _Scored
             scores.append(found["score"].to_numpy(dtype=np.float64))
             met += [_read_rules(text, known) for text in found["contributions"]]
     numbers = decided["lead_id"].tolist() if len(decided) else []
-    return _Scored(
+    return ScoredLeads(
+        numbers,
         np.concatenate(scores) if scores else np.empty(0),
         met,
         np.array(decided["won"].tolist(), dtype=bool),

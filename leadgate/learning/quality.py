@@ -9,7 +9,9 @@ same intervals. The Brier score (G. W. Brier, 1950) is the mean squared error of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Final
 
 import numpy as np
@@ -109,20 +111,52 @@ def compare(learned: Floats, rules: Floats, won: Flags) -> Comparison:
 
     Raises ``ValueError`` where all were won, or none.
     """
-    both = (_Drawn(learned, won), _Drawn(rules, won))
-    draws = np.random.default_rng(_SEED)
-    found = np.empty((_DRAWS, 2, 4))
-    for draw in range(_DRAWS):
-        counts = np.bincount(draws.integers(0, len(won), len(won)), minlength=len(won)).astype(np.float64)
-        found[draw] = [each.compute(counts) for each in both]
-    once = np.ones(len(won))
-    (first, second), values = both, [each.compute(once) for each in both]
+    first, second = both = (_Drawn(learned, won), _Drawn(rules, won))
+    values, found = _draw(both, won)
     return Comparison(
         _build_quality(first, won, values[0], found[:, 0]),
         _build_quality(second, won, values[1], found[:, 1]),
         _measure(values[0][0] - values[1][0], found[:, 0, 0] - found[:, 1, 0]),
         _measure(values[1][1] - values[0][1], found[:, 1, 1] - found[:, 0, 1]),
     )
+
+
+@dataclass(frozen=True)
+class ComparedTogether:
+    """Several sets of chances for the same leads: each one's quality, by name, and what the AUC of the first of two is
+    higher by. All intervals are of the same draws, that of the AUC too."""
+
+    qualities: dict[str, Quality]
+    auc_gains: dict[tuple[str, str], Measure]
+
+
+def compare_all(chances: Mapping[str, Floats], won: Flags) -> ComparedTogether:
+    """The quality of several sets of chances for the same leads, side by side. Raises ``ValueError`` as ``compare``."""
+    drawn = [_Drawn(each, won) for each in chances.values()]
+    values, found = _draw(drawn, won)
+    qualities = {
+        name: replace(
+            _build_quality(each, won, values[place], found[:, place]),
+            auc=_measure(values[place][0], found[:, place, 0]),
+        )
+        for place, (name, each) in enumerate(zip(chances, drawn, strict=True))
+    }
+    gains = {
+        (first, second): _measure(values[a][0] - values[b][0], found[:, a, 0] - found[:, b, 0])
+        for (a, first), (b, second) in permutations(enumerate(chances), 2)
+    }
+    return ComparedTogether(qualities, gains)
+
+
+def _draw(drawn: Sequence[_Drawn], won: Flags) -> tuple[list[tuple[float, ...]], Floats]:
+    """What is computed of each set of chances once, and for every draw: the same leads for all sets."""
+    draws = np.random.default_rng(_SEED)
+    found = np.empty((_DRAWS, len(drawn), 4))
+    for draw in range(_DRAWS):
+        counts = np.bincount(draws.integers(0, len(won), len(won)), minlength=len(won)).astype(np.float64)
+        found[draw] = [each.compute(counts) for each in drawn]
+    once = np.ones(len(won))
+    return [each.compute(once) for each in drawn], found
 
 
 def _build_quality(drawn: _Drawn, won: Flags, values: tuple[float, ...], found: Floats) -> Quality:

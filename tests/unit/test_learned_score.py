@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from leadgate.learning.discrimination import Curve, compute_auc
 from leadgate.learning.fitting import convert_boosting, fit_boosting, fit_logistic
 from leadgate.learning.indicators import LEAST_OF_WORD, Decision, Indicator, Value, build_matrix, choose_indicators
-from leadgate.learning.quality import compare
+from leadgate.learning.quality import compare, compare_all
 from leadgate.learning.scorer import LearnedScore, Tree, Trees, Weights, load
 from leadgate.learning.training import LEAST_LEADS, LEAST_OF_CLASS, Sample, TooFewError, require_enough, train
 
@@ -199,6 +199,24 @@ def test_the_lift_is_that_of_the_best_tenth_and_equal_leads_share_its_edge() -> 
     assert compare(chances, chances, won).learned.top_lift.value == pytest.approx(0.9 / 0.19)
     merged = np.where(chances > 0.3, 0.5, 0.1)  # 30 leads for ten places, 19 of them won
     assert compare(merged, merged, won).learned.top_lift.value == pytest.approx(19 / 30 / 0.19)
+
+
+def test_several_sets_of_chances_are_compared_as_two_are() -> None:
+    numbers = np.random.default_rng(8)
+    chances = numbers.random(300)
+    won = numbers.random(300) < chances
+    worse = np.clip(chances + numbers.normal(0, 0.3, 300), 0, 1)
+    together = compare_all({"good": chances, "worse": worse, "none": np.full(300, 0.5)}, won)
+    alone = compare(chances, worse, won)
+    assert together.auc_gains["good", "worse"] == alone.auc_gain
+    assert together.qualities["good"].brier == alone.learned.brier
+    for name in ("value", "interval"):  # the value is the same; the interval is of draws in place of DeLong's
+        close = 1e-12 if name == "value" else 0.02
+        assert getattr(together.qualities["worse"].auc, name) == pytest.approx(
+            getattr(alone.rules.auc, name), abs=close
+        )
+    assert together.auc_gains["none", "good"].value == -together.auc_gains["good", "none"].value
+    assert together.qualities["none"].auc.value == 0.5
 
 
 def test_of_one_outcome_alone_nothing_is_compared() -> None:
