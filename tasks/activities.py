@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from leadgate.connectors.files import Row
@@ -19,6 +20,7 @@ from leadgate.fields import ACTIVITY_FIELDS
 from leadgate.ledger.activities import NewActivity
 from leadgate.ledger.signals import NewSignal
 from leadgate.limits import find_length_problem
+from leadgate.mapping.column_notations import settle_value, writes_day_first
 from leadgate.mapping.headers import flatten, map_headers
 from leadgate.plain_text import make_storable
 from leadgate.playbook import Playbook, Source
@@ -27,6 +29,7 @@ from leadgate.values.addresses import Kinds, read_address
 from leadgate.values.answers import read_yes_or_no
 from leadgate.values.json_types import JsonObject
 from leadgate.values.moments import read_moment
+from leadgate.values.notations import Notation
 from leadgate.vocabulary import ActivityActor, JourneyKind
 from tasks.capture import Keys, encode
 
@@ -64,7 +67,6 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
 REQUIRED: Final = ("kind", "email", "occurred_at")
 _SEPARATORS: Final = re.compile(r"[;,\s]+")  # of ids in a cell
 _IN_THE_FUTURE: Final = timedelta(days=1)  # a date has no zone, and clocks are off
-_MONTH_FIRST: Final = "US"
 
 
 class _Read(NamedTuple):
@@ -116,8 +118,7 @@ class Reader:
         self._has_records = any(
             SOURCE_KINDS.get(each.kind, JourneyKind.LEAD) is not JourneyKind.LEAD for each in playbook.sources.values()
         )
-        country = self._source.default_country or playbook.validation.default_country
-        self._day_first = country != _MONTH_FIRST
+        self._day_first = writes_day_first(self._source, playbook)
         self._reps = {
             spelling.casefold(): rep.name
             for rep in playbook.reps
@@ -133,18 +134,19 @@ class Reader:
         keys: Sequence[str] | None = None,
         now: datetime | None = None,
         texts: Sequence[str] | None = None,
+        notations: Mapping[str, Notation] = MappingProxyType({}),
     ) -> Sorted:
         """Split ``rows`` into activities and those that tell too little, which a person has to look at.
 
         A row without a readable kind, e-mail address or time is held like any other unreadable row, with
         the reason; it is never dropped. Without ``keys`` the rows are those of one file. With ``now``, a
         reader may serve for as long as a process lives. ``texts`` are the rows as they came, where the rows do not say
-        all of it.
+        all of it; ``notations`` says how columns of their file write their dates.
         """
         result = Sorted()
         at = self._now if now is None else now
         for place, (row, key) in enumerate(zip(rows, self._keys.of(rows) if keys is None else keys, strict=True)):
-            activity, problem = (None, row.problem) if row.payload is None else self._read(row.payload, at)
+            activity, problem = (None, row.problem) if row.payload is None else self._read(row.payload, at, notations)
             text = None if texts is None else texts[place]
             if activity is not None:
                 payload = encode(row.payload or {}).decode() if text is None else text
@@ -168,9 +170,12 @@ class Reader:
         unreadable = make_storable(words)
         return NewSignal(number, self._name, key, payload, unreadable, f"{self._origin}:{row.line}")
 
-    def _read(self, payload: JsonObject, now: datetime) -> tuple[_Read | None, str | None]:
+    def _read(
+        self, payload: JsonObject, now: datetime, notations: Mapping[str, Notation]
+    ) -> tuple[_Read | None, str | None]:
         flat = flatten(payload)
-        values = {name: _clean_text(flat[header]) for header, name in self._mapping(tuple(flat)).items()}
+        mapping = self._mapping(tuple(flat))
+        values = {name: _clean_text(flat[header]) for header, name in mapping.items()}
         kind = normalise_kind(values.get("kind") or "")
         if not kind:
             return None, "does not say what happened: the kind of activity is empty"
@@ -180,6 +185,9 @@ class Reader:
         if email is None and record is None:
             return None, "names nobody: the e-mail address is " + ("malformed" if written else "empty")
         stated = values.get("occurred_at") or ""
+        if notations:
+            dated = next((header for header, name in mapping.items() if name == "occurred_at"), "")
+            stated = settle_value(stated, "date", notations.get(dated), self._source)
         at = read_moment(stated, day_first=self._day_first, relative_to=now) if stated else None
         if at is None:
             return None, "does not say when it happened: the time is " + ("not a date" if stated else "empty")

@@ -23,6 +23,7 @@ from leadgate.fields import STANDARD, find_contact
 from leadgate.ledger import actions, bulk, leads, signals
 from leadgate.ledger.signals import NewSignal
 from leadgate.limits import MAX_KEY_LENGTH, find_length_problem, find_max_length, shorten_key
+from leadgate.mapping.column_notations import find_kind, read_recognised, settle_payload
 from leadgate.mapping.contents import find_only_address
 from leadgate.mapping.headers import as_text, find_settled, map_headers
 from leadgate.mapping.shapes import flatten_webhook, is_nested
@@ -247,9 +248,10 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     """Columns for every standard and custom field (text or None) and ``attributes``, aligned with ``frame``.
 
     ``frame`` has ``source``, ``payload`` (JSON text), ``unreadable`` and, where known, ``posted`` (over HTTP) and
-    ``recognised`` (JSON text: which columns of the row's file are known by their values). Rows of a source with the
-    same columns share one mapping, so a file is mapped once, not row by row. Of a payload that was posted the only
-    e-mail address is the lead's where no name says so: it may have come under any name.
+    ``recognised`` (JSON text: what columns of the row's file are by their values). Rows of a source with the same
+    columns share one mapping, so a file is mapped once, not row by row. A date or number that may be read in two ways
+    is written as its column has it. Of a payload that was posted the only e-mail address is the lead's where no name
+    says so: it may have come under any name.
     """
     names = _Names(playbook)
     posted = bulk.list_values(frame["posted"]) if "posted" in frame else [False] * len(frame)
@@ -263,13 +265,16 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
     values: dict[str, list[str | None]] = {name: [None] * len(payloads) for name in fields}
     attributes: list[dict[str, str]] = [{} for _ in payloads]
     by_values = bulk.list_values(frame["recognised"]) if "recognised" in frame else [None] * len(frame)
+    types = {name: field.type for name, field in playbook.fields.items()}
     alike: dict[tuple[str, str | None, tuple[str, ...]], list[int]] = defaultdict(list)
     for position, (source, told, payload) in enumerate(
         zip(bulk.list_values(frame["source"]), by_values, payloads, strict=True)
     ):
         alike[source, told, tuple(payload)].append(position)
     for (source, told, headers), positions in alike.items():
-        mapping = map_lead_headers(headers, source, playbook, orjson.loads(told) if told else {})
+        by_value, notations = read_recognised(told)
+        mapping = map_lead_headers(headers, source, playbook, by_value)
+        declared_by = playbook.sources.get(source)
         declared = list_declared(headers, source, playbook)
         only = {
             position: find_only_address(payloads[position], mapping, declared)
@@ -279,8 +284,11 @@ def map_payloads(frame: pd.DataFrame, playbook: Playbook) -> pd.DataFrame:
         for header in headers:
             field = mapping.get(header)
             target = values[field] if field is not None else None
+            kind = None if field is None else find_kind(field, types.get(field))
             for position in positions:
                 value = clean_text(payloads[position][header])
+                if kind is not None and value is not None:
+                    value = settle_payload(payloads[position][header], value, kind, notations.get(header), declared_by)
                 if target is not None:
                     target[position] = value
                 elif only and only.get(position) == header:

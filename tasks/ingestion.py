@@ -19,6 +19,7 @@ from leadgate.ledger.captured_rows import StoredRow
 from leadgate.ledger.crm_changes import NewCrmChange
 from leadgate.ledger.requests import Sender
 from leadgate.ledger.signals import NewSignal
+from leadgate.mapping.column_notations import read_recognised
 from leadgate.mapping.webhooks.reading import Change
 from leadgate.plain_text import make_storable
 from leadgate.playbook import Playbook
@@ -27,6 +28,7 @@ from leadgate.values.json_types import JsonObject
 from leadgate.vocabulary import JourneyKind
 from tasks.activities import Reader
 from tasks.capture import Keys, build_signal_rows, encode
+from tasks.notations import FileNotations
 from tasks.recognition import FileColumns
 from tasks.records.file_updates import FileUpdates, leave_out_repeats
 
@@ -89,11 +91,15 @@ class SourceReader:
         self._kind = SOURCE_KINDS.get(self.source.kind, JourneyKind.LEAD)
         # of rows of leads; payloads are known one by one, and records by the names of their columns alone
         self.columns = FileColumns(name, playbook) if self.source.kind == "leads" else None
+        self.notations = FileNotations(name, playbook)
         of_records = digest is not None and self._kind is not JourneyKind.LEAD
         self.updates = FileUpdates(name, playbook, str(digest)) if of_records else None
 
     def read_rows(self, rows: Sequence[Row]) -> Arrivals:
-        """A page of one file; the pages come in their order, for a key may count equal rows."""
+        """A page of one file; the pages come in their order, for a key may count equal rows. How columns write dates
+        and numbers is known by all rows that ``notations`` has looked at, at least these."""
+        if not self.notations.has_looked:
+            self.notations.look(rows)
         if self._activities is None:
             held = [row.line for row in rows if row.problem is not None]
             built = self._build_signals(rows)
@@ -101,7 +107,7 @@ class SourceReader:
                 return Arrivals(built, [], held)
             built, undated = self.updates.mark(rows, built)
             return Arrivals(built, [], held, undated=undated)
-        parted = self._activities.sort(rows)
+        parted = self._activities.sort(rows, notations=read_recognised(self._recognised)[1])
         return Arrivals(parted.held, parted.activities, parted.held_lines)
 
     def read_payloads(
@@ -132,12 +138,15 @@ class SourceReader:
 
     def _build_signals(self, rows: Sequence[Row]) -> list[NewSignal]:
         """The rows with what the columns of their file are by their values, so that each is mapped as all of them."""
-        fields = {}
         if self.columns is not None:
             self.columns.look(rows)
-            fields = self.columns.fields
-        recognised = encode(fields).decode() if fields else None
-        return build_signal_rows(rows, self._name, self._origin, self._keys, recognised, self._kind)
+        return build_signal_rows(rows, self._name, self._origin, self._keys, self._recognised, self._kind)
+
+    @property
+    def _recognised(self) -> str | None:
+        """What the columns of the file are by their values, as its signals keep it."""
+        found = self.notations.found | ({} if self.columns is None else self.columns.fields)
+        return encode(found).decode() if found else None
 
     def _list_changes(self, payloads: Sequence[Payload]) -> Iterator[NewCrmChange]:
         for each in payloads:

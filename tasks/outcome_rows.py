@@ -17,6 +17,7 @@ from leadgate.fields import OUTCOME_FIELDS
 from leadgate.ledger import Ledger, recorded_outcomes
 from leadgate.ledger.recorded_outcomes import FoundJourney, NewOutcome, StatedOutcome
 from leadgate.limits import find_length_problem
+from leadgate.mapping.column_notations import writes_day_first
 from leadgate.mapping.headers import as_text, flatten, map_headers
 from leadgate.matching.resolving import CRM_ID, list_crm_sources
 from leadgate.nearest import propose
@@ -55,7 +56,6 @@ _WORDS: Final[dict[str, RecordedVerdict]] = {
     **dict.fromkeys(("0", "0_0", "false", "no", "n", "not_converted", "closed_lost"), RecordedVerdict.LOST),
 }
 _IN_THE_FUTURE: Final = timedelta(days=1)  # a date has no zone, and clocks are off
-_MONTH_FIRST: Final = "US"
 _LONGEST_NAME: Final = 200
 #: By what a row names its lead, the surest first.
 _WAYS: Final = ("lead", "external_id", "email")
@@ -103,8 +103,7 @@ class OutcomeReader:
         crm = list_crm_sources(playbook.matching).get(meaning.source or "")
         self._crm_kinds = [f"{CRM_ID}:{crm}"] if crm is not None else []
         self._kinds = Kinds.of(playbook.validation)
-        country = (self.source.default_country if self.source else None) or playbook.validation.default_country
-        self._day_first = country != _MONTH_FIRST
+        self._day_first = writes_day_first(self.source, playbook)
         self._outcomes = {normalise_kind(name): name for name in playbook.follow_up.outcomes}
         self._reasons = {normalise_kind(each.name): each.name for each in playbook.follow_up.reject_reasons}
         self._reps = {

@@ -6,22 +6,22 @@ Does not belong here: reading a format (``connectors.files``), storing rows (``t
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from console.captured_columns import COLUMNS_SHOWN, describe_columns
+from console.cli.capture_progress import Advance, build_bar
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, parse_now
+from console.notation_words import describe_notations
 from console.redaction import sanitise
-from console.screen import CommandError, build_console, build_error_console, build_table, find_program, print_json, say
+from console.screen import CommandError, build_console, build_table, find_program, print_json, say
 from leadgate.connectors.files import FileError, IsolatedTable, Limits, Row, read
 from leadgate.counting import format_count
 from leadgate.errors import ExitCode
@@ -38,12 +38,9 @@ from tasks import activities
 from tasks.ingestion import SourceReader, store_page
 from tasks.records.file_updates import compute_digest
 
-_PROGRESS_FROM: Final = 1_000_000  # bytes; a shorter file is done before a bar could be read
 _LINES_SHOWN: Final = 5
 _DRY_ROWS: Final = 10_000  # rows that a dry run looks at for problems, or fewer when they are very long
 _DRY_PAGES: Final = 10
-
-Advance = Callable[[Path, int], None]  # told the file at hand and the bytes of it that are done
 
 
 @dataclass
@@ -140,7 +137,7 @@ def capture(
         return
     results = []
     with ExitStack() as stack:
-        advance = stack.enter_context(_build_bar(files))
+        advance = stack.enter_context(build_bar(files))
         store: _Store | None = None
         for path in files:
             result = Captured(path.name)
@@ -200,7 +197,7 @@ class _Store:
         of_records = SOURCE_KINDS.get(playbook.sources[source].kind, JourneyKind.LEAD) is not JourneyKind.LEAD
         digest = compute_digest(opened.path) if of_records else None
         reader = SourceReader(source, result.file, playbook, self.at, digest=digest)
-        for page in opened.read_pages():
+        for page in reader.notations.read_pages(opened):
             arrivals = reader.read_rows(page)
             result.new += store_page(self.ledger, arrivals, self.at)
             result.rows += len(page)
@@ -211,43 +208,13 @@ class _Store:
         result.blank = opened.blank
         if reader.updates is not None and reader.updates.undated:
             say(f"{result.file}: {format_count(reader.updates.undated, 'row does', 'rows do')} {_UNDATED}")
+        for line in describe_notations(result.file, reader.notations, source, playbook):
+            say(line)
         if reader.columns is not None:
             result.recognised = reader.columns.fields
             result.addresses_elsewhere = dict(reader.columns.addresses_elsewhere.most_common(COLUMNS_SHOWN))
             for line in describe_columns(result.file, reader.columns, opened.headers, source):
                 say(line)
-
-
-def _build_bar(files: Sequence[Path]) -> AbstractContextManager[Advance]:
-    sizes = [path.stat().st_size if path.is_file() else 0 for path in files]
-    if sum(sizes) < _PROGRESS_FROM or not sys.stderr.isatty():
-        return nullcontext(lambda _path, _bytes: None)
-    return _Bar(files, sizes)
-
-
-class _Bar:
-    """A progress bar over the bytes of all files."""
-
-    def __init__(self, files: Sequence[Path], sizes: Sequence[int]) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TimeRemainingColumn(),
-            console=build_error_console(),
-        )
-        self._task = self._progress.add_task("capturing", total=sum(sizes))
-        self._files, self._sizes = files, sizes
-
-    def __enter__(self) -> Advance:
-        self._progress.start()
-        return self._advance
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def _advance(self, path: Path, done: int) -> None:
-        self._progress.update(self._task, completed=sum(self._sizes[: self._files.index(path)]) + done)
 
 
 def _report(results: Sequence[Captured], source: str, *, as_json: bool) -> None:
@@ -365,7 +332,10 @@ def _look(each: IsolatedTable, opener: _Opener, at: datetime) -> dict[str, Any]:
             }
             for header in each.headers
         ],
-        "notices": [] if columns is None else describe_columns(each.path.name, columns, each.headers, source),
+        "notices": [
+            *describe_notations(each.path.name, reader.notations, source, playbook.playbook),
+            *([] if columns is None else describe_columns(each.path.name, columns, each.headers, source)),
+        ],
         "looked_at": len(rows),
         "whole": whole,
         "problems": len(problems),
@@ -377,7 +347,7 @@ def _read_first_rows(each: IsolatedTable, reader: SourceReader) -> tuple[list[Ro
     """Enough rows to judge the file by, what is wrong with them, and whether they are all."""
     rows: list[Row] = []
     problems: list[str] = []
-    for number, page in enumerate(each.read_pages(), start=1):
+    for number, page in enumerate(reader.notations.read_pages(each), start=1):
         page = page[: _DRY_ROWS - len(rows)]
         rows += page
         problems += reader.read_rows(page).problems

@@ -23,6 +23,7 @@ from leadgate.nearest import propose
 
 if TYPE_CHECKING:
     from console.trial_file import TriedRow
+    from leadgate.connectors.files import Row
     from leadgate.playbook import LoadedPlaybook
     from tasks.assignment import Capacity
 
@@ -156,7 +157,7 @@ def _try_file(
     """The rows of the file by each playbook."""
     from console.cli.capture import build_limits
     from console.trial_file import MOST_ROWS, try_rows
-    from leadgate.connectors.files import FileError, Row, read
+    from leadgate.connectors.files import FileError, read
 
     rows: list[Row] = []
     try:
@@ -168,7 +169,19 @@ def _try_file(
                     break
     except FileError as error:
         raise CommandError(str(error)) from None
+    _tell_of_columns(file, rows, playbooks[-1], sources[-1])
     return [
         try_rows(each.loaded, source, rows, file.name, each.capacity, each.now)
         for each, source in zip(playbooks, sources, strict=True)
     ]
+
+
+def _tell_of_columns(file: Path, rows: Sequence[Row], by: _Playbook, source: str) -> None:
+    """What a person has to know of the file's columns, by the playbook that is tried."""
+    from console.notation_words import describe_notations
+    from tasks.notations import FileNotations
+
+    notations = FileNotations(source, by.loaded.playbook)
+    notations.look(rows)
+    for line in describe_notations(file.name, notations, source, by.loaded.playbook):
+        say(line)

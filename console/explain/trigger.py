@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from console.answers import LAST, Answer, show_value
+from console.notation_words import NOTATIONS
 from console.screen import format_moment
 from leadgate.counting import format_count
 from leadgate.ledger.lead_history import Story
+from leadgate.mapping.column_notations import read_recognised
 from leadgate.matching.persons import describe_levels
 from leadgate.matching.resolving import describe_keys
 from leadgate.vocabulary import ActionKind, AssignmentMethod, JourneyKind, JourneyStatus, StageName, Trigger
@@ -69,8 +71,11 @@ def answer_trigger(story: Story) -> Answer:
         origin = f", from {signal.origin}" if signal.origin else ""
         answer.say(f"A signal of the source {signal.source}, received {format_moment(signal.received_at)} UTC{origin}.")
         _tell_sender(answer, signal, story)
-        for header, field in orjson.loads(signal.recognised or "{}").items():
+        fields, notations = read_recognised(signal.recognised)
+        for header, field in fields.items():
             answer.say(f"Its column {show_value(header)} was taken as {field} by the values of its file.")
+        for header, notation in notations.items():
+            answer.say(f"Its column {show_value(header)} writes {NOTATIONS[notation]}, by the values of its file.")
         payload = orjson.loads(signal.payload)
         if signal.unreadable:
             answer.say(f"It could not be read: {signal.unreadable}.", f"As received: {payload.get('raw')}")

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 class NewSignal(NamedTuple):
     """A signal to store: its position ``n`` among the others, and its payload as JSON text.
 
-    ``recognised``: which columns of its file are known by their values, as JSON text; the capture stage maps by it.
+    ``recognised``: what columns of its file are by their values, a field or a notation of dates or numbers, as JSON
+    text; the capture stage reads the signal by it.
     ``journey_kind``: what its journey is about; all signals of one source are about the same.
     """
 

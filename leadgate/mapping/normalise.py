@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import pandas as pd
 
 from leadgate.fields import GUESSED_PHONE_COUNTRY, STANDARD, VALIDATED, FieldType
+from leadgate.mapping.column_notations import find_stated_decimals, holds_amounts, settle_value, writes_day_first
 from leadgate.playbook import Playbook, Source
 from leadgate.values.addresses import Kinds, read_address
 from leadgate.values.answers import judge_consent, read_yes_or_no
@@ -56,9 +57,6 @@ _OF_AN_ADDRESS: Final = {
     "is_disposable": "is_disposable",
     "is_role_address": "is_role",
 }
-
-#: Countries that write the month before the day.
-_MONTH_FIRST: Final = frozenset({"US"})
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
@@ -271,11 +269,16 @@ class _Batch:
             self._custom[name] = values
             if custom.type == "text":
                 continue
+            of_amounts = holds_amounts(name, custom)
+            read_before = self._read_column(name)
             for row, text in enumerate(texts):
                 raw = text if text is not None else self._read_kept(row, name)
                 if raw is None:
                     continue
-                values[row] = self._parse_value(raw, custom.type, row)
+                if custom.type == "number" and isinstance(read_before[row], float):  # no text, of which 12.125 is one
+                    values[row] = read_number(raw)
+                else:
+                    values[row] = self._parse_value(raw, custom.type, row, of_amounts=of_amounts)
                 self._keep(row, as_received(name), raw if values[row] is None else None)
                 if values[row] is None:
                     self._unreadable.setdefault(row, {})[name] = f"not {_A_TYPE[custom.type]}"
@@ -332,11 +335,12 @@ class _Batch:
             known[text] = None if cleaned is None or nothing(cleaned) else cleaned
         return [known[text] for text in raw]
 
-    def _parse_value(self, text: str, kind: FieldType, row: int) -> Any:
-        if kind == "integer":
-            return read_integer(text)
-        if kind == "number":
-            return read_number(text)
+    def _parse_value(self, text: str, kind: FieldType, row: int, *, of_amounts: bool) -> Any:
+        if kind in ("integer", "number"):
+            source = self._source[row]
+            text = settle_value(text, "number", None, source)
+            grouped = of_amounts and find_stated_decimals(source) is None
+            return read_integer(text) if kind == "integer" else read_number(text, grouped=grouped)
         if kind == "boolean":
             return read_yes_or_no(text)
         read = read_date if kind == "date" else read_moment
@@ -344,8 +348,7 @@ class _Batch:
         return None if found is None else found.isoformat()
 
     def _is_day_first(self, row: int) -> bool:
-        country = self._source[row].default_country or self._playbook.validation.default_country
-        return country not in _MONTH_FIRST
+        return writes_day_first(self._source[row], self._playbook)
 
     def _set_problem(self, row: int, field: str, problem: str | None, proposal: str | None = None) -> None:
         self._problems[f"{field}_problem"][row] = problem

@@ -40,7 +40,7 @@ class Signal(SQLModel, table=True):
     payload: str = Field(sa_column=Column(Text, nullable=False, info=PERSONAL))
     unreadable: str | None = declare_personal(None)
     origin: str | None = declare_personal(None)
-    recognised: str | None = declare_personal(None)  # JSON: columns of its file that are known by their values -> field
+    recognised: str | None = declare_personal(None)  # JSON: columns known by their file's values -> field, or notation
     received_at: datetime = declare_moment()
     client_address: str | None = declare_personal(None)  # of what came over HTTP: its sender's address
     request_id: str | None = declare_personal(None)

@@ -82,6 +82,8 @@ class Source(Part):
     key: str | None = None  # the column that holds the source's own id; of records, the record's
     volatile: tuple[str, ...] = ()  # columns that change from export to export: not part of the key
     default_country: str | None = None  # ISO 3166 alpha-2, for phones and leads without a country
+    dates: Literal["day_first", "month_first"] | None = None  # of 05/07; none: by the default country
+    decimals: Literal["comma", "point"] | None = None  # of 12.500; none: thousands, where it is an amount
     consent: Literal["asked", "given", "required"] = "asked"
     http: HttpCapture | None = None  # none: files only
     expects: ExpectedSignals | None = None  # none: it may be quiet

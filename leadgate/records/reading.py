@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from leadgate.fields import FieldType
+from leadgate.mapping.column_notations import find_stated_decimals, holds_amounts, settle_value, writes_day_first
 from leadgate.mapping.headers import map_headers
-from leadgate.playbook import Playbook
+from leadgate.playbook import Playbook, Source
 from leadgate.records.fields import STANDARD
 from leadgate.values.answers import read_yes_or_no
 from leadgate.values.figures import read_amount, read_integer, read_number
@@ -28,8 +29,6 @@ MAX_AMOUNT: Final = 1e12
 #: Whole numbers up to this one: of seats, not of money.
 _MAX_INTEGER: Final = 10**9
 _SEVERAL_LINES: Final = frozenset({"message", "next_step", "need"})
-#: Countries that write the month before the day.
-_MONTH_FIRST: Final = frozenset({"US"})
 _A_TYPE: Final[Mapping[FieldType, str]] = {
     "text": "a text",
     "integer": "a whole number",
@@ -66,15 +65,20 @@ def map_record_headers(headers: Sequence[str], source: str, playbook: Playbook) 
     return {header: field for header, field in mapped.items() if field in known}
 
 
-def write_month_first(source: str, playbook: Playbook) -> bool:
-    """Whether ``source`` writes 3/4 for the fourth of March."""
-    declared = playbook.sources.get(source)
-    country = declared.default_country if declared and declared.default_country else playbook.validation.default_country
-    return country in _MONTH_FIRST
+class Reading(NamedTuple):
+    """How the values of one source are read: by what it states of dates and numbers."""
+
+    source: Source | None
+    day_first: bool
+
+    @classmethod
+    def of(cls, source: str, playbook: Playbook) -> Reading:
+        declared = playbook.sources.get(source)
+        return cls(declared, writes_day_first(declared, playbook))
 
 
 def read_values(
-    told: Mapping[str, str | None], types: Mapping[str, FieldType], *, month_first: bool, now: datetime
+    told: Mapping[str, str | None], types: Mapping[str, FieldType], reading: Reading, now: datetime
 ) -> tuple[dict[str, JsonValue], dict[str, str]]:
     """The values of an update by field, and what is wrong with those that cannot be read.
 
@@ -89,29 +93,31 @@ def read_values(
         if text is None or (type_ != "text" and is_no_value(text)):
             values[name] = None
             continue
-        values[name] = _read_value(text, type_, name, month_first=month_first, now=now)
+        values[name] = _read_value(text, type_, name, reading, now)
         if values[name] is None:
             problems[name] = f"not {_A_TYPE[type_]}"
             del values[name]
     return values, problems
 
 
-def _read_value(text: str, type_: FieldType, name: str, *, month_first: bool, now: datetime) -> JsonValue:
+def _read_value(text: str, type_: FieldType, name: str, reading: Reading, now: datetime) -> JsonValue:
+    if type_ in ("integer", "number"):
+        text = settle_value(text, "number", None, reading.source)
     if type_ == "integer":
         whole = read_integer(text)
         return whole if whole is not None and abs(whole) <= _MAX_INTEGER else None
     if type_ == "number":
-        number = read_number(text)
+        number = read_number(text, grouped=holds_amounts(name) and find_stated_decimals(reading.source) is None)
         if number is None and name == "amount":
             number = read_amount(text)
         return number if number is not None and abs(number) <= MAX_AMOUNT else None
     if type_ == "boolean":
         return read_yes_or_no(text)
     if type_ == "date":
-        day = read_date(text, day_first=not month_first, relative_to=now)
+        day = read_date(text, day_first=reading.day_first, relative_to=now)
         return None if day is None else day.isoformat()
     if type_ == "timestamp":
-        moment = read_moment(text, day_first=not month_first, relative_to=now)
+        moment = read_moment(text, day_first=reading.day_first, relative_to=now)
         return None if moment is None else moment.isoformat()
     return text
 

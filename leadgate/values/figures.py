@@ -35,9 +35,10 @@ _CURRENCY: Final = (
     r"|eur|usd|gbp|chf|jpy|cad|aud|nzd|sek|nok|dkk|pln|czk|huf|inr|brl|mxn|zar|try|ils|sgd|cny)"
 )
 _AMOUNT: Final = re.compile(
-    rf"(?P<minus>-?)\s?(?:{_CURRENCY}\s?)?(?P<figure>-?{_DIGITS})\s?(?P<unit>k?)(?:\s?{_CURRENCY})?(?:[.,]?[-–—])?",
+    rf"(?P<minus>-?)\s?(?:(?P<before>{_CURRENCY})\s?)?(?P<figure>-?{_DIGITS})\s?(?P<unit>k?)(?:\s?(?P<after>{_CURRENCY}))?(?:[.,]?[-–—])?",
     re.IGNORECASE,
 )
+_ONE_GROUP: Final = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 _WITH_FRACTION: Final = re.compile(r"\d{1,3}[.,]\d{1,2}|\d{1,3}")
 _WHOLE: Final = re.compile(r"[+-]?\d{1,18}")
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
@@ -69,29 +70,52 @@ def read_amount(text: str) -> float | None:
 
 
 def read_integer(text: str) -> int | None:
-    """A whole number, or ``None``: ``"1,000"`` and ``"12.0"`` are, ``"12.5"`` is not.
+    """A whole number, or ``None``: ``"1,000"`` and ``"12.0"`` are, ``"12.5"`` is not. Three digits are thousands.
 
-    >>> [read_integer(t) for t in ("42", "-3", "1,000", "12.0", "12.5", "a dozen")]
-    [42, -3, 1000, 12, None, None]
+    >>> [read_integer(t) for t in ("42", "-3", "1,000", "12.500", "12.0", "12.5", "a dozen")]
+    [42, -3, 1000, 12500, 12, None, None]
     """
     text = text.strip()
     if _WHOLE.fullmatch(text):
         return int(text)
-    number = read_number(text)
+    number = read_number(text, grouped=True)
     if number is None or not number.is_integer() or abs(number) >= 2**53:
         return None
     return int(number)
 
 
-def read_number(text: str) -> float | None:
+def find_figure(text: str) -> str | None:
+    """The digits of an amount with their points and commas, without a sign, a currency or a ``k``; None where
+    ``text`` is no amount.
+
+    >>> find_figure("-12.500 EUR"), find_figure("US$1,000.50"), find_figure("10 to 20"), find_figure("5m")
+    ('12.500', '1,000.50', None, None)
+    """
+    text = text.strip()
+    if len(text) > _LONGEST:
+        return None
+    amount = _AMOUNT.fullmatch(text)
+    return None if amount is None or amount["unit"] else amount["figure"].lstrip("-")
+
+
+def is_amount_of_money(text: str) -> bool:
+    """Whether a number has a currency's mark."""
+    return (amount := _AMOUNT.fullmatch(text.strip()[:_LONGEST])) is not None and bool(
+        amount["before"] or amount["after"]
+    )
+
+
+def read_number(text: str, *, grouped: bool = False) -> float | None:
     """A finite number with either decimal sign, perhaps with a currency's mark, or ``None``.
 
+    A point before exactly three digits parts thousands in an amount of money, and where numbers are ``grouped``:
+    "12.500 EUR" is 12500, and "12.500" is 12.5 unless it is grouped. A comma there does so in any number.
     A ``k`` counts where no separator of thousands can be meant: "1,5k" is 1500, "1.500k" may be either.
 
     >>> [read_number(t) for t in ("3.5", "1.234,5", "1,234.5", "1e3", "3 500", "nan", "3 of 5")]
     [3.5, 1234.5, 1234.5, 1000.0, 3500.0, None, None]
-    >>> [read_number(t) for t in ("900 €", "1.200,50 EUR", "US$1,000", "1,5k", "1.500k", "900 or so")]
-    [900.0, 1200.5, 1000.0, 1500.0, None, None]
+    >>> [read_number(t) for t in ("900 €", "1.200,50 EUR", "12.500 EUR", "US$1,000", "1,5k", "1.500k", "900 or so")]
+    [900.0, 1200.5, 12500.0, 1000.0, 1500.0, None, None]
     """
     text = text.strip()
     if len(text) > _LONGEST:
@@ -107,6 +131,9 @@ def read_number(text: str) -> float | None:
                 scaled = round(float(amount["figure"].replace(",", ".")) * _UNITS["k"], 6)
                 return -scaled if amount["minus"] else scaled
             text = amount["minus"] + amount["figure"]
+            grouped = grouped or bool(amount["before"] or amount["after"])
+    if grouped and _ONE_GROUP.fullmatch(text):
+        text = text.replace(".", "")
     if not _DECIMAL.fullmatch(text):
         sign, digits = ("-", text[1:]) if text[:1] == "-" else ("", text)
         if not re.fullmatch(_DIGITS, digits):

@@ -18,7 +18,9 @@ from leadgate.values.text import fold
 _LONGEST: Final = 64
 _YEARS: Final = range(1900, 2101)
 
-_SHORT: Final = re.compile(r"(\d{1,2})[/.\-](\d{1,2})[/.\-](\d{4})(?:[,T\s]+(.+))?")
+_SHORT: Final = re.compile(
+    r"(?P<first>\d{1,2})(?P<sign>[/.\-])(?P<second>\d{1,2})[/.\-](?P<year>\d{4})(?:[,T\s]+(?P<time>.+))?"
+)
 _EPOCH: Final = re.compile(r"(\d{10}|\d{13})(?:\.0+)?")
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[/.\- ']\d\d(?!\d)")
 _YEAR_FIRST: Final = re.compile(r"\d{4}\D")
@@ -50,8 +52,8 @@ def read_moment(text: str, *, day_first: bool, relative_to: datetime) -> datetim
     """The moment ``text`` names, aware and in UTC, or ``None`` when it names none.
 
     A time without a zone is taken as UTC, a day as its midnight. ``day_first`` decides "05/07/2025" only:
-    "02/15/2025" and "15/02/2025" say themselves what they are. Numbers of 10 or 13 digits are seconds or
-    milliseconds since 1970 (HubSpot exports the latter).
+    "02/15/2025" and "15/02/2025" say themselves what they are, and with points ("5.7.2025") the day is first. Numbers
+    of 10 or 13 digits are seconds or milliseconds since 1970 (HubSpot exports the latter).
 
     >>> now = datetime(2026, 3, 10, 12, tzinfo=UTC)
     >>> for text in ("05/07/2025", "02/15/2025", "19-Mar-2025", "12 days ago", "soon"):
@@ -110,12 +112,13 @@ def _read(text: str, day_first: bool, relative_to: datetime) -> datetime | None:
 
 
 def _read_short_date(short: re.Match[str], day_first: bool) -> datetime | None:
-    first, second, year = int(short[1]), int(short[2]), int(short[3])
+    first, second, year = int(short["first"]), int(short["second"]), int(short["year"])
+    day_first = day_first or short["sign"] == "."  # nobody writes the month first with points
     day, month = (first, second) if (day_first and second <= 12) or first > 12 else (second, first)
     at = datetime(year, month, day)  # noqa: DTZ001 - moment_of gives it the zone
-    if short[4] is None:
+    if short["time"] is None:
         return at
-    with_time: datetime = _build_reader().parse(short[4], default=at, tzinfos=_build_zone)
+    with_time: datetime = _build_reader().parse(short["time"], default=at, tzinfos=_build_zone)
     return with_time if with_time.date() == at.date() else None
 
 

@@ -7,7 +7,7 @@ of columns and values (``leadgate.records.reading``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Final
 
@@ -16,10 +16,12 @@ import pandas as pd
 
 from leadgate.ledger import bulk
 from leadgate.limits import find_length_problem, find_max_length
+from leadgate.mapping.column_notations import find_kind, read_recognised, settle_payload
 from leadgate.mapping.shapes import flatten_webhook, is_nested
 from leadgate.playbook import Playbook
 from leadgate.records.reading import list_field_types, map_record_headers
 from leadgate.values.json_types import JsonObject
+from leadgate.values.notations import Notation
 from tasks.capture import clean_text
 
 #: What an update says of each field that it names; None where it names the field and says nothing.
@@ -43,9 +45,14 @@ def read_updates(frame: pd.DataFrame, corrections: pd.DataFrame, playbook: Playb
     longest: list[int] = []
     too_long: list[str | None] = []
     begins: list[str | None] = []
-    columns = (bulk.list_values(frame[name]) for name in ("journey_id", "source", "payload", "unreadable"))
-    for journey_id, source, payload, unreadable in zip(*columns, strict=True):
-        said: Told = {} if unreadable is not None else _map_payload(orjson.loads(payload), source, map_headers)
+    columns = (
+        bulk.list_values(frame[name]) for name in ("journey_id", "source", "payload", "unreadable", "recognised")
+    )
+    for journey_id, source, payload, unreadable, recognised in zip(*columns, strict=True):
+        said: Told = {}
+        if unreadable is None:
+            notations = read_recognised(recognised)[1]
+            said = _map_payload(orjson.loads(payload), source, map_headers, notations, playbook)
         said |= {name: value for name, value in by_journey[journey_id].items() if name in known}
         over = {name: value for name, value in said.items() if value and len(value) > find_max_length(name)}
         longest.append(max((len(value) for value in said.values() if value), default=0))
@@ -63,13 +70,26 @@ def read_updates(frame: pd.DataFrame, corrections: pd.DataFrame, playbook: Playb
 
 
 def _map_payload(
-    payload: JsonObject, source: str, map_headers: Callable[[tuple[str, ...], str], dict[str, str]]
+    payload: JsonObject,
+    source: str,
+    map_headers: Callable[[tuple[str, ...], str], dict[str, str]],
+    notations: Mapping[str, Notation],
+    playbook: Playbook,
 ) -> Told:
+    """``notations``: how columns of the payload's file write dates or numbers; their values are written so that they
+    are read in this way."""
     if is_nested(payload):
         payload = flatten_webhook(
             payload,
             lambda name: map_headers((name,), source).get(name),
             lambda name: bool(map_headers((name,), source)),
         )
-    mapped = map_headers(tuple(payload), source)
-    return {field: clean_text(payload[header]) for header, field in mapped.items()}
+    types = list_field_types(playbook)
+    told: Told = {}
+    for header, field in map_headers(tuple(payload), source).items():
+        value = clean_text(payload[header])
+        kind = find_kind(field, types.get(field))
+        if kind is not None and value is not None:
+            value = settle_payload(payload[header], value, kind, notations.get(header), playbook.sources.get(source))
+        told[field] = value
+    return told

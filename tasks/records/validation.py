@@ -18,7 +18,7 @@ from leadgate.ledger.journeys import record_moves
 from leadgate.ledger.records import CurrentRecord
 from leadgate.playbook import Playbook
 from leadgate.playbook.rep_names import RepNames
-from leadgate.records.reading import list_field_types, read_values, write_month_first
+from leadgate.records.reading import Reading, list_field_types, read_values
 from leadgate.records.standing import Standing, make_account_key, read_words
 from leadgate.records.versions import (
     Known,
@@ -46,14 +46,14 @@ def decide(gathered: Gathered[pd.DataFrame], work: Work) -> Decided:
     problems."""
     frame = read_updates(gathered.frame, gathered.context, work.rules)
     types, required = list_field_types(work.rules), work.rules.validation.required
-    month_first = {source: write_month_first(source, work.rules) for source in frame["source"].unique()}
+    readings = {source: Reading.of(source, work.rules) for source in frame["source"].unique()}
     words = read_words(work.rules)
     read: list[dict[str, JsonValue]] = []
     unreadable: list[str | None] = []
     for told, source, at in zip(
         *(bulk.list_values(frame[name]) for name in ("told", "source", "captured_at")), strict=True
     ):
-        values, problems = read_values(told, types, month_first=month_first[source], now=at)
+        values, problems = read_values(told, types, readings[source], at)
         words.use_own(values)
         read.append(values)
         unreadable.append("; ".join(f"{name}: {problem}" for name, problem in problems.items()) or None)
