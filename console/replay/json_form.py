@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from console.replay.words import describe_later
 from leadgate.replay.comparison import ChangedJourney
 from leadgate.replay.limits import Exceeded
 from tasks.replay.results import ReplayResult
@@ -28,6 +29,8 @@ def build_json(result: ReplayResult, exceeded: Sequence[Exceeded]) -> dict[str, 
             "different": check.different_decisions,
             "differences": [asdict(each) for each in check.differences],
             "facts": check.facts,
+            "not_made": [asdict(each) for each in check.not_made],
+            "damaged": check.damaged,
             "unreadable": {hash_: {"why": why, "decisions": count} for hash_, (why, count) in check.unreadable.items()},
         },
         "journeys": comparison.journeys,
@@ -43,7 +46,7 @@ def build_json(result: ReplayResult, exceeded: Sequence[Exceeded]) -> dict[str, 
         ],
         "loads": {rep: {"before": one, "after": other} for rep, (one, other) in comparison.loads.items()},
         "due_hours": {hour: {"before": one, "after": other} for hour, (one, other) in comparison.due_hours.items()},
-        "dropped_became": result.later,
+        "dropped_became": {describe_later(word): count for word, count in result.later.items()},
         "uncertain": comparison.uncertain,
         "not_replayed": list(result.not_replayed),
         "told": [build_told(each) for each in comparison.told],

@@ -19,6 +19,7 @@ from console.replay.words import (
     Nouns,
     describe_changed,
     describe_check,
+    describe_later,
     describe_reason,
     describe_sum,
     find_end_words,
@@ -32,6 +33,7 @@ from leadgate.playbook import Playbook
 from leadgate.replay.comparison import Comparison, Kind
 from leadgate.replay.limits import MEASURES, Exceeded
 from tasks.replay.results import ReplayResult
+from tasks.replay.self_check import SelfCheck
 
 RECORDED: Final = "as recorded"
 DRAFTED: Final = "by the draft"
@@ -99,7 +101,7 @@ def list_tables(shown: Shown) -> list[Table]:
             "dropped_became",
             f"What became of the {many} that would get no owner any more",
             "outcome",
-            [(write_as_words(word), count) for word, count in shown.result.later.items()],
+            [(write_as_words(describe_later(word)), count) for word, count in shown.result.later.items()],
             many,
         ),
     ]
@@ -143,9 +145,19 @@ def _build_check(shown: Shown) -> Section:
         key="check",
         title="Self-check",
         about=" ".join(describe_check(check)),
-        tables=[Table("differences", "Decisions that came out otherwise", columns, rows)],
+        tables=[
+            Table("differences", "Decisions that came out otherwise", columns, rows),
+            _build_not_made(check),
+        ],
         tiles=tiles,
     )
+
+
+def _build_not_made(check: SelfCheck) -> Table:
+    rows = [{"journey": f"J{each.journey}", "stage": str(each.stage), "why": each.why} for each in check.not_made]
+    columns = [Column("journey", "journey", "text"), Column("stage", "stage", "text")]
+    columns.append(Column("why", "why", "text", wraps=True))
+    return Table("not_made", "Decisions that cannot be made again", columns, rows)
 
 
 def _build_limits(shown: Shown) -> Section:

@@ -15,7 +15,7 @@ from leadgate.counting import format_count
 from leadgate.replay.comparison import ChangedJourney, Comparison, End, JourneyEnd, Kind
 from leadgate.replay.limits import MEASURES, Exceeded
 from leadgate.vocabulary import JourneyKind
-from tasks.replay.results import ReplayResult
+from tasks.replay.results import Later, ReplayResult
 from tasks.replay.self_check import Difference, SelfCheck
 
 ENDS: Final = {
@@ -43,6 +43,8 @@ KINDS: Final = {
 }
 #: The same, of updates of records: what ends needs no owner.
 _ENDS_OF_RECORDS: Final = ENDS | {End.DONE: "ends here", End.NURTURE: "waits for its time"}
+#: What became of leads that would get no owner any more, where its name is not what people say.
+_LATER: Final = {Later.UNTOUCHED: "not touched yet", Later.UNOWNED: "still waiting for an owner"}
 _IN_SHORT: Final = 3
 #: Parts of a playbook as people call them.
 _PARTS: Final = {
@@ -86,11 +88,12 @@ def describe_period(result: ReplayResult) -> str:
 
 
 def describe_check(check: SelfCheck) -> list[str]:
-    """What the self-check found, a sentence each. ``list_differences`` names what came out otherwise."""
-    if not check.decisions:
-        return ["Nothing was decided in this time whose inputs were kept."]
+    """What the self-check found, a sentence each. ``list_differences`` names the decisions."""
     again = f"{format_count(check.decisions, 'decision was', 'decisions were')} made again under the playbook that made"
-    if check.different_decisions:
+    if not check.decisions:
+        none = "Nothing was decided in this time whose inputs were kept."
+        first = "Self-check: nothing that was decided in this time can be made again." if check.not_made else none
+    elif check.different_decisions:
         first = (
             f"Self-check: {again} them; {check.different_decisions:,} came out otherwise, and their journeys are left "
             "out below."
@@ -107,12 +110,16 @@ def describe_check(check: SelfCheck) -> list[str]:
         f"{format_count(count, 'decision', 'decisions')} by playbook {hash_[:12]} cannot be made again: {why}"
         for hash_, (why, count) in check.unreadable.items()
     ]
+    if check.damaged:
+        made = format_count(check.damaged, "decision", "decisions")
+        lines.append(f"What {made} came from cannot be read; their journeys are left out below.")
     return lines
 
 
 def list_differences(check: SelfCheck) -> list[str]:
-    """The decisions that came out otherwise, a sentence each."""
-    return [describe_difference(each) for each in check.differences]
+    """The decisions that came out otherwise, and those that cannot be made again, a sentence each."""
+    not_made = [f"J{each.journey}, {each.stage}: cannot be made again; {each.why}" for each in check.not_made]
+    return [describe_difference(each) for each in check.differences] + not_made
 
 
 def describe_difference(each: Difference) -> str:
@@ -194,6 +201,11 @@ def _describe_end(
         points = ", ".join(f"{rule} {end.contributions.get(rule, 0):+d}" for rule in rules)
         words.append(f"score {end.score}" + (f" ({points})" if points else ""))
     return "; ".join(words)
+
+
+def describe_later(word: str) -> str:
+    """What became of a lead that would get no owner any more."""
+    return _LATER.get(Later(word), word) if word in set(Later) else word
 
 
 def describe_reason(reason: str) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from leadgate.ledger import bulk
 from leadgate.ledger.said_outcomes import REJECTED
-from leadgate.vocabulary import EndReason
+from leadgate.vocabulary import EndReason, StageName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,12 @@ def read_handoffs(connection: Connection, journeys: Collection[int]) -> pd.DataF
         "WHERE journey_id = ANY(:journeys)",
         journeys=list(journeys),
     )
+
+
+def list_handed_on(connection: Connection, batch_id: int, stage: StageName) -> list[int]:
+    """The journeys that ``stage`` handed on in a batch."""
+    statement = text("SELECT journey_id FROM handoff WHERE batch_id = :batch AND stage = :stage ORDER BY journey_id")
+    return list(connection.execute(statement, {"batch": batch_id, "stage": stage}).scalars())
 
 
 def read_qualifications(connection: Connection, journeys: Collection[int]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from leadgate.fields import ENRICHED, QUALIFIED, STANDARD, VALIDATED
-from leadgate.ledger import decision_inputs
+from leadgate.ledger import decision_facts, decision_inputs
 from leadgate.ledger.playbook_versions import read_content
 from leadgate.playbook import LoadedPlaybook, Playbook, PlaybookError, parse
 from leadgate.replay.journey_ends import ENDS, SCORES, JourneyEnds, share_codes
@@ -33,7 +33,7 @@ from tasks.replay.carried import Carried
 from tasks.replay.deciding import CapacitySource, Decider
 from tasks.replay.recorded_facts import Facts, read_facts
 from tasks.replay.self_check import SelfCheck, is_by_others
-from tasks.replay.stage_inputs import PortionReader, StageInput, keep_journeys
+from tasks.replay.stage_inputs import Damaged, PortionReader, StageInput, keep_journeys
 
 #: The parts of a playbook that neither validation nor enrichment reads.
 _LATER_PARTS: Final = frozenset(
@@ -111,9 +111,11 @@ def replay(
         of_records = kind is not JourneyKind.LEAD
         capacities = RunningCapacities(recorded, connection, draft.playbook, of_records=of_records)
     paths = (make_paths or Paths)(connection, draft, recorded, capacities, kind)
-    for portion in PortionReader().read(decision_inputs.list_since(connection, kind, since, until)):
+    reader = PortionReader()
+    for portion in reader.read(decision_inputs.list_since(connection, kind, since, until)):
         paths.follow(portion)
         del portion  # it goes before the next one is read: a portion takes more memory than all that is kept
+    paths.note_damaged(reader.damaged)
     return Replayed(paths.before, paths.after, paths.check, paths.uncertain)
 
 
@@ -140,6 +142,7 @@ def replay_batches(
     for portion in reader.read(rows):
         paths.follow(portion)
     paths.check.different |= known
+    paths.note_damaged(reader.damaged)
     own = np.fromiter(journeys, dtype=np.int64, count=len(journeys))
     done = Replayed(paths.before.select(own), paths.after.select(own), paths.check, paths.uncertain)
     return done, capacities.list_own()
@@ -202,6 +205,11 @@ class Paths:
     def _read_facts(self, journeys: Collection[int]) -> Facts:
         return read_facts(self.connection, journeys)
 
+    def note_damaged(self, damaged: Sequence[Damaged]) -> None:
+        for each in damaged:
+            journeys = decision_facts.list_handed_on(self.connection, each.batch_id, each.stage)
+            self.check.note_damaged(each.stage, journeys, each.journeys)
+
     def _sort(self, portion: Sequence[StageInput]) -> dict[StageName, list[StageInput]]:
         """By stage, without what was decided by a playbook that cannot be read any more."""
         inputs: dict[StageName, list[StageInput]] = {stage: [] for stage in RECORDED_STAGES}
@@ -209,7 +217,7 @@ class Paths:
             if self._can_read(each.playbook_hash):
                 inputs[each.stage].append(each)
             else:
-                self.check.note_unreadable(each.playbook_hash, len(each.passes))
+                self.check.note_unreadable(each.playbook_hash, each.stage, each.journeys)
         return inputs
 
     def _can_read(self, hash_: str) -> bool:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -32,7 +33,6 @@ NOT_REPLAYED: Final = (
 
 _AT_A_TIME: Final = 20_000  # journeys of which it is asked what became of them
 
-
 #: The same of records: ``kinds`` has their own rules, and no provider is asked about one but the files of accounts.
 NOT_REPLAYED_OF_RECORDS: Final = tuple(name for name in NOT_REPLAYED if name not in ("matching", "kinds"))
 
@@ -43,10 +43,20 @@ PATHS: Final[Mapping[JourneyKind, type[Paths]]] = {
 }
 
 
+class Later(StrEnum):
+    """What became of a lead of which no outcome was said."""
+
+    REJECTED = "rejected"
+    ACCEPTED = "accepted"
+    TOUCHED = "touched"
+    UNTOUCHED = "untouched"
+    UNOWNED = "unowned"
+
+
 @dataclass(frozen=True)
 class ReplayResult:
-    """``later``: what became of the leads that have an owner and would have got none. ``not_replayed``: the parts of
-    the draft that differ from the playbook in use and that a replay does not look at."""
+    """``later``: what became of the leads that have an owner and would have got none, by an outcome or ``Later``.
+    ``not_replayed``: the parts of the draft that differ from the playbook in use and that a replay does not look at."""
 
     draft: LoadedPlaybook
     since: datetime | None
@@ -120,7 +130,7 @@ def _count_later(connection: Connection, journeys: Sequence[int]) -> dict[str, i
     for start in range(0, len(journeys), _AT_A_TIME):
         later = decision_facts.read_later(connection, journeys[start : start + _AT_A_TIME])
         counted.update(_name_later(row) for row in later.to_dict("records"))
-    counted["still waiting for an owner"] = len(journeys) - sum(counted.values())
+    counted[Later.UNOWNED] = len(journeys) - sum(counted.values())
     return {word: count for word, count in counted.most_common() if count}
 
 
@@ -129,7 +139,4 @@ def _name_later(row: Mapping[Any, Any]) -> str:
         return str(row["recorded"])
     if row["outcome"] is not None:
         return str(row["outcome"]).removeprefix(EndReason.OUTCOME.add(""))
-    for word in ("rejected", "accepted", "touched"):
-        if row[word]:
-            return word
-    return "not touched yet"
+    return next((each for each in (Later.REJECTED, Later.ACCEPTED, Later.TOUCHED) if row[each]), Later.UNTOUCHED)

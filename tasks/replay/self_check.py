@@ -57,11 +57,21 @@ class Difference:
     again: str
 
 
+@dataclass(frozen=True)
+class NotMade:
+    """A decision that cannot be made again."""
+
+    journey: int
+    stage: StageName
+    why: str
+
+
 @dataclass
 class SelfCheck:
     """``decisions``: how many were made again; ``facts``: how many were not a stage's to make. ``different``: the
     journeys with a difference. ``unreadable``: the playbooks that cannot be read any more, each with its error and how
-    many decisions it made."""
+    many decisions it made. ``not_made`` names decisions that cannot be made again; ``damaged`` counts those of them
+    whose inputs cannot be read."""
 
     decisions: int = 0
     facts: int = 0
@@ -69,11 +79,24 @@ class SelfCheck:
     different: set[int] = field(default_factory=set)
     differences: list[Difference] = field(default_factory=list)
     unreadable: dict[str, tuple[str, int]] = field(default_factory=dict)
+    not_made: list[NotMade] = field(default_factory=list)
+    damaged: int = 0
 
-    def note_unreadable(self, playbook_hash: str, decisions: int) -> None:
+    def note_unreadable(self, playbook_hash: str, stage: StageName, journeys: Sequence[int]) -> None:
         """These were decided by a playbook that cannot be read."""
         why, count = self.unreadable.get(playbook_hash, ("the ledger does not have it", 0))
-        self.unreadable[playbook_hash] = (why, count + decisions)
+        self.unreadable[playbook_hash] = (why, count + len(journeys))
+        self._name_not_made(stage, journeys, f"playbook {playbook_hash[:12]}: {why}")
+
+    def note_damaged(self, stage: StageName, journeys: Sequence[int], decisions: int) -> None:
+        """What these were decided from cannot be read. ``journeys``: those that are known; they are left out."""
+        self.damaged += decisions
+        self.different |= set(journeys)
+        self._name_not_made(stage, journeys, "what it was decided from is damaged in the ledger")
+
+    def _name_not_made(self, stage: StageName, journeys: Sequence[int], why: str) -> None:
+        room = max(0, NAMED - len(self.not_made))
+        self.not_made += [NotMade(journey, stage, why) for journey in journeys[:room]]
 
     def compare(self, stage: StageName, rows: pd.DataFrame) -> None:
         """``rows`` has a row for each decision that was made again, with the facts (``recorded_facts``)."""

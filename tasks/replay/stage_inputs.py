@@ -6,6 +6,7 @@ Belongs here: portions, and putting the frames of many batches under one another
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -40,19 +41,29 @@ class StageInput:
         return self.content.frame.columns["journey_id"]
 
 
+@dataclass(frozen=True)
+class Damaged:
+    """What a stage decided from for ``journeys`` journeys of a batch, and that cannot be read."""
+
+    batch_id: int
+    stage: StageName
+    journeys: int
+
+
 class PortionReader:
     """Reads portions. A journey in a batch is a *pass*: it is at each stage once, while a journey may be there again in
     a later batch. In the frames ``journey`` is its id, and ``journey_id`` the number of the pass, which rises with
-    time.
+    time. What cannot be read is left out, and named in ``damaged``.
     """
 
     def __init__(self) -> None:
         self._passes = 0
+        self.damaged: list[Damaged] = []
 
     def read_all(self, rows: Iterable[DecisionInputRow]) -> list[StageInput]:
         """``rows`` as one portion."""
         passes = dict[tuple[int, int], int]()
-        return [self._read(row, passes) for row in rows]
+        return [given for row in rows if (given := self._read(row, passes)) is not None]
 
     def read(self, rows: Iterable[DecisionInputRow]) -> Iterator[list[StageInput]]:
         """``rows`` are in the order of their batches, which stay together."""
@@ -62,13 +73,18 @@ class PortionReader:
             if decisions >= PORTION and portion[-1].batch_id != row.batch_id:
                 yield portion
                 portion, decisions, passes = [], 0, {}
-            portion.append(self._read(row, passes))
-            decisions += row.journeys
+            if (given := self._read(row, passes)) is not None:
+                portion.append(given)
+                decisions += row.journeys
         if portion:
             yield portion
 
-    def _read(self, row: DecisionInputRow, passes: dict[tuple[int, int], int]) -> StageInput:
-        content = read_content(row.content)
+    def _read(self, row: DecisionInputRow, passes: dict[tuple[int, int], int]) -> StageInput | None:
+        try:
+            content = read_content(row.content)
+        except (zlib.error, ValueError, TypeError, LookupError, AttributeError):  # whatever the bytes are
+            self.damaged.append(Damaged(row.batch_id, row.stage, row.journeys))
+            return None
         numbers = []
         for journey in content.frame.columns["journey_id"]:
             if (row.batch_id, journey) not in passes:

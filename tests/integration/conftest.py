@@ -7,6 +7,7 @@ from crm_books import org, taken, use_book, written
 from crm_fakes.hubspot.connected import hubspot
 from harness import harness, ledger, loaded, postgres, settings, template, write_csv
 from posting import client, environment
+from replayed import five_owned, stricter
 
 __all__ = [
     "browser",
@@ -16,6 +17,7 @@ __all__ = [
     "console",
     "console_as_of",
     "environment",
+    "five_owned",
     "harness",
     "hubspot",
     "ledger",
@@ -24,6 +26,7 @@ __all__ = [
     "org",
     "postgres",
     "settings",
+    "stricter",
     "taken",
     "template",
     "use_book",

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from accessible import find_violations
 from console_site import Browser, ConsoleSite, Page
-from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
+from harness import NOW, Harness, make_actor
+from replayed import STRICTER
 
 from console.web.pages import playbook_replay
 from console.web.visitors import COOKIE
@@ -20,18 +21,13 @@ TABLES = ("decision_input", "handoff", "assignment", "qualification", "batch", "
 
 
 @pytest.fixture
-def decided(harness: Harness) -> Harness:
-    """Five leads with owners."""
-    harness.begin(*(make_lead(number) for number in range(1, 6)))
-    return harness
-
-
-@pytest.fixture
-def kept(decided: Harness, loaded: LoadedPlaybook) -> LoadedPlaybook:
+def kept(five_owned: Harness, loaded: LoadedPlaybook) -> LoadedPlaybook:
     """A version that was in use for a moment, and would have nurtured all of them."""
-    draft = playbooks.parse(PLAYBOOK.replace("points: 30", "points: 10"), path=loaded.path)
+    draft = playbooks.parse(STRICTER, path=loaded.path)
     for number, each in enumerate((draft, loaded)):
-        playbook_in_use.activate(decided.ledger, each, "a try", by=make_actor("olga"), now=NOW.replace(minute=number))
+        playbook_in_use.activate(
+            five_owned.ledger, each, "a try", by=make_actor("olga"), now=NOW.replace(minute=number)
+        )
     return draft
 
 
@@ -44,19 +40,19 @@ def open_replay(browser: Browser, hash_: str) -> Page:
 
 
 def test_a_kept_version_is_replayed_in_the_form_of_the_page(
-    decided: Harness, kept: LoadedPlaybook, console: ConsoleSite
+    five_owned: Harness, kept: LoadedPlaybook, console: ConsoleSite
 ) -> None:
     olga = console.sign_in("olga", Role.OPERATOR)
     link = f"/playbook/versions/{kept.hash}/replay"
     assert link in olga.get(f"/playbook/versions/{kept.hash}").tree.xpath("//a/@href")
-    before = [decided.one(f"SELECT count(*) FROM {table}") for table in TABLES]
+    before = [five_owned.one(f"SELECT count(*) FROM {table}") for table in TABLES]
     page = open_replay(olga, kept.hash)
     assert page.status == 200
     assert "all came out the same" in page.words
     assert "5 of 5 journeys differ" in page.words
     assert page.texts("//section[1]//strong")[1:] == ["5", "0", "5"]
     assert page.texts("//section[@aria-labelledby='told']//tbody/tr/th") == [f"J{number}" for number in range(1, 6)]
-    assert [decided.one(f"SELECT count(*) FROM {table}") for table in TABLES] == before
+    assert [five_owned.one(f"SELECT count(*) FROM {table}") for table in TABLES] == before
 
 
 def test_more_leads_than_a_page_replays_are_left_to_the_command_line(
@@ -76,7 +72,7 @@ def test_only_who_may_operate_replays(kept: LoadedPlaybook, console: ConsoleSite
     assert "/replay" not in other.get(f"/playbook/versions/{kept.hash}").text
 
 
-def test_a_version_that_nobody_kept_is_not_found(decided: Harness, console: ConsoleSite) -> None:
+def test_a_version_that_nobody_kept_is_not_found(five_owned: Harness, console: ConsoleSite) -> None:
     olga = console.sign_in("olga", Role.OPERATOR)
     assert olga.get(f"/playbook/versions/{'0' * 64}/replay").status == 404
     assert olga.get("/playbook/versions/1/replay").status == 422

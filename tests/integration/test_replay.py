@@ -21,6 +21,7 @@ from leadgate.vocabulary import StageName
 from tasks.assignment import Capacity
 from tasks.replay import stage_inputs
 from tasks.replay.results import ReplayResult, replay_playbook
+from tasks.replay.self_check import NAMED
 from tasks.trial import NO_ACTIVITIES, build_frame, try_leads
 
 #: Two pools, so that the order of routes decides something.
@@ -195,7 +196,7 @@ def test_a_lead_that_gets_no_owner_any_more_is_told_with_what_became_of_it(decid
     result = replay(decided, parse(CHANGES["a threshold"][0]))
     assert result.comparison.ends[End.OWNED, End.NURTURE] == 8
     assert len(result.comparison.dropped) == 8
-    assert result.later == {"not touched yet": 6, "touched": 2}
+    assert result.later == {"untouched": 6, "touched": 2}
 
 
 def test_a_lead_that_was_held_goes_on_without_answers_that_nobody_was_asked_for(decided: Harness) -> None:
@@ -301,6 +302,25 @@ def test_a_playbook_that_cannot_be_read_any_more_is_named(decided: Harness) -> N
     assert decisions == 55
     assert "version" in why
     assert result.comparison.journeys == 0
+    assert len(result.check.not_made) == NAMED
+    first = result.check.not_made[0]
+    assert (first.journey, first.stage) == (1, StageName.VALIDATION)
+    assert why in first.why
+
+
+def test_decisions_whose_inputs_are_damaged_are_named_and_the_others_made_again(decided: Harness) -> None:
+    with decided.ledger.transaction() as connection:
+        connection.execute(text("ALTER TABLE decision_input DISABLE TRIGGER USER"))
+        of_batch = "batch_id = (SELECT min(batch_id) FROM decision_input) AND stage = 'qualification'"
+        connection.execute(text(f"UPDATE decision_input SET content = 'no bytes of ours' WHERE {of_batch}"))
+    result = replay(decided)
+    assert result.check.damaged == 6
+    assert {(each.journey, each.stage) for each in result.check.not_made} == {
+        (journey, StageName.QUALIFICATION) for journey in range(1, 7)
+    }
+    assert result.check.differences == []
+    assert result.check.decisions == 55 - 6
+    assert (result.comparison.journeys, result.comparison.changed) == (9, 0)
 
 
 def test_parts_that_a_replay_does_not_look_at_are_named(decided: Harness) -> None:

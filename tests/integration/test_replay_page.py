@@ -5,32 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from commands import Cli, join_lines, read_json
-from harness import NOW, PLAYBOOK, Harness, make_lead
+from harness import Harness
 from pages_seen import LOOK
 
 AT = "2026-03-05T10:00"
 
 
-@pytest.fixture
-def draft(tmp_path: Path) -> Path:
-    path = tmp_path / "draft.yaml"
-    path.write_text(PLAYBOOK.replace("points: 30", "points: 10"), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def decided(harness: Harness) -> Harness:
-    harness.begin(*(make_lead(number) for number in range(1, 6)), now=NOW)
-    return harness
-
-
 def test_the_page_can_be_read_on_a_phone_and_on_a_screen_by_day_and_by_night(
-    browser: Any, decided: Harness, cli: Cli, draft: Path, tmp_path: Path
+    browser: Any, five_owned: Harness, cli: Cli, stricter: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "replay.html"
-    done = cli("replay", "--playbook", draft, "--html", page, "--max-dropped", "0", "--now", AT, code=1)
+    done = cli("replay", "--playbook", stricter, "--html", page, "--max-dropped", "0", "--now", AT, code=1)
     assert "all came out the same" in join_lines(done)
     assert "Beyond the limit" in join_lines(done)
     assert "Where leads end" not in done.stdout, "the tables are on the page"
@@ -52,14 +38,14 @@ def test_the_page_can_be_read_on_a_phone_and_on_a_screen_by_day_and_by_night(
     assert len(shades) == 2
 
 
-def test_json_and_the_page_are_made_together(decided: Harness, cli: Cli, draft: Path, tmp_path: Path) -> None:
+def test_json_and_the_page_are_made_together(five_owned: Harness, cli: Cli, stricter: Path, tmp_path: Path) -> None:
     page = tmp_path / "replay.html"
-    found = read_json(cli("replay", "--playbook", draft, "--html", page, "--json", "--now", AT))
+    found = read_json(cli("replay", "--playbook", stricter, "--html", page, "--json", "--now", AT))
     assert found["changed"] == 5
     assert "5 of 5 journeys differ" in page.read_text(encoding="utf-8")
 
 
-def test_a_page_of_nothing_says_so(decided: Harness, cli: Cli, tmp_path: Path) -> None:
+def test_a_page_of_nothing_says_so(five_owned: Harness, cli: Cli, tmp_path: Path) -> None:
     page = tmp_path / "replay.html"
     cli("replay", "--since", "2026-03-05", "--html", page, "--now", AT)
     assert "Nothing was decided" in page.read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from leadgate.replay.comparison import ChangedJourney, Comparison, End, JourneyE
 from leadgate.replay.limits import find_exceeded, read_limit
 from leadgate.vocabulary import StageName
 from tasks.replay.results import ReplayResult
-from tasks.replay.self_check import Difference, SelfCheck
+from tasks.replay.self_check import Difference, NotMade, SelfCheck
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)> \x1b[2J\u202e & 'a'"
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -59,7 +59,8 @@ def build_shown(word: str, **changed: object) -> Shown:
         told=[ChangedJourney(1, Kind.DROPPED, AT, before, after)],
     )
     check = SelfCheck(
-        decisions=20, differences=[Difference(3, 0, StageName.ASSIGNMENT, "route", word, word)], different={3}
+        decisions=20, differences=[Difference(3, 0, StageName.ASSIGNMENT, "route", word, word)], different={3},
+        not_made=[NotMade(4, StageName.ASSIGNMENT, word)],
     )  # fmt: skip
     draft = playbooks.parse(PLAYBOOK, path=Path("tests.yaml"))
     result = ReplayResult(
@@ -97,6 +98,11 @@ def test_the_self_check_is_first_and_limits_gone_beyond_follow() -> None:
     keys = [section.key for section in build_sections(build_shown("plain"))]
     assert keys == ["check", "limits", "changes", "told"]
     assert [row["again"] for row in build_sections(build_shown("plain"))[0].tables[0].rows] == ["plain"]
+
+
+def test_decisions_that_cannot_be_made_again_are_named_with_the_reason() -> None:
+    (check, *_) = build_sections(build_shown("plain"))
+    assert [(row["journey"], row["why"]) for row in check.tables[1].rows] == [("J4", "plain")]
 
 
 @pytest.mark.parametrize("key", ["kinds", "ends", "newly_held", "owners", "loads", "due_hours", "dropped_became"])
