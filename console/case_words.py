@@ -14,7 +14,8 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 from console.redaction import sanitise
 from console.screen import build_console
 from leadgate.counting import format_count
-from tasks.playbook_cases import TriedCase, describe_failed
+from tasks.case_results import TriedCase
+from tasks.playbook_cases import describe_failed
 
 _LONGEST: Final = 2_000  # characters of what is said of a case
 #: What XML cannot hold, not even escaped (XML 1.0, 2.2).

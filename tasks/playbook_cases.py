@@ -10,55 +10,33 @@ is the case's own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
 
 import pandas as pd
 
 from expectations import list_promise_names
 from leadgate.connectors.files import Row
 from leadgate.counting import format_count
-from leadgate.plain_text import format_line
 from leadgate.playbook import LoadedPlaybook, Playbook, PlaybookError, Problem
-from leadgate.playbook.cases import Case, Points, Value, format_value, read_cases
+from leadgate.playbook.cases import Case, format_value, read_cases
 from leadgate.playbook.check.cases import check_cases
+from leadgate.playbook.check.record_cases import check_record_cases
 from leadgate.playbook.yaml_text import Document
 from leadgate.vocabulary import JourneyKind, Outcome, Severity
+from tasks.case_results import (
+    NOTHING,
+    Mismatch,
+    TriedCase,
+    describe_range,
+    is_same,
+    is_within,
+    write_moment,
+    write_value,
+)
 from tasks.qualification import IN_REVIEW_BAND
+from tasks.record_cases import try_record_cases
 from tasks.trial import Circumstances, Trial, build_frame, try_alone
 from tasks.trial_rows import map_signals, read_signals
-
-#: Found, where a stage was not reached or a field has no value.
-NOTHING: Final = "nothing"
-_LONGEST: Final = 200  # characters of a value in words
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """Something that a case expects, and what was found instead, in words. ``line`` is where it is expected."""
-
-    key: str
-    expected: str
-    found: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.key}: expected {self.expected}, found {self.found}"
-
-
-@dataclass(frozen=True)
-class TriedCase:
-    """A case, where it is written, and what was not as expected."""
-
-    name: str
-    file: str
-    line: int
-    mismatches: tuple[Mismatch, ...]
-
-    @property
-    def failed(self) -> bool:
-        return bool(self.mismatches)
 
 
 def try_cases(loaded: LoadedPlaybook) -> list[TriedCase]:
@@ -66,12 +44,13 @@ def try_cases(loaded: LoadedPlaybook) -> list[TriedCase]:
 
     Raises ``PlaybookError`` for files of cases that cannot be used: with every problem, each with its line.
     """
-    files = read_cases(loaded)
-    if problems := check_cases(loaded, files, list_promise_names()[JourneyKind.LEAD]):
+    files, promises = read_cases(loaded), list_promise_names()
+    problems = check_cases(loaded, files, promises[JourneyKind.LEAD])
+    if problems := [*problems, *check_record_cases(loaded, files, promises)]:
         raise PlaybookError(problems)
     cases = [(case, each, position) for each in files for position, case in enumerate(each.file.cases)]
     trials, unread = _try(loaded, [(case, case.received or each.file.received) for case, each, _ in cases])
-    return [
+    of_leads = [
         TriedCase(
             case.name, each.document.file, each.document.line(("cases", position)),
             tuple(_compare(case, trial, loaded.playbook, each.document, position)) if number not in unread else
@@ -79,6 +58,7 @@ def try_cases(loaded: LoadedPlaybook) -> list[TriedCase]:
         )
         for number, ((case, each, position), trial) in enumerate(zip(cases, trials, strict=True))
     ]  # fmt: skip
+    return [*of_leads, *try_record_cases(loaded, files)]
 
 
 def require_cases(loaded: LoadedPlaybook) -> None:
@@ -183,9 +163,9 @@ def _compare(case: Case, trial: Trial, playbook: Playbook, document: Document, p
         ("fit", expected.fit, trial.fit),
         ("engagement", expected.engagement, trial.engagement),
     ):
-        if wanted is not None and not _is_within(number, wanted):
+        if wanted is not None and not is_within(number, wanted):
             said = ", ".join(f"{rule} {given:+d}" for rule, given in points.items()) or "no rule matched"
-            yield tell(key, _describe_range(wanted), f"{number} ({said})")
+            yield tell(key, describe_range(wanted), f"{number} ({said})")
     for rule, wanted_points in expected.points.items():
         if points.get(rule, 0) != wanted_points:
             yield tell(f"points.{rule}", str(wanted_points), str(points.get(rule, 0)))
@@ -193,11 +173,11 @@ def _compare(case: Case, trial: Trial, playbook: Playbook, document: Document, p
     if expected.reason is not None and not _is_said(expected.reason, trial, playbook):
         yield tell("reason", repr(expected.reason), "; ".join(_list_reasons(trial, playbook)) or NOTHING)
     if expected.due is not None and expected.due != (routed and routed.due_at):
-        yield tell("due", _write_moment(expected.due), _write_moment(routed.due_at if routed else None))
+        yield tell("due", write_moment(expected.due), write_moment(routed.due_at if routed else None))
     for name, value in expected.values.items():
         found_value = trial.added[name][0] if name in trial.added else trial.values.get(name)
-        if not _is_same(value, found_value):
-            yield tell(f"values.{name}", _write_value(value), _write_value(found_value))
+        if not is_same(value, found_value):
+            yield tell(f"values.{name}", write_value(value), write_value(found_value))
 
 
 def _name_verdict(trial: Trial) -> str:
@@ -235,20 +215,6 @@ def _compare_promises(case: Case, trial: Trial) -> Iterator[tuple[str, str, str]
                 yield key, name, ", ".join(broken) or NOTHING
 
 
-def _is_within(number: int, wanted: Points) -> bool:
-    return (wanted.at_least is None or number >= wanted.at_least) and (
-        wanted.at_most is None or number <= wanted.at_most
-    )
-
-
-def _describe_range(wanted: Points) -> str:
-    if wanted.at_least == wanted.at_most:
-        return str(wanted.at_least)
-    if wanted.at_most is None:
-        return f"at least {wanted.at_least}"
-    return f"at most {wanted.at_most}" if wanted.at_least is None else f"{wanted.at_least} to {wanted.at_most}"
-
-
 def _list_reasons(trial: Trial, playbook: Playbook) -> list[str]:
     """Why the lead does not go on, or goes on: codes, and the words beside them."""
     codes = [promise.reason for promise, _ in trial.broken if promise.severity == Severity.CRITICAL]
@@ -268,29 +234,3 @@ def _is_said(reason: str, trial: Trial, playbook: Playbook) -> bool:
         wanted == each.casefold() or (" " in each and wanted in each.casefold())
         for each in _list_reasons(trial, playbook)
     )
-
-
-def _is_same(expected: Value, found: Any) -> bool:
-    if expected is None or found is None:
-        return expected is None and found is None
-    if isinstance(expected, bool) or isinstance(found, bool):
-        return expected is found
-    if isinstance(expected, int | float) and isinstance(found, int | float):
-        return expected == found
-    return _format(expected) == _format(found)
-
-
-def _format(value: Any) -> str:
-    if isinstance(value, pd.Timestamp):
-        value = value.to_pydatetime()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return format_value(value)
-
-
-def _write_value(value: Any) -> str:
-    return "no value" if value is None else format_line(_format(value), _LONGEST)
-
-
-def _write_moment(moment: datetime | None) -> str:
-    return NOTHING if moment is None else f"{moment:%Y-%m-%dT%H:%MZ}"

@@ -140,7 +140,7 @@ def try_leads(
     # those that wait for a person first take their turns behind the others
     held = [_is_held(each) for each in qualified.broken]
     waits = (goes_on["outcome"] == Outcome.REVIEW) | goes_on["journey_id"].map(lambda number: held[number])
-    return _build_trials(qualified, _route(pd.concat([goes_on[~waits], goes_on[waits]]), capacity, work))
+    return _build_trials(qualified, route(pd.concat([goes_on[~waits], goes_on[waits]]), capacity, work))
 
 
 def try_alone(
@@ -168,7 +168,7 @@ def try_alone(
     for (at, away), numbers in alike.items():
         capacity = Capacity({}, {}, [SaidAbsence(rep, at, None) for rep in sorted(away)], alone=True)
         rows = goes_on[goes_on["journey_id"].isin(numbers)]
-        routed |= _route(rows, capacity, _build_work(loaded, len(rows), at))
+        routed |= route(rows, capacity, _build_work(loaded, len(rows), at))
     return _build_trials(qualified, routed)
 
 
@@ -185,7 +185,7 @@ def _qualify(
 ) -> _Qualified:
     playbook = work.rules
     frame = validation.decide(Gathered(frame), work).frame
-    broken, unchecked = _find_broken(frame, playbook)
+    broken, unchecked = find_broken(frame, playbook)
     cleaned = [name for name in (*STANDARD, *playbook.fields, *VALIDATED) if name in frame]
     clean = frame[cleaned].to_dict("records")
     frame, not_asked = _enrich(frame, work, told)
@@ -245,7 +245,7 @@ def _build_trial(
     )
 
 
-def _find_broken(frame: pd.DataFrame, playbook: Playbook) -> tuple[list[list[tuple[Promise, str]]], list[Promise]]:
+def find_broken(frame: pd.DataFrame, playbook: Playbook) -> tuple[list[list[tuple[Promise, str]]], list[Promise]]:
     """For each lead the promises of validation that it breaks, with what is wrong; and those not looked at."""
     given = frame.astype(object).where(frame.notna(), None)
     broken: list[list[tuple[Promise, str]]] = [[] for _ in range(len(frame))]
@@ -283,10 +283,16 @@ def _list_breaks_of_values(promise: Promise, given: pd.DataFrame) -> list[bool] 
             return [value is None for value in values]
         case "expect_column_values_to_be_in_set" if not promise.required:
             return [value is not None and value not in arguments["value_set"] for value in values]
+        case "expect_column_values_to_be_between" if "max_value" not in arguments:
+            return [is_number(value) and value < arguments["min_value"] for value in values]
         case "expect_column_values_to_match_regex" if not promise.required:
             fits = iter(find_matches(arguments["regex"], [value for value in values if value is not None]))
             return [value is not None and not next(fits) for value in values]
     return None
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and value == value
 
 
 @dataclass(frozen=True)
@@ -326,7 +332,7 @@ def _name_provider(declared: Any) -> str:
     return str(getattr(declared, "name", None) or declared.type)
 
 
-def _route(frame: pd.DataFrame, capacity: Capacity, work: Work) -> dict[int, Routed]:
+def route(frame: pd.DataFrame, capacity: Capacity, work: Work) -> dict[int, Routed]:
     """By the number of the lead."""
     if frame.empty:
         return {}

@@ -28,7 +28,7 @@ from leadgate.playbook.cases import has_cases
 from leadgate.playbook.yaml_text import PlaybookError, Problem
 
 if TYPE_CHECKING:
-    from tasks.playbook_cases import TriedCase
+    from tasks.case_results import TriedCase
 
 
 def check(

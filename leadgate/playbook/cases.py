@@ -1,4 +1,4 @@
-"""Cases of a playbook: made-up leads with what each is expected to get, in YAML files beside the playbook.
+"""Cases of a playbook: made-up leads and records with what each is expected to get, in YAML files beside it.
 
 Belongs here: the schema of a case, where the files are, and reading them with limits. Does not belong here: whether the
 names in a case exist (``playbook.check.cases``), or trying a case (``tasks.playbook_cases``).
@@ -18,7 +18,7 @@ from leadgate.playbook.base import Name, Part
 from leadgate.playbook.loading import CASES_FILE_NAME, LoadedPlaybook
 from leadgate.playbook.yaml_text import MAX_BYTES, Document, PlaybookError, Problem, describe_problems, read
 from leadgate.regular_files import UnusableFile, open_regular
-from leadgate.vocabulary import Outcome
+from leadgate.vocabulary import ForecastCategory, JourneyKind, Outcome
 
 CASES_FOLDER_NAME: Final = "cases"
 #: Cases of a playbook, the files and bytes that they are in: they are tried each time a playbook is checked.
@@ -165,11 +165,62 @@ class Case(Part):
         return self
 
 
+class RecordExpected(Part):
+    """What an update of a record is expected to get. Only what is named is compared."""
+
+    verdict: Literal["goes_on", "held", "nurture", "disqualified", "done"] | None = None
+    asks: Literal["owner", "manager"] | None = None  # whom a question is put to
+    reason: Phrase | None = None
+    held_by: Names = ()  # promises of validation
+    tells: Names = ()  # who hears of it beside its owner
+    category: ForecastCategory | None = None
+    again: Moment | None = None  # when the record is looked at by itself
+    score: _Points | None = None
+    points: dict[str, int] = {}
+    route: str | None = None
+    pool: str | None = None
+    owner: str | None = None
+    sla: str | None = None
+    priority: str | None = None
+    due: Moment | None = None
+    values: dict[str, Value] = {}
+
+
+class RecordCase(Part):
+    """An update of an opportunity, a renewal or an expansion, and what it is expected to get."""
+
+    name: Label
+    kind: Literal[JourneyKind.OPPORTUNITY, JourneyKind.RENEWAL, JourneyKind.EXPANSION]
+    source: Name | None = None  # else the playbook's first source of the kind
+    record: dict[str, Value] = {}  # by field
+    row: dict[str, Value] = {}  # instead, as the source's export has it: by column
+    before: dict[str, Value] = {}  # by field, as it was told and accepted before; none: it is new
+    time: bool = False  # nothing is told: the record's own time has come
+    did: dict[str, _Times] = {}
+    received: Moment | None = None
+    enriched: dict[str, str | int | None] = {}  # what is known of the account
+    away: Names = ()
+    expect: RecordExpected
+
+    @model_validator(mode="after")
+    def _require_one_input(self) -> RecordCase:
+        if self.record and self.row:
+            raise ValueError("give record, which has fields, or row, which has columns of an export, not both")
+        return self
+
+
 class CaseFile(Part):
-    """The cases of a file."""
+    """The cases of a file: of leads, and of records of other kinds."""
 
     received: Moment = USUAL_MOMENT
-    cases: tuple[Case, ...]
+    cases: tuple[Case, ...] = ()
+    records: tuple[RecordCase, ...] = ()
+
+    @model_validator(mode="after")
+    def _require_cases(self) -> CaseFile:
+        if not self.model_fields_set & {"cases", "records"}:
+            raise ValueError("give cases, of leads, or records, or both")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +254,20 @@ def read_cases(loaded: LoadedPlaybook) -> list[ReadCases]:
             problems += error.problems
     if problems:
         raise PlaybookError(problems)
-    count = sum(len(each.file.cases) for each in found)
+    count = sum(len(each.file.cases) + len(each.file.records) for each in found)
     if count > MOST_CASES:
         last = found[-1].document
         raise PlaybookError(
             [Problem(last.file, 1, "cases", f"there are {count:,} cases; the most of a playbook is {MOST_CASES:,}")]
         )
-    moments = {(case.received or each.file.received, case.away) for each in found for case in each.file.cases}
+    moments = {
+        (received or each.file.received, away)
+        for each in found
+        for received, away in (
+            *((case.received, case.away) for case in each.file.cases),
+            *((case.received, case.away) for case in each.file.records),
+        )
+    }
     if len(moments) > MOST_MOMENTS:
         last = found[-1].document
         message = f"leads come in at {len(moments):,} moments, by who is away; the most of a playbook is {MOST_MOMENTS}"

@@ -47,6 +47,8 @@ class RecordDecider(Decider):
         return add_fields(frame, self.playbook)
 
     def validate(self, frame: pd.DataFrame, inputs: Sequence[StageInput], now: datetime) -> pd.DataFrame:
+        if "recognised" not in frame:  # decided before it was kept
+            frame = frame.assign(recognised=None)
         corrections = join_beside(inputs, _CORRECTION)[list(_CORRECTION)]
         return self._decide(StageName.VALIDATION, Gathered(frame, corrections), now)
 
