@@ -125,15 +125,19 @@ def _start(ledger: Ledger, loaded: LoadedPlaybook, why: str, *, by: Actor, now: 
         return shadows.start(connection, loaded.hash, loaded.text, now, by=by.name, reason=why)
 
 
-def stop_shadow(ledger: Ledger, reason: str = "", *, by: Actor, now: datetime) -> int:
-    """End the shadow that runs. Returns its number. Raises ``ActionError`` where there is none."""
+def stop_shadow(ledger: Ledger, reason: str = "", *, by: Actor, now: datetime, number: int | None = None) -> int:
+    """End the shadow that runs; with a ``number`` only that one, which ``by`` saw. Returns its number.
+
+    Raises ``ActionError`` where there is none.
+    """
     require(by, Permission.OPERATE)
     why = clean_reason(reason) if reason.strip() else None
     with ledger.transaction() as connection:
-        number = shadows.stop(connection, now, by=by.name, reason=why)
-    if number is None:
-        raise ActionError("no shadow runs; `leadgate shadow start FILE --reason WORDS` starts one")
-    return number
+        stopped = shadows.stop(connection, now, by=by.name, reason=why, number=number)
+    if stopped is None:
+        which = "no shadow runs" if number is None else "this shadow does not run any more; nothing was changed"
+        raise ActionError(f"{which}; `leadgate shadow start FILE --reason WORDS` starts one")
+    return stopped
 
 
 def run_shadow(ledger: Ledger, path: Path, *, limited: bool, portion: int = PORTION) -> Progress:
@@ -256,7 +260,7 @@ def find_shadow(ledger: Ledger) -> ShadowFindings | None:
         told = [
             changed
             for row in shadow_figures.list_told(connection, shadow.id, order, TOLD)
-            if (changed := read_changed(row)) is not None
+            if (changed := _read_changed(row)) is not None
         ]
         found = {Kind(each.kind): each.journeys for each in counts if each.kind is not None}
         totals = shadow_figures.read_totals(connection, shadow.id)
@@ -282,7 +286,14 @@ def find_shadow(ledger: Ledger) -> ShadowFindings | None:
         )
 
 
-def read_changed(row: JourneyRow) -> ChangedJourney | None:
+def find_changed(ledger: Ledger, shadow: int, journey: int) -> ChangedJourney | None:
+    """What a shadow found of a journey that differs; None for one that does not, or that it did not decide."""
+    with ledger.snapshot() as connection:
+        row = shadow_figures.find_journey(connection, shadow, journey)
+    return None if row is None else _read_changed(row)
+
+
+def _read_changed(row: JourneyRow) -> ChangedJourney | None:
     """A journey as a shadow keeps it, with both ends; None where they do not differ."""
     if row.kind is None or row.before is None or row.after is None:
         return None

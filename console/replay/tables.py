@@ -32,6 +32,7 @@ from leadgate.counting import format_count
 from leadgate.playbook import Playbook
 from leadgate.replay.comparison import Comparison, Kind
 from leadgate.replay.limits import MEASURES, Exceeded
+from leadgate.vocabulary import JourneyKind
 from tasks.replay.results import ReplayResult
 from tasks.replay.self_check import SelfCheck
 
@@ -90,11 +91,7 @@ def list_tables(shown: Shown) -> list[Table]:
     """What differs, in tables; some may have no rows."""
     comparison, many = shown.result.comparison, shown.nouns.many
     return [
-        _build_kinds(shown),
-        _build_ends(shown),
-        _count_texts("newly_held", "Newly held", "reason", _list_reasons(comparison.newly_held), many),
-        _count_texts("no_longer_held", "Held no longer", "reason", _list_reasons(comparison.no_longer_held), many),
-        _build_owners(shown),
+        *list_moves(comparison, shown.result.kind),
         _build_loads(shown),
         _build_due_hours(comparison, shown.zone),
         _count_texts(
@@ -104,6 +101,18 @@ def list_tables(shown: Shown) -> list[Table]:
             [(write_as_words(describe_later(word)), count) for word, count in shown.result.later.items()],
             many,
         ),
+    ]
+
+
+def list_moves(comparison: Comparison, kind: JourneyKind = JourneyKind.LEAD) -> list[Table]:
+    """How journeys of a kind differ, and from where to where they go."""
+    many = find_nouns(kind).many
+    return [
+        _build_kinds(comparison, many),
+        _build_ends(comparison, kind),
+        _count_texts("newly_held", "Newly held", "reason", _list_reasons(comparison.newly_held), many),
+        _count_texts("no_longer_held", "Held no longer", "reason", _list_reasons(comparison.no_longer_held), many),
+        _build_owners(comparison, find_nouns(kind)),
     ]
 
 
@@ -202,28 +211,27 @@ def _build_told(shown: Shown) -> Section:
     )
 
 
-def _build_kinds(shown: Shown) -> Table:
-    counts = [(KINDS[kind], count) for kind, count in shown.result.comparison.kinds.items()]
-    return _count_texts("kinds", "What differs", f"{shown.nouns.many} that", counts, shown.nouns.many)
+def _build_kinds(comparison: Comparison, many: str) -> Table:
+    counts = [(KINDS[kind], count) for kind, count in comparison.kinds.items()]
+    return _count_texts("kinds", "What differs", f"{many} that", counts, many)
 
 
-def _build_ends(shown: Shown) -> Table:
-    words = find_end_words(shown.result.kind)
+def _build_ends(comparison: Comparison, kind: JourneyKind) -> Table:
+    words, many = find_end_words(kind), find_nouns(kind).many
     moved = [
         (words[one], words[other], count)
-        for (one, other), count in sorted(shown.result.comparison.ends.items(), key=lambda each: -each[1])
+        for (one, other), count in sorted(comparison.ends.items(), key=lambda each: -each[1])
         if one is not other
     ]
-    return _count_moves("ends", f"Where {shown.nouns.many} end", _TEXTS, moved, shown.nouns.many)
+    return _count_moves("ends", f"Where {many} end", _TEXTS, moved, many)
 
 
-def _build_owners(shown: Shown) -> Table:
-    comparison = shown.result.comparison
+def _build_owners(comparison: Comparison, nouns: Nouns) -> Table:
     moved = [(one, other, count) for (one, other), count in comparison.owners_changed.items()]
-    owned = shown.nouns.count(comparison.owned_both)
+    owned = nouns.count(comparison.owned_both)
     columns = (Column("recorded", "route as recorded", "text"), Column("drafted", "route by the draft", "text"))
     title = f"Other owners: {comparison.changed_owners:,} of {owned} with an owner both ways"
-    return _count_moves("owners", title, columns, moved, shown.nouns.many)
+    return _count_moves("owners", title, columns, moved, nouns.many)
 
 
 def _build_loads(shown: Shown) -> Table:

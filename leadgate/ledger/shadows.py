@@ -127,14 +127,16 @@ def start(connection: Connection, hash_: str, content: str, now: datetime, *, by
     return number
 
 
-def stop(connection: Connection, now: datetime, *, by: str, reason: str | None = None) -> int | None:
-    """End the shadow that runs. Returns its number; None where there is none."""
+def stop(
+    connection: Connection, now: datetime, *, by: str, reason: str | None = None, number: int | None = None
+) -> int | None:
+    """End the shadow that runs; with a ``number`` only that one. Returns its number; None where there is none."""
     stopped: int | None = connection.execute(
         text(
             "UPDATE shadow SET stopped_at = :now, stopped_by = :by, stop_reason = :reason WHERE stopped_at IS NULL "
-            "RETURNING id"
+            "AND (CAST(:number AS bigint) IS NULL OR id = :number) RETURNING id"
         ),
-        {"now": now, "by": by, "reason": reason},
+        {"now": now, "by": by, "reason": reason, "number": number},
     ).scalar()
     return stopped
 

@@ -29,6 +29,7 @@ _MORE: Final = (
     "/leads/1",
     "/queue/1",
     "/nothing/here",
+    "/playbook/shadow",
     _TRIAL,
 )
 ADDRESSES: Final = (*(page.address for page in PAGES), *_MORE)

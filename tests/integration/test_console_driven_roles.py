@@ -97,6 +97,8 @@ FORMS: Final[dict[str, tuple[str, dict[str, str], tuple[str, ...]]]] = {
         {"instead_of": "0" * 64, "reason": "x"},
         ("ana", "cyn", "mia", "rita", "petra", "ada"),
     ),
+    "shadow": ("/playbook/shadow/start", {"draft": "0" * 64, "reason": "x"}, ("ana", "mia", "rita", "petra", "ada")),
+    "no shadow": ("/playbook/shadow/stop", {"number": "1", "reason": "x"}, ("ana", "mia", "rita", "petra", "ada")),
     "report": ("/reports/refresh", {}, ("ana", "cyn", "petra")),
     **{
         name: (

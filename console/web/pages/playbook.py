@@ -28,22 +28,26 @@ from console.lead_trial import (
 )
 from console.playbook_changes import compare_lines, compare_playbooks
 from console.rule_sentences import RuleSection, list_sections
+from console.shadow_words import describe_pause
 from console.web.kept_figures import Kept
+from console.web.pages.playbook_shadow import ask_shadow
 from console.web.rendering import reload_until_there, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
 from leadgate import actors
 from leadgate.expressions.wording import name_field
-from leadgate.ledger import playbook_activations, playbook_versions
+from leadgate.ledger import playbook_activations, playbook_versions, shadows
 from leadgate.ledger.playbook_activations import LONGEST_REASON, Activation
 from leadgate.ledger.playbook_versions import Version, VersionContent
 from leadgate.ledger.rule_hits import Hits, read_hits
+from leadgate.ledger.shadows import Shadow
 from leadgate.permissions import Permission
 from leadgate.playbook import Playbook, PlaybookError, parse
 from leadgate.scoring.verdict import list_counted_activities
 from tasks import playbook_in_use
 from tasks.assignment import Capacity
 from tasks.playbook_in_use import describe_method
+from tasks.shadow import ShadowFindings
 
 router = APIRouter()
 _Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
@@ -74,8 +78,11 @@ def show_playbook(
     of_records = list_kind_sections(site.playbook, site.names)
     only_unused = show == "unused" and hits is not None
     shown = list(_keep_unused(sections, hits)) if only_unused and hits is not None else [*sections, *of_records]
+    shadow = _find_shadow(site)
+    found = None if shadow is None else _find_findings(site, shadow)
     response = render(
-        request, "playbook.html", visitor=visitor, sections=shown, hits=hits, show=show, unused=unused,
+        request, "playbook.html", shadow=shadow, found=found, pause=None if found is None else describe_pause(found),
+        visitor=visitor, sections=shown, hits=hits, show=show, unused=unused,
         rules=sum(len(section.rules) for section in (*sections, *of_records)),
         quiet=0 if hits is None else _count_quiet(sections, hits),
         versions={} if asked is None else {each.hash: each for each in asked.figures[1]},
@@ -189,6 +196,18 @@ def _list_activations(site: Site) -> list[Activation]:
         return playbook_activations.list_activations(connection, _MOST_ACTIVATIONS)
 
 
+def _find_shadow(site: Site) -> Shadow | None:
+    with site.ledger.statement() as connection:
+        return shadows.find_running(connection)
+
+
+def _find_findings(site: Site, shadow: Shadow) -> ShadowFindings | None:
+    """What the shadow found, if it is read already."""
+    asked = ask_shadow(site)
+    shown = None if asked is None else asked.figures
+    return shown.found if shown is not None and shown.found.shadow.id == shadow.id else None
+
+
 def _find_before(site: Site) -> str | None:
     """The hash of the version that going back makes the one in use again."""
     with site.ledger.transaction() as connection:
@@ -219,7 +238,7 @@ def _show_difference(
         request, "playbook_version.html", visitor=visitor, version=version, in_use=in_use,
         before=before, changes=changes, lines=lines, cut=lines is not None and len(lines) >= _MOST_LINES,
         activations=[each for each in history if each.hash == version.hash], describe_method=describe_method,
-        may_operate=actors.may(visitor.actor, Permission.OPERATE), longest=LONGEST_REASON,
+        may_operate=actors.may(visitor.actor, Permission.OPERATE), longest=LONGEST_REASON, shadow=_find_shadow(site),
     )  # fmt: skip
 
 
