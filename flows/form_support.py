@@ -100,7 +100,7 @@ async def take_on(here: session.Session, journeys: Sequence[int], *, run_now: bo
         waits = any(each.status == JourneyStatus.READY and not each.later for each in standing)
         if not run_now or not waits or time.monotonic() > until:
             return standing
-        work = await asyncio.to_thread(claim_next_work, here.worker, None, BatchKind.INTAKE, events.emit_held)
+        work = await asyncio.to_thread(claim_next_work, here.worker, None, BatchKind.INTAKE, events.emit_held_batch)
         if work is None:
             await asyncio.sleep(0.25)
             continue

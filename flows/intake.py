@@ -67,8 +67,8 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
                     return Cancelled(message=f"{why}, just before its leads came; another run takes them.")
                 if (who := await orders.find_canceller()) is not None:
                     count = await asyncio.to_thread(hold_batch, ledger, work, reason=CANCELLED, why=who, now=now)
-                    events.emit(report)
-                    events.emit_held(work, CANCELLED, count)
+                    events.emit_alerts(report)
+                    events.emit_held_batch(work, CANCELLED, count)
                     return Cancelled(message=f"Batch {held.id}: {_describe_waiting(count)} behind a work item.")
                 result = await run_stage_task(stage, ledger, work, entering)
                 report.stages.append(result)
@@ -80,7 +80,7 @@ async def take_through(kind: BatchKind, batch: int | None, now: datetime | None)
         report.seconds = time.perf_counter() - started
         here.on_batch_closed(report)
         over.set()
-        events.emit(report)
+        events.emit_alerts(report)
         told = describe_batch(report)
         run_log.tell(told)
         # nobody waits for these: the owners are committed
@@ -122,7 +122,7 @@ async def _find_work(
     if batch is None and runtime.flow_run.run_count > 1:
         batch = await asyncio.to_thread(find_last_held_batch, worker.ledger, worker.holder)
     if batch is None:
-        return await asyncio.to_thread(claim_next_work, worker, now, kind, events.emit_held)
+        return await asyncio.to_thread(claim_next_work, worker, now, kind, events.emit_held_batch)
     while (work := await asyncio.to_thread(resume_work, worker, batch, now)) is None:
         found = await asyncio.to_thread(find_standing, worker.ledger, batch)
         if found is None:

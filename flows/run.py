@@ -134,7 +134,7 @@ async def _run_until_idle(
             await asyncio.to_thread(check_quiet_sources, worker.ledger, worker.playbook, now)
         for kind in kinds:
             while True:
-                work = await asyncio.to_thread(claim_next_work, worker, now, kind, events.emit_held)
+                work = await asyncio.to_thread(claim_next_work, worker, now, kind, events.emit_held_batch)
                 if work is None:
                     waiting = await asyncio.to_thread(read_lease_remaining, worker.ledger, kind, MAX_FAILURES)
                     if waiting is None:

@@ -104,7 +104,7 @@ AnyStage: TypeAlias = Stage[Any, Any]
 class Alert:
     """An event that other systems may want to hear of at once. ``facts``: ids, counts, reasons; nothing personal."""
 
-    what: Literal["batch.held", "breaker.opened", "lead.escalated"]
+    event: Literal["batch.held", "breaker.opened", "lead.escalated"]
     facts: dict[str, Any]
 
 

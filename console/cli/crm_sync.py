@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,7 +33,7 @@ from leadgate.errors import ExitCode
 from leadgate.ledger import Ledger, open_ledger
 from leadgate.playbook import CrmConnection, LoadedPlaybook, Playbook
 from tasks.crm.lead_ads import list_sources, read_answers
-from tasks.crm.sync import SyncReport, read_crm
+from tasks.crm.sync import SyncReport, open_and_sync_crm
 
 if TYPE_CHECKING:
     from tasks.crm.preview import PreviewReport
@@ -72,7 +73,7 @@ def sync(
             previews = [_preview(ledger, loaded, each, at, most) for each in chosen]
         else:
             reports = [
-                read_crm(ledger, loaded, each, lambda each=each: open_crm(each, os.environ), at, most=most)  # type: ignore[misc]
+                open_and_sync_crm(ledger, loaded, each, partial(open_crm, each, os.environ), at, max_records=most)
                 for each in chosen
             ]
             reports += [read_answers(ledger, loaded, each, os.environ, at) for each in sources]

@@ -29,7 +29,7 @@ from console.service.state_file import STATE_FILE
 from console.service.supervisor import Part
 from console.web.addresses import HOST, build_address, build_first_link
 from flows.runtime import environment
-from flows.runtime.first_start import taking_turns
+from flows.runtime.first_start import FirstStart
 from flows.runtime.server import (
     START_TIMEOUT,
     PrefectAddress,
@@ -178,7 +178,7 @@ def _run(
     _say_health(DATABASE, "up", "as named" if settings.database_url else "embedded, in the data folder")
     first = parts[0]
     if first.name == "Prefect":
-        with taking_turns(settings.home) as first_start:
+        with FirstStart(settings.home) as first_start:
             first_start.take_turn(START_TIMEOUT)
             first.start()
             wait_until_ready(address.url, address.auth)

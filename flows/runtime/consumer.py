@@ -246,7 +246,7 @@ class Consumer:
         if self._worker.playbook is not before:
             activate(self._worker, self._now)
         worker = replace(self._worker, holder=holder, limit=self._pace.limit)
-        return claim_next_work(worker, self._now, BatchKind.INTAKE, events.emit_held)
+        return claim_next_work(worker, self._now, BatchKind.INTAKE, events.emit_held_batch)
 
     def _work_by(self, playbook: LoadedPlaybook) -> None:
         self._worker = self._session.worker = replace(self._worker, playbook=playbook)

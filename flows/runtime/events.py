@@ -17,19 +17,19 @@ from tasks.batches import BatchReport
 from tasks.stage import Alert, StageReport, Work
 
 
-def emit(report: BatchReport) -> None:
+def emit_alerts(report: BatchReport) -> None:
     """An event for each alert of a batch: ``leadgate.batch.held``, ``…breaker.opened``, ``…lead.escalated``."""
     for stage in report.stages:
         for alert in stage.alerts:
             emit_event(
-                event=f"leadgate.{alert.what}",
+                event=f"leadgate.{alert.event}",
                 resource=_build_resource(report, stage, alert),
                 related=[{"prefect.resource.id": f"leadgate.batch.{report.batch}", "prefect.resource.role": "batch"}],
                 payload=_build_payload(report, stage, alert),
             )
 
 
-def emit_held(work: Work, reason: str, journeys: int) -> None:
+def emit_held_batch(work: Work, reason: str, journeys: int) -> None:
     """``leadgate.batch.held`` for a batch that no run takes further: cancelled, or failed again and again."""
     batch = work.batch
     emit_event(
@@ -41,9 +41,9 @@ def emit_held(work: Work, reason: str, journeys: int) -> None:
 
 def _build_resource(report: BatchReport, stage: StageReport, alert: Alert) -> dict[str, str]:
     facts = alert.facts
-    if alert.what == "breaker.opened":
+    if alert.event == "breaker.opened":
         resource = {"id": f"leadgate.breaker.{facts['source']}.{facts['gate']}", "name": f"source {facts['source']}"}
-    elif alert.what == "lead.escalated":
+    elif alert.event == "lead.escalated":
         resource = {"id": f"leadgate.journey.{facts['journey']}", "name": f"J{facts['journey']}"}
     else:
         resource = {"id": f"leadgate.batch.{report.batch}", "name": f"batch {report.batch} at {stage.name_in_words}"}

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import requests
 
 from flows.runtime import environment
-from flows.runtime.first_start import taking_turns
+from flows.runtime.first_start import FirstStart
 from leadgate.data_folder import PRIVATE, open_private
 from leadgate.errors import NotAvailableError
 from leadgate.ledger import Ledger
@@ -92,7 +92,7 @@ def open_prefect_server(ledger: Ledger, retention: Retention | None = None) -> I
         with _environment(running):
             yield running.url
         return
-    with taking_turns(ledger.home) as first_start:
+    with FirstStart(ledger.home) as first_start:
         first_start.take_turn(START_TIMEOUT)
         address = PrefectAddress(f"http://127.0.0.1:{_find_free_port()}/api", f"leadgate:{secrets.token_urlsafe(24)}")
         server = start_server(ledger.home, address, ledger.prefect_url, retention)

@@ -25,8 +25,8 @@ from leadgate.vocabulary import OPEN, HandoffOutcome, JourneyStatus, StageName, 
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a lead's open journey stands; of a lead without one, its last journey."""
+class LeadStanding:
+    """The open journey of a lead; the last journey of a lead that has no open one."""
 
     id: int
     lead_id: int
@@ -42,42 +42,48 @@ class Standing:
         return self.status in OPEN
 
 
-#: The work item about a journey that a lead has: it holds the journey, or not.
-BuildItem = Callable[[Standing, bool], NewWorkItem]
+#: Builds the work item about a journey; the second argument says whether it holds the journey.
+BuildItem = Callable[[LeadStanding, bool], NewWorkItem]
 
 _LONGEST_ID: Final = 63  # characters of a record's id that a link has room for
 _LINKED: Final = (
     "SELECT lead_id, record_id FROM crm_link WHERE crm = :crm AND record_id = ANY(:records) "
-    "AND (gone_at IS NULL OR CAST(:gone_too AS boolean))"
+    "AND (gone_at IS NULL OR CAST(:include_ended AS boolean))"
 )
 _KNOWN: Final = "SELECT lead_id, value FROM identity WHERE kind = :kind AND value = ANY(:values)"
 
 
 def find_leads(
-    connection: Connection, crm: str, known_as: str | None, record_ids: Collection[str], *, gone_too: bool = True
+    connection: Connection,
+    crm: str,
+    matching_name: str | None,
+    record_ids: Collection[str],
+    *,
+    include_ended: bool = True,
 ) -> dict[str, int]:
-    """The lead of each of these records: linked to it, or known by its id as ``known_as``, a CRM of the matching.
+    """Find the lead of each of these records, by its link or by an identity. Returns lead ids by record ids.
 
-    ``gone_too``: also where the link has ended before.
+    ``matching_name``: the CRM's name in the playbook's ``matching``; None: the ids of its records are no identities.
+    ``include_ended``: also follow links that have ended.
     """
     ids = sorted(record_ids)
     found = {}
-    if known_as is not None:
+    if matching_name is not None:
         values = {shorten_key(each): each for each in ids}
-        rows = connection.execute(text(_KNOWN), {"kind": f"{CRM_ID}:{known_as}", "values": list(values)})
+        rows = connection.execute(text(_KNOWN), {"kind": f"{CRM_ID}:{matching_name}", "values": list(values)})
         found = {values[row.value]: row.lead_id for row in rows}
-    rows = connection.execute(text(_LINKED), {"crm": crm, "records": ids, "gone_too": gone_too})
+    rows = connection.execute(text(_LINKED), {"crm": crm, "records": ids, "include_ended": include_ended})
     return found | {row.record_id: row.lead_id for row in rows}
 
 
-def lock_standings(connection: Connection, lead_ids: Collection[int]) -> list[Standing]:
-    """Where these leads stand, their journeys locked in order."""
+def lock_standings(connection: Connection, lead_ids: Collection[int]) -> list[LeadStanding]:
+    """Read where these leads stand, and lock their journeys in the order of their ids."""
     connection.execute(
         text("SELECT 1 FROM journey WHERE lead_id = ANY(:leads) ORDER BY id FOR UPDATE"), {"leads": sorted(lead_ids)}
     )
     return read_rows(
         connection,
-        Standing,
+        LeadStanding,
         "SELECT DISTINCT ON (j.lead_id) j.id, j.lead_id, j.status, j.stage, j.generation, j.source, j.work_item_id, "
         "w.kind AS item_kind FROM journey j LEFT JOIN work_item w ON w.id = j.work_item_id "
         f"WHERE j.lead_id = ANY(:leads) ORDER BY j.lead_id, j.status IN ({list_in_sql(OPEN)}) DESC, j.id DESC",
@@ -86,16 +92,16 @@ def lock_standings(connection: Connection, lead_ids: Collection[int]) -> list[St
 
 
 def end_links(
-    connection: Connection, crm: str, known_as: str | None, leads: Mapping[str, int], now: datetime
+    connection: Connection, crm: str, matching_name: str | None, leads: Mapping[str, int], now: datetime
 ) -> set[int]:
-    """These records, each with its lead, are gone. Returns the leads that had them until now.
+    """End the links of these records (record id -> lead id). Returns the leads that had such a link until now.
 
     A lead that is known by the record's id alone gets a link that is gone, so that it is not created again.
     """
     lost = crm_links.end(connection, crm, list(leads), now)
-    if known_as is not None:
+    if matching_name is not None:
         values = {shorten_key(record): (record, lead) for record, lead in leads.items()}
-        claims = [(f"{CRM_ID}:{known_as}", value) for value in values]
+        claims = [(f"{CRM_ID}:{matching_name}", value) for value in values]
         forgotten = identities.forget(connection, claims)
         known = [(lead, record[:_LONGEST_ID]) for value, (record, lead) in values.items() if value in forgotten]
         crm_links.keep_gone(connection, crm, known, now)
@@ -104,7 +110,13 @@ def end_links(
 
 
 def hold(
-    connection: Connection, standings: Sequence[Standing], build_item: BuildItem, *, by: str, reason: str, now: datetime
+    connection: Connection,
+    standings: Sequence[LeadStanding],
+    build_item: BuildItem,
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
 ) -> int:
     """Hold the open journeys of these leads, each behind a work item of its own. Returns how many were held.
 
@@ -137,7 +149,7 @@ def hold(
 
 
 def _take_away(
-    connection: Connection, standing: Standing, item: NewWorkItem, *, by: str, reason: str, now: datetime
+    connection: Connection, standing: LeadStanding, item: NewWorkItem, *, by: str, reason: str, now: datetime
 ) -> None:
     frame = reassignments.lock_owned(connection, standing.id)
     reassignments.take_away(
@@ -160,13 +172,14 @@ def _open(connection: Connection, item: NewWorkItem) -> int | None:
 
 
 def follow_merged(
-    connection: Connection, crm: str, known_as: str | None, merged: Mapping[str, str], now: datetime
+    connection: Connection, crm: str, matching_name: str | None, merged: Mapping[str, str], now: datetime
 ) -> tuple[int, set[int]]:
-    """Records that are part of others now, each with the other: the leads of the former are the latter.
+    """Link the leads of merged records (merged id -> remaining id) to the remaining records.
 
-    Returns how many leads were moved, and those that another lead stands in the way of: their links end.
+    Returns how many leads were moved, and the leads that were not, because the remaining record is another lead's: the
+    links of these end.
     """
-    leads = find_leads(connection, crm, known_as, {*merged, *merged.values()})
+    leads = find_leads(connection, crm, matching_name, {*merged, *merged.values()})
     movable: dict[str, str] = {}
     refused: dict[str, int] = {}
     for gone, stays in merged.items():
@@ -179,7 +192,7 @@ def follow_merged(
             movable[gone] = stays
             leads[stays] = lead
     moved = crm_links.move(connection, crm, movable)
-    if known_as is not None:
-        kind = f"{CRM_ID}:{known_as}"
+    if matching_name is not None:
+        kind = f"{CRM_ID}:{matching_name}"
         identities.move(connection, kind, {shorten_key(gone): shorten_key(stays) for gone, stays in movable.items()})
-    return len(moved), end_links(connection, crm, known_as, refused, now)
+    return len(moved), end_links(connection, crm, matching_name, refused, now)

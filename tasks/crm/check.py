@@ -50,7 +50,7 @@ class CheckReport:
 
 
 def check_connection(
-    playbook: Playbook, connection: CrmConnection, environ: Mapping[str, str], open_it: Callable[[], Crm]
+    playbook: Playbook, connection: CrmConnection, environ: Mapping[str, str], open_crm: Callable[[], Crm]
 ) -> CheckReport:
     """Ask the CRM of ``connection`` whether reading and writing would work. Raises nothing that a CRM causes."""
     report = CheckReport(connection.name)
@@ -61,12 +61,12 @@ def check_connection(
         found += ask_activities(connection, crm)
         found += ask_owners(playbook, connection, crm)
 
-    ask_and_close(report, connection, environ, open_it, ask)
+    ask_and_close(report, connection, environ, open_crm, ask)
     return report
 
 
 def check_answers(
-    playbook: Playbook, source: str, environ: Mapping[str, str], open_it: lead_ads.Opener = lead_ads.open_lead_ads
+    playbook: Playbook, source: str, environ: Mapping[str, str], open_ads: lead_ads.Opener = lead_ads.open_lead_ads
 ) -> CheckReport:
     """Ask whether the answers of a source's leads could be read: token, proof and version. That the token may read
     leads is only known once there is one."""
@@ -75,7 +75,7 @@ def check_answers(
     if http is None or http.answers is None:
         return report
     try:
-        with contextlib.closing(open_it(http.answers, http.secret_env, environ)) as opened:
+        with contextlib.closing(open_ads(http.answers, http.secret_env, environ)) as opened:
             opened.check_token()
         report.was_asked = True
     except lead_ads.LeadAdsNotConfiguredError as error:
@@ -96,7 +96,7 @@ def ask_and_close(
     report: CheckReport,
     connection: CrmConnection,
     environ: Mapping[str, str],
-    open_it: Callable[[], Crm],
+    open_crm: Callable[[], Crm],
     ask: Callable[[Crm, list[CrmFinding]], None],
 ) -> None:
     """Open the CRM, have ``ask`` add what it finds, and put all of it into ``report``, an answer that fails too.
@@ -107,7 +107,7 @@ def ask_and_close(
     crm: Crm | None = None
     try:
         if not found:
-            crm = open_it()
+            crm = open_crm()
             ask(crm, found)
     except CrmNotConfiguredError as error:
         advice = "Correct the connection in the playbook; `leadgate playbook check` tells more."

@@ -93,7 +93,7 @@ def read_answers(
     environ: Mapping[str, str],
     now: datetime | None = None,
     *,
-    open_it: Opener = open_lead_ads,
+    open_ads: Opener = open_lead_ads,
     stop: Callable[[], bool] = lambda: False,
 ) -> SyncReport:
     """Ask for the leads of the source ``name`` that wait and are due, and store what they answered.
@@ -107,7 +107,7 @@ def read_answers(
         while not stop() and (claimed := reading.claim()) is not None:
             try:
                 if lead_ads is None:
-                    lead_ads = _open(loaded.playbook.sources[name], environ, open_it)
+                    lead_ads = _open(loaded.playbook.sources[name], environ, open_ads)
                 if not reading.read(claimed, lead_ads):
                     break
             except LeadAdsNotConfiguredError as error:
@@ -121,10 +121,10 @@ def read_answers(
     return report
 
 
-def _open(source: Source, environ: Mapping[str, str], open_it: Opener) -> LeadAds:
+def _open(source: Source, environ: Mapping[str, str], open_ads: Opener) -> LeadAds:
     if source.http is None or source.http.answers is None:
         raise LeadAdsNotConfiguredError("the source reads no answers; add http.answers")
-    return open_it(source.http.answers, source.http.secret_env, environ)
+    return open_ads(source.http.answers, source.http.secret_env, environ)
 
 
 @dataclass

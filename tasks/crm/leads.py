@@ -135,8 +135,10 @@ def _settle(
     private: Collection[str] = (),
 ) -> None:
     """What follows from records that are gone, and in how many leads."""
-    done = deletions.settle_deletions(transaction, playbook, connection, records, at, private=private, there=present)
-    counts.gone, counts.moved = done.held + done.parted, done.moved
+    done = deletions.settle_deletions(
+        transaction, playbook, connection, records, at, private_ids=private, present_ids=present
+    )
+    counts.gone, counts.moved = done.held + done.separated, done.moved
 
 
 def _store_leads(

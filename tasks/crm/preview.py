@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from leadgate.connectors.crm import ChangePage, Crm
 
 #: Pages of one preview, as of one sync.
-MOST_PAGES: Final = 1_000
+MAX_PAGES: Final = 1_000
 _ERROR: Final = 300  # characters
 
 
@@ -82,7 +82,7 @@ def preview_crm(
     held: Counter[str] = Counter()
     seen: set[str] = set()
     try:
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page: ChangePage = ask_crm(
                 connection.name,
                 lambda: crm.read_changes(CrmObject.LEAD, fields, position),  # noqa: B023 - called at once

@@ -96,7 +96,7 @@ def open_and_reconcile(
     ledger: Ledger,
     playbook: Playbook,
     connection: CrmConnection,
-    open_it: Callable[[], Crm],
+    open_crm: Callable[[], Crm],
     since: datetime,
     now: datetime | None = None,
     *,
@@ -104,7 +104,7 @@ def open_and_reconcile(
 ) -> ReconcileReport:
     """Open the CRM, reconcile, and close it. One that cannot be opened is a problem of the report."""
     try:
-        crm = open_it()
+        crm = open_crm()
     except NotAvailableError as error:
         return ReconcileReport(connection.name, problem=format_line(str(error), _ERROR))
     try:

@@ -39,7 +39,7 @@ def set_up_connection(
     playbook: Playbook,
     connection: CrmConnection,
     environ: Mapping[str, str],
-    open_it: Callable[[], Crm],
+    open_crm: Callable[[], Crm],
     *,
     dry_run: bool = False,
 ) -> SetupReport:
@@ -56,7 +56,7 @@ def set_up_connection(
             found += [*refused, *left]
         found += ask_owners(playbook, connection, crm)
 
-    ask_and_close(report, connection, environ, open_it, set_up)
+    ask_and_close(report, connection, environ, open_crm, set_up)
     return report
 
 

@@ -1,12 +1,11 @@
 """Reading a CRM: what changed since the last time, a page a transaction, of each kind of records.
 
-Belongs here: going on from the watermarks, and what is reported. Does not belong here: a vendor's requests
-(``connectors``), or what follows from a kind of records (``leads``, ``outcomes``; ``feed`` says how they
-are read).
+Belongs here: reading page after page from the watermarks on, and the report. Does not belong here: a vendor's requests
+(``connectors``), or storing one kind of records (``leads``, ``outcomes``, ``activities``, each behind a ``feed``).
 
 **The watermark** of a kind moves in the transaction that stores a page. Killed anywhere, a sync goes on where it was; a
-page that comes again changes nothing, because the same state of a record has the same key. Of two syncs of one CRM at
-the same time, one stores a page, and the other reads on from there.
+page that comes again changes nothing, because the same state of a record has the same key. When two syncs of one
+CRM run at the same time, one stores a page, and the other reads on from there.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ from tasks.crm.reading import ask_crm, close_failure, tell_failure
 if TYPE_CHECKING:
     from leadgate.connectors.crm import Crm
 
-#: Pages of one sync: the next one goes on. A CRM that never says that there is no more ends here.
-MOST_PAGES: Final = 1_000
+#: Pages that one sync reads at most; the next sync goes on. It also ends a sync of a CRM that always reports more.
+MAX_PAGES: Final = 1_000
 _LONGEST_POSITION: Final = 4_000  # characters
 _ERROR: Final = 300  # characters
 
@@ -43,15 +42,15 @@ class SyncReport(SyncCounts):
 
     crm: str
     pages: int = 0
-    complete: bool = False  # there was nothing more to read
-    followed: int = 0  # changes that webhooks told
-    deletions_known_from: datetime | None = None  # what was deleted before is not told any more
+    complete: bool = False  # everything that had changed was read
+    followed: int = 0  # changes reported by webhooks that were read
+    deletions_known_from: datetime | None = None  # the CRM no longer reports earlier deletions
     problem: str | None = None
-    wait_seconds: float | None = None  # that the CRM asks for
+    wait_seconds: float | None = None  # how long the CRM asks to wait before the next request
 
 
 def describe_sync(report: SyncReport) -> str:
-    """A sync in a line: ``hubspot: 240 records, 31 new signals, 3 held · complete``."""
+    """Describe a sync in one line: ``hubspot: 240 records, 31 new signals, 3 held · complete``."""
     counts = [format_count(report.records, "record", "records"), format_count(report.new, "new signal", "new signals")]
     more = {
         "held": report.held,
@@ -69,26 +68,29 @@ def describe_sync(report: SyncReport) -> str:
     return format_line(f"{report.crm}: {', '.join(counts)} · {report.problem or end}", 2 * _ERROR)
 
 
-def read_crm(
+def open_and_sync_crm(
     ledger: Ledger,
     loaded: LoadedPlaybook,
     connection: CrmConnection,
-    open_it: Callable[[], Crm],
+    open_crm: Callable[[], Crm],
     now: datetime | None = None,
     *,
-    most: int | None = None,
+    max_records: int | None = None,
 ) -> SyncReport:
-    """Open the CRM, sync, and close it. One that cannot be opened is a problem of the report, as in ``sync_crm``."""
+    """Open the CRM, call ``sync_crm``, and close the CRM.
+
+    A CRM that cannot be opened raises nothing: ``problem`` of the report says why.
+    """
     from leadgate.errors import NotAvailableError
 
     try:
-        crm = ask_crm(connection.name, open_it)
+        crm = ask_crm(connection.name, open_crm)
     except NotAvailableError as error:
         report = SyncReport(connection.name)
-        _keep_failure(ledger, loaded.playbook, report, KIND, error, now)
+        _record_failure(ledger, loaded.playbook, report, KIND, error, now)
         return report
     try:
-        report = sync_crm(ledger, loaded, connection, crm, now, most=most)
+        report = sync_crm(ledger, loaded, connection, crm, now, max_records=max_records)
     finally:
         crm.close()
     if report.problem is None:
@@ -103,15 +105,16 @@ def sync_crm(
     crm: Crm,
     now: datetime | None = None,
     *,
-    most_pages: int = MOST_PAGES,
-    most: int | None = None,
+    max_pages: int = MAX_PAGES,
+    max_records: int | None = None,
     progress: Callable[[SyncReport], None] = lambda report: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> SyncReport:
     """Read what changed in ``crm`` since the last sync, until there is no more.
 
-    A CRM that does not answer, refuses or has a limit is no error: the report says what was wrong, and the next sync
-    goes on. ``stop`` ends it after a page, and so does having read ``most`` records or more: the next sync goes on.
+    A CRM that does not answer, refuses a request or limits requests raises nothing: ``problem`` of the report says why.
+    The sync also ends after the page at which ``stop`` returns true or ``max_records`` records were read. In all of
+    these cases the next sync continues from the watermarks. ``progress`` gets the report after each page.
     """
     from leadgate.connectors.crm import CrmRefusedError
     from leadgate.connectors.service_session import ServiceError
@@ -124,15 +127,15 @@ def sync_crm(
     for feed in build_feeds(ledger, loaded, connection, connection.reads, crm, now):
         report.complete = False
         try:
-            while not report.complete and report.pages < most_pages and not stop():
-                if most is not None and report.records >= most:
+            while not report.complete and report.pages < max_pages and not stop():
+                if max_records is not None and report.records >= max_records:
                     break
                 _sync_page(ledger, connection, feed, report, now)
                 progress(report)
-        except CrmRefusedError as error:  # one kind of records, such as for want of a scope; others may be read
-            _keep_failure(ledger, loaded.playbook, report, feed.kind, error, now)
+        except CrmRefusedError as error:  # this kind of records, such as for a missing scope; the others are read
+            _record_failure(ledger, loaded.playbook, report, feed.kind, error, now)
         except ServiceError as error:
-            _keep_failure(ledger, loaded.playbook, report, feed.kind, error, now)
+            _record_failure(ledger, loaded.playbook, report, feed.kind, error, now)
             report.wait_seconds = getattr(error, "wait_seconds", None)
             return report
         complete = complete and report.complete
@@ -148,7 +151,7 @@ def sync_crm(
             )
             report.add(counts)
         except ServiceError as error:
-            _keep_failure(ledger, loaded.playbook, report, KIND, error, now)
+            _record_failure(ledger, loaded.playbook, report, KIND, error, now)
             report.wait_seconds = getattr(error, "wait_seconds", None)
     return report
 
@@ -156,7 +159,7 @@ def sync_crm(
 def build_feeds(
     ledger: Ledger, loaded: LoadedPlaybook, connection: CrmConnection, reads: CrmReads, crm: Crm, now: datetime | None
 ) -> list[Feed]:
-    """The kinds of records that the playbook reads of this CRM, in the order in which they are read."""
+    """Build a feed for each kind of records that the playbook reads from this CRM, in reading order."""
     feeds: list[Feed] = []
     if reads.source is not None or connection.followed_field is not None:
         feeds.append(build_lead_feed(ledger, loaded, connection, reads, crm, now))
@@ -168,7 +171,7 @@ def build_feeds(
     return feeds
 
 
-def _keep_failure(
+def _record_failure(
     ledger: Ledger, playbook: Playbook, report: SyncReport, kind: str, error: Exception, now: datetime | None
 ) -> None:
     words = format_line(str(error), _ERROR)
@@ -186,14 +189,17 @@ def _sync_page(ledger: Ledger, connection: CrmConnection, feed: Feed, report: Sy
     before = None if kept is None else kept.position
     page = ask_crm(connection.name, lambda: feed.read(before))
     if len(page.position) > _LONGEST_POSITION:
-        raise ServiceError(f"{connection.name} names a position of {len(page.position):,} characters")
+        raise ServiceError(
+            f"{connection.name} sent a position of {len(page.position):,} characters; at most "
+            f"{_LONGEST_POSITION:,} are stored"
+        )
     if page.has_more and page.position == before:
-        raise ServiceError(f"{connection.name} says that there is more, and does not go on")
+        raise ServiceError(f"{connection.name} reports more pages, and sent the same position again")
     failpoint("crm.sync.read")
     prepared = page.prepare()
     with ledger.transaction() as transaction:
         at = read_time(transaction, now)
-        # first: a second sync waits here, before it waits for the turn of the source
+        # moved before the page is stored, so that a second sync waits here and not for the lock of the source
         moved = crm_positions.move_position(
             transaction,
             connection.name,

@@ -1,7 +1,7 @@
 """Reading one CRM, or the answers of a source's leads, as a Prefect task run, whose state says what was read.
 
-Belongs here: running ``sync.read_crm`` and ``lead_ads.read_answers`` so that it is visible and retried. Does not belong
-here: reading itself.
+Belongs here: running ``sync.open_and_sync_crm`` and ``lead_ads.read_answers`` so that it is visible and retried. Does
+not belong here: reading itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from leadgate.connectors.crm_opening import open_crm
 from leadgate.ledger import Ledger, faults
 from leadgate.playbook import CrmConnection, LoadedPlaybook
 from tasks.crm.lead_ads import read_answers
-from tasks.crm.sync import SyncReport, describe_sync, read_crm
+from tasks.crm.sync import SyncReport, describe_sync, open_and_sync_crm
 from tasks.stage_task import can_retry_help
 
 
@@ -42,7 +42,7 @@ async def sync_crm_task(
     """
 
     def read() -> SyncReport:
-        return read_crm(ledger, loaded, connection, lambda: open_crm(connection, os.environ), now)
+        return open_and_sync_crm(ledger, loaded, connection, lambda: open_crm(connection, os.environ), now)
 
     return await _read(read)
 

@@ -17,7 +17,7 @@ from leadgate.connectors.crm_opening import open_crm
 from leadgate.ledger import Ledger
 from leadgate.playbook.check import check
 from tasks.crm.setup import set_up_connection
-from tasks.crm.sync import read_crm
+from tasks.crm.sync import open_and_sync_crm
 from tasks.outbox import deliver_waiting
 
 
@@ -38,11 +38,11 @@ def test_example_leads_go_in_and_out(ledger: Ledger) -> None:
             demo.capture(*csv.DictReader(file, delimiter=";"), source="trade_show")
         for each in loaded.playbook.crm:
 
-            def open_it(each=each):  # type: ignore[no-untyped-def]
+            def open_session(each=each):  # type: ignore[no-untyped-def]
                 return open_crm(each, crm_demo.CREDENTIALS)
 
-            set_up_connection(loaded.playbook, each, crm_demo.CREDENTIALS, open_it)
-            assert read_crm(ledger, loaded, each, open_it, NOW).problem is None
+            set_up_connection(loaded.playbook, each, crm_demo.CREDENTIALS, open_session)
+            assert open_and_sync_crm(ledger, loaded, each, open_session, NOW).problem is None
         demo.run()
         deliver_waiting(ledger, loaded.playbook, NOW, environ=crm_demo.CREDENTIALS)
 

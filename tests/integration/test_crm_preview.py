@@ -89,7 +89,7 @@ def test_a_first_read_is_taken_in_slices(harness: Harness) -> None:
     part = preview(harness, crm, most=3)
     assert (part.records, part.complete) == (4, False)
     connection = harness.loaded.playbook.crm[0]
-    done = [sync_crm(harness.ledger, harness.loaded, connection, crm, NOW, most=2) for _ in range(3)]
+    done = [sync_crm(harness.ledger, harness.loaded, connection, crm, NOW, max_records=2) for _ in range(3)]
     assert [(each.records, each.complete) for each in done] == [(2, False), (2, False), (1, True)]
     kept = crm_positions.read_position(harness.ledger, "hubspot", "lead")
     assert kept is not None

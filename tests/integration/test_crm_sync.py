@@ -22,7 +22,7 @@ from leadgate.ledger import Ledger, crm_links, crm_positions, open_ledger
 from leadgate.ledger.crm_links import ReadBack
 from leadgate.settings import Settings
 from tasks.crm.reading import TOLD_AFTER
-from tasks.crm.sync import SyncReport, read_crm, sync_crm
+from tasks.crm.sync import SyncReport, open_and_sync_crm, sync_crm
 
 READS = """
 crm:
@@ -203,8 +203,8 @@ def list_items(harness: Harness) -> list[tuple[Any, ...]]:
     return harness.rows("SELECT reason, promise, detail, closed_by FROM work_item ORDER BY id")
 
 
-def read(harness: Harness, open_it: Any) -> SyncReport:
-    return read_crm(harness.ledger, harness.loaded, harness.loaded.playbook.crm[0], open_it, NOW)
+def read(harness: Harness, open_session: Any) -> SyncReport:
+    return open_and_sync_crm(harness.ledger, harness.loaded, harness.loaded.playbook.crm[0], open_session, NOW)
 
 
 def test_a_sync_may_be_the_first_command_of_an_installation(
@@ -241,19 +241,19 @@ def test_a_crm_that_cannot_be_read_is_one_work_item_until_it_is_read(harness: Ha
     ],
 )
 def test_what_a_person_must_mend_is_told_at_once(harness: Harness, error: Exception, detail: str | None) -> None:
-    def open_it() -> Any:
+    def open_session() -> Any:
         raise error
 
-    assert [read(harness, open_it).problem for _ in range(2)] == [str(error)] * 2
+    assert [read(harness, open_session).problem for _ in range(2)] == [str(error)] * 2
     ((reason, _, told, _),) = list_items(harness)
     assert (reason, told) == ("crm_not_read", detail)
 
 
 def test_a_fault_of_a_connector_is_a_problem_of_its_crm_and_shows_no_credentials(harness: Harness) -> None:
-    def open_it() -> Any:
+    def open_session() -> Any:
         raise RuntimeError(TOKEN)
 
-    report = read(harness, open_it)
+    report = read(harness, open_session)
     assert report.problem is not None
     assert "RuntimeError" in report.problem
     kept = [harness.rows(f"SELECT row_to_json(t)::text FROM {name} t") for name in ("crm_position", "work_item")]

@@ -31,7 +31,7 @@ from leadgate.connectors.crm_opening import open_crm
 from leadgate.connectors.service_session import Policy
 from leadgate.ledger import Ledger
 from leadgate.ledger.outbox import CRM_REFUSED
-from tasks.crm.sync import describe_sync, read_crm
+from tasks.crm.sync import describe_sync, open_and_sync_crm
 from tasks.outbox import deliver_waiting
 
 TOKEN = "pat-na1-5ecret-of-hubspot"  # noqa: S105 - made up
@@ -192,7 +192,7 @@ class Services:
         report = deliver_waiting(ledger, loaded.playbook, self.now, environ=self.environ)
         self.told += [repr(report), repr(report.to_dict())]
         for connection in loaded.playbook.crm:
-            read = read_crm(ledger, loaded, connection, partial(open_crm, connection, self.environ), self.now)
+            read = open_and_sync_crm(ledger, loaded, connection, partial(open_crm, connection, self.environ), self.now)
             self.told += [repr(read), describe_sync(read)]
 
     @property
