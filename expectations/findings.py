@@ -1,8 +1,7 @@
-"""What a gate found: which rows pass, what each failing row broke, what holds a batch, the evidence.
+"""The result of a gate: the rows that pass, the promises that each other row broke, and the evidence.
 
-Belongs here: the shape of a gate's result, and turning verdicts into it.
-Does not belong here: how a verdict came about (``gate``), and masking: ``value`` and ``detail`` are
-personal, and the caller decides who sees them.
+Belongs here: the shape of a gate's result, and building it from verdicts. Does not belong here: reaching a verdict
+(``gate``), or masking: ``value`` and ``detail`` are personal, and the caller decides who sees them.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from leadgate.deadlines import CHECK_TIMED_OUT
 from leadgate.json_columns import CheckedPromise
 from leadgate.vocabulary import GateName, Severity
 
-#: Values are cut to this many characters where they are shown.
-SHOWN: Final = 200
+#: A value is cut to this many characters where it is shown.
+MAX_SHOWN: Final = 200
 
-#: Why a whole batch is held, where no promise gives the reason.
+#: The reasons for holding a whole batch that come from the gate itself and not from a promise.
 COLUMN_TWICE, COLUMN_MISSING, ID_MISSING, ID_TWICE, CHECK_FAILED = (
     "column_twice", "column_missing", "id_missing", "id_twice", "check_failed",
 )  # fmt: skip
@@ -80,7 +79,7 @@ class GateResult:
         return self._select_failures(Severity.WARNING)
 
     def _select_failures(self, severity: Severity) -> pd.DataFrame:
-        """Most batches have none, and each stage asks several times."""
+        """Select without a copy where there are no failures, as in most batches: each stage asks several times."""
         return self.failures[self.failures["severity"] == severity] if len(self.failures) else self.failures
 
 
@@ -89,17 +88,17 @@ class Verdict:
     """What Great Expectations said about one promise."""
 
     ok: bool = True
-    positions: Sequence[int] = ()  # rows that broke it; with ``mostly`` there may be some though it held
-    error: str | None = None  # it could not be checked
+    positions: Sequence[int] = ()  # of rows that broke the promise; with ``mostly`` it may be kept all the same
+    error: str | None = None  # why the promise could not be checked
 
 
 def find_broken_batch(promises: Sequence[Promise], verdicts: Mapping[str, Verdict]) -> BatchProblem | None:
-    """The first promise that is broken for the batch and not for rows of it."""
+    """Find the first promise that broke for the batch as a whole, or could not be checked."""
     for promise in promises:
         verdict = verdicts[promise.name]
         if verdict.error is not None:
             words = f"{promise.words}: this could not be checked"
-            return BatchProblem(promise.name, CHECK_FAILED, words, verdict.error[:SHOWN])
+            return BatchProblem(promise.name, CHECK_FAILED, words, verdict.error[:MAX_SHOWN])
         if not verdict.ok and not verdict.positions and promise.severity == Severity.CRITICAL:
             return BatchProblem(promise.name, promise.reason, promise.broken)
     return None
@@ -111,7 +110,7 @@ def find_passed(
     verdicts: Mapping[str, Verdict],
     problem: BatchProblem | None,
 ) -> pd.Series[bool]:
-    """A mask aligned with ``frame``: rows that broke no critical promise, or none under a problem."""
+    """Build a mask aligned with ``frame``: true where a row broke no critical promise; all false with a ``problem``."""
     mask = np.full(len(frame), problem is None)
     for promise in promises:
         verdict = verdicts.get(promise.name, Verdict())
@@ -146,7 +145,7 @@ def list_failures(
 
 @lru_cache(maxsize=8)
 def _make_empty_failures(key: str) -> pd.DataFrame:
-    """The failures of a batch that breaks no promise, as most do: making them takes longer than copying them."""
+    """Make the empty table of failures. Cached: most batches break no promise, and a copy is faster to make."""
     return pd.DataFrame([], columns=[key, "promise", "severity", "reason", "broken", "value", "detail"], dtype=object)
 
 
@@ -154,11 +153,14 @@ def _read_texts(rows: pd.DataFrame, column: str | None) -> list[str | None]:
     if column is None or column not in rows.columns:
         return [None] * len(rows)
     missing = rows[column].isna()
-    return [None if absent else str(v)[:SHOWN] for v, absent in zip(rows[column], missing, strict=True)]
+    return [None if absent else str(v)[:MAX_SHOWN] for v, absent in zip(rows[column], missing, strict=True)]
 
 
 def build_evidence(promise: Promise, verdict: Verdict | None, frame: pd.DataFrame) -> CheckedPromise:
-    """What was checked, without values. No verdict: nothing was, for lack of rows or of a fit frame."""
+    """Count the rows that were checked and that failed; no value is kept.
+
+    ``verdict`` is None when nothing was checked: there were no rows, or the frame was not fit.
+    """
     checked = failed = 0
     if verdict is not None and verdict.error is None:
         columns = list(promise.columns)

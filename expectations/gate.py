@@ -21,7 +21,7 @@ import pandas as pd
 from expectations import PROMISES, PROMISES_OF, matching
 from expectations.findings import (
     CHECK_FAILED,
-    SHOWN,
+    MAX_SHOWN,
     BatchProblem,
     GateResult,
     Verdict,
@@ -95,7 +95,7 @@ def run(
                 problem = find_broken_batch(promises, verdicts)
         except Exception as error:  # any error: some rows were not judged, so all of them are held
             words = "The batch could not be checked"
-            problem = BatchProblem(None, CHECK_FAILED, words, repr(error)[:SHOWN])
+            problem = BatchProblem(None, CHECK_FAILED, words, repr(error)[:MAX_SHOWN])
     if problem is not None and problem.reason == CHECK_FAILED and time.monotonic() > deadline:
         problem = replace(problem, reason=CHECK_TIMED_OUT)
     return GateResult(

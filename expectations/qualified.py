@@ -1,6 +1,7 @@
-"""Qualification to assignment: every score adds up, and every decision can be explained.
+"""The promises of the gate from qualification to assignment: scores add up, and decisions can be explained.
 
-Judged over all rows that qualification decided, not only those that go on.
+Belongs here: these promises. Does not belong here: checking them (``gate``). They are checked for every row that
+qualification decided, also for those that do not go on.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         severity=Severity.CRITICAL,
         reason="outcome_unknown",
         words="The lead continues, waits for review, is nurtured, is disqualified, or is done and stays qualified",
-        broken="Qualification ended with none of the outcomes there are",
+        broken="Qualification ended with an unknown outcome",
         shown_column="outcome",
         required=True,
     ),

@@ -1,8 +1,7 @@
-"""What Great Expectations gets to see of a frame: whether it is fit at all, and only what promises need.
+"""The view of a frame that Great Expectations checks: only the columns that promises need, prepared for them.
 
-Belongs here: preparing columns, so that a missing value, a known problem or a very long value is judged
-as the promise means it.
-Does not belong here: judging (``gate``).
+Belongs here: refusing a frame that cannot be checked, and preparing columns, so that a missing value, a known problem
+or a very long value is judged as the promise means it. Does not belong here: judging (``gate``).
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from expectations.findings import COLUMN_MISSING, COLUMN_TWICE, ID_MISSING, ID_T
 from expectations.promises import JUDGE_MISSING, PATTERNS, Promise
 
 #: Patterns look at no more than this many characters of a value, so that a whole batch is matched in time.
-MATCHED: Final = 1_000
+MAX_MATCHED: Final = 1_000
 
-#: Stands for a value that is missing or known to be wrong: in no set, and matched by no suite's pattern.
+#: Stands for a value that is missing or known to be wrong. It is in no set of values, and no pattern matches it.
 _REFUSED: Final = "\x00refused"
 
 
 def find_batch_problem(frame: pd.DataFrame, promises: Sequence[Promise], key: str) -> BatchProblem | None:
-    """What makes the frame unfit for any check, before Great Expectations is asked."""
+    """Find why the frame cannot be checked at all, such as a missing column; None when it can."""
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         return BatchProblem(None, COLUMN_TWICE, f"The batch has the column {twice} more than once")
@@ -48,7 +47,7 @@ def build_view(frame: pd.DataFrame, promises: Sequence[Promise]) -> pd.DataFrame
     """The columns that the promises look at, prepared, and indexed by position.
 
     Great Expectations fingerprints every column it is given, twice a run, and strings are slow to hash:
-    it gets no column that no promise needs, and no strings where only their being there matters.
+    the view has no column that no promise needs, and no strings where a promise only asks whether a value is present.
     """
     plain = frame.reset_index(drop=True)
     columns: dict[str, pd.Series[Any]] = {}
@@ -65,19 +64,19 @@ def build_view(frame: pd.DataFrame, promises: Sequence[Promise]) -> pd.DataFrame
 
 
 def name_own_column(promise: Promise) -> str | None:
-    """The name of the prepared column of its own that a promise looks at, if it needs one."""
+    """Name the prepared column that only this promise checks; None when it checks the frame's own."""
     if promise.expectation in (*PATTERNS, *JUDGE_MISSING) or promise.problem_column or promise.required:
         return f"{promise.arguments['column']} for {promise.name}"
     return None
 
 
 def _prepare_values(frame: pd.DataFrame, promise: Promise) -> pd.Series[Any]:
-    """What a promise looks at in place of its column, with what breaks it in any case refused."""
+    """Build the column that a promise checks in place of the frame's. Values known to break it become ``_REFUSED``."""
     values: pd.Series[Any] = frame[promise.arguments["column"]]
     if promise.expectation in JUDGE_MISSING:
         return pd.Series(np.where(values.isna(), np.nan, 1.0), index=values.index)
     if promise.expectation in PATTERNS:
-        cut = [v[:MATCHED] if isinstance(v, str) else v for v in values.to_numpy(dtype=object)]
+        cut = [v[:MAX_MATCHED] if isinstance(v, str) else v for v in values.to_numpy(dtype=object)]
         values = pd.Series(cut, index=values.index, dtype=object)
     refused = values.isna() if promise.required else pd.Series(data=False, index=values.index)
     if promise.problem_column:

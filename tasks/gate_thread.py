@@ -1,11 +1,11 @@
-"""The thread that runs gates, and what happens when it does not come back.
+"""The thread that runs gates, and its replacement when a gate does not return.
 
-Belongs here: one thread with a queue, a deadline for each piece of work, and a new thread in place of one that is
-past it. Does not belong here: what a gate that gave no answer means (``stage_task``).
+Belongs here: one thread with a queue of jobs, a deadline for each job, and a new thread in place of a stuck one. Does
+not belong here: how a stage goes on after a gate that gave no answer (``stage_task``).
 
-A thread cannot be killed. One that is past its deadline is left to itself: it takes no more work and ends when its
-piece of work does, if ever. It is a daemon, so the process ends without it; those of
-``concurrent.futures`` are waited for when a process ends.
+A thread cannot be killed. A thread that is past its deadline is abandoned: it takes no more jobs, and ends when its job
+ends, if ever. It is a daemon, so that the process ends without it; a process would wait for the threads of
+``concurrent.futures``.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Piece:
-    """A piece of work, what waits for it, and the seconds it has once it was begun."""
+class _Job:
+    """A function to run, the future of its result, and the seconds that it may run; None: without a limit."""
 
     work: Callable[[], Any]
-    answer: Future[Any]
+    future: Future[Any]
     seconds: float | None
 
 
 class GateThread:
-    """Runs one piece of work after the other, on one thread as long as that thread comes back."""
+    """Runs one job after the other on one thread. A thread that is stuck in a job is replaced."""
 
     def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[_Piece] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def submit(self, work: Callable[[], Any], *, seconds: float | None = None) -> Future[Any]:
-        """What ``work`` will return. With ``seconds``, ``DeadlinePassed`` when it took longer."""
-        answer: Future[Any] = Future()
-        self._waiting.put(_Piece(work, answer, seconds))
+        """Queue ``work``. The future has its result, or ``DeadlinePassed`` once it runs for longer than ``seconds``."""
+        future: Future[Any] = Future()
+        self._waiting.put(_Job(work, future, seconds))
         with self._lock:
             if self._thread is None:
                 self._begin_thread()
-        return answer
+        return future
 
     def _begin_thread(self) -> None:
         self._thread = threading.Thread(target=self._run, name="gate", daemon=True)
@@ -55,35 +55,35 @@ class GateThread:
 
     def _run(self) -> None:
         while self._thread is threading.current_thread():
-            piece = self._waiting.get()
-            if not piece.answer.set_running_or_notify_cancel():
+            job = self._waiting.get()
+            if not job.future.set_running_or_notify_cancel():
                 continue
             watch = None
-            if piece.seconds is not None:
-                watch = threading.Timer(piece.seconds, self._replace_thread, (piece, threading.current_thread()))
+            if job.seconds is not None:
+                watch = threading.Timer(job.seconds, self._replace_stuck_thread, (job, threading.current_thread()))
                 watch.daemon = True
                 watch.start()
             try:
-                result, error = piece.work(), None
+                result, error = job.work(), None
             except BaseException as raised:
                 result, error = None, raised
             if watch is not None:
                 watch.cancel()
             with self._lock:
-                if piece.answer.done():  # too late; somebody else has taken over
+                if job.future.done():  # too late: another thread has taken over
                     return
                 if error is None:
-                    piece.answer.set_result(result)
+                    job.future.set_result(result)
                 else:
-                    piece.answer.set_exception(error)
+                    job.future.set_exception(error)
 
-    def _replace_thread(self, piece: _Piece, stuck: threading.Thread) -> None:
+    def _replace_stuck_thread(self, job: _Job, stuck: threading.Thread) -> None:
         with self._lock:
-            if piece.answer.done() or self._thread is not stuck:
+            if job.future.done() or self._thread is not stuck:
                 return
             _log.error(
-                "a gate gave no answer in %.0f s: its thread is left to itself, and a new one runs the next gates",
-                piece.seconds,
+                "a gate gave no answer in %.0f s: its thread is abandoned, and a new one runs the next gates",
+                job.seconds,
             )
             self._begin_thread()
-            piece.answer.set_exception(DeadlinePassed(f"the gate gave no answer in {piece.seconds:,.0f} s"))
+            job.future.set_exception(DeadlinePassed(f"the gate gave no answer in {job.seconds:,.0f} s"))

@@ -24,6 +24,7 @@ from expectations.findings import CHECK_FAILED, BatchProblem, GateResult
 from leadgate.failpoints import failpoint
 from leadgate.ledger import Ledger, bulk, decision_inputs, gates, outbox, races
 from leadgate.ledger.batches import Conflict, applying, fence
+from leadgate.ledger.gates import NewGateResult
 from leadgate.ledger.journeys.locking import lock_journeys
 from leadgate.ledger.journeys.stage_moves import advance
 from leadgate.vocabulary import JourneyStatus, Outcome, StageName
@@ -232,17 +233,17 @@ def _keep_evidence(
         shown = shown.assign(gate=stage.gate, generation=shown["journey_id"].map(passed), words=shown["broken"])
     else:
         shown = warnings
-    gates.gate_result(
+    gates.insert_gate_result(
         connection,
-        {
-            "batch_id": work.batch.id,
-            "gate": stage.gate,
-            "rows": result.rows,
-            "held": int(stopped.sum()),
-            "warned": int(warnings["journey_id"].nunique()),
-            "evidence": result.evidence,
-            "seconds": result.seconds,
-            "at": work.now,
-        },
+        NewGateResult(
+            batch_id=work.batch.id,
+            gate=stage.gate,
+            rows=result.rows,
+            held=int(stopped.sum()),
+            warned=int(warnings["journey_id"].nunique()),
+            evidence=result.evidence,
+            seconds=result.seconds,
+            at=work.now,
+        ),
         shown,
     )

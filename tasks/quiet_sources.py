@@ -36,7 +36,7 @@ def check_quiet_sources(ledger: Ledger, loaded: LoadedPlaybook, now: datetime | 
     expected = {name: source.expects for name, source in loaded.playbook.sources.items() if source.expects is not None}
     opened = 0
     with ledger.transaction() as connection:
-        asked = quiet_sources.list_asked_about(connection)
+        asked = quiet_sources.list_sources_in_question(connection)
         at = read_time(connection, now)
         for source in sorted(asked - expected.keys()):
             _close(connection, source, at)
@@ -53,7 +53,7 @@ def _check(connection: Connection, loaded: LoadedPlaybook, source: str, expects:
     if count >= expects.at_least:
         _close(connection, source, now)
         return 0
-    first = quiet_sources.find_expected_since(connection, source, loaded.hash)
+    first = quiet_sources.find_expectation_start(connection, source, loaded.hash)
     if first is None or first > since:
         return 0
     lock_source(connection, source)  # of two that check at once, one opens the work item

@@ -19,7 +19,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from expectations.data_docs.view import write_content
+from expectations.data_docs.block_html import write_content
 from expectations.promises import Promise
 from leadgate.data_docs_folder import INDEX
 from leadgate.json_columns import CheckedPromise

@@ -1,6 +1,6 @@
-"""How each CRM of the playbook in use stands: how far it is read, what waits to be written, what it said of its limits.
+"""The state of each CRM of the playbook in use: how far it is read, what waits to be written, its limits of requests.
 
-Belongs here: this one query, for ``leadgate status`` and ``/metrics``. Does not belong here: writing one of its tables.
+Belongs here: this one query, for ``leadgate status`` and ``/metrics``. Does not belong here: writing to its tables.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from leadgate.ledger.typed_rows import read_rows
 
 @dataclass(frozen=True)
 class CrmStanding:
-    """How a CRM stands. Ages are in seconds; None: never, or nothing."""
+    """The state of a CRM. Ages are in seconds; None where it never happened."""
 
     crm: str
-    read_age: float | None  # since everything was read, of the kind of records that is read the least far
-    read_failures: int  # in a row, of the kind that failed most often
+    read_age: float | None  # since all was read of the kind of records for which that is longest ago
+    read_failures: int  # in a row, of the kind of records that failed most often
     read_error: str | None
     write_failures: int  # in a row
     left_alone_until: datetime | None
     why: str | None
     day_limit: int | None
     day_left: int | None
-    day_told_age: float | None  # since the CRM has told how much is left
-    waiting: int  # messages
+    day_told_age: float | None  # since the CRM last said how many requests are left today
+    waiting: int  # messages in the outbox
     oldest_waiting: float | None
-    gone: int  # records of leads
+    gone: int  # links of leads to records that are gone
 
 
 _STANDINGS: Final = """

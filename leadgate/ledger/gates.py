@@ -5,35 +5,56 @@ Belongs here: every statement that writes the tables. Does not belong here: what
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import orjson
 from sqlalchemy import Connection, text
 
 from leadgate.failpoints import failpoint
+from leadgate.json_columns import CheckedPromise
 from leadgate.ledger import bulk
+from leadgate.vocabulary import GateName
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def gate_result(connection: Connection, row: dict[str, Any], warned: pd.DataFrame) -> None:
-    """Keep a gate's evidence, and which journeys passed with a warning (rows of ``warned``, if there are any)."""
+@dataclass(frozen=True, slots=True)
+class NewGateResult:
+    """What a gate found in a batch. ``rows``, ``held`` and ``warned`` are counts of journeys."""
+
+    batch_id: int
+    gate: GateName
+    rows: int
+    held: int
+    warned: int
+    evidence: list[CheckedPromise]
+    seconds: float
+    at: datetime
+
+
+def insert_gate_result(connection: Connection, result: NewGateResult, warnings: pd.DataFrame) -> None:
+    """Keep the evidence of a gate, and the warnings of journeys that passed.
+
+    ``warnings``: a row for each journey and promise, with the columns of the table ``warned``; empty without warnings.
+    """
     failpoint("apply.gate_result.before")
     connection.execute(
         text(
             "INSERT INTO gate_result (batch_id, gate, rows, held, warned, evidence, seconds, at) "
             "VALUES (:batch_id, :gate, :rows, :held, :warned, CAST(:evidence AS jsonb), :seconds, :at)"
         ),
-        row | {"evidence": orjson.dumps(row["evidence"]).decode()},
+        asdict(result) | {"evidence": orjson.dumps(result.evidence).decode()},
     )
-    if not warned.empty:
+    if not warnings.empty:
         bulk.fill_temporary(
             connection,
             "warnings_seen",
             {"journey_id": "bigint", "generation": "int", "gate": "text", "promise": "text", "reason": "text",
              "words": "text"},
-            warned,
+            warnings,
         )  # fmt: skip
         connection.execute(
             text(

@@ -1,4 +1,4 @@
-"""How much came from a source lately, and which sources somebody is asked about because too little did.
+"""How many signals a source has sent lately, and which sources have an open work item because they sent too few.
 
 Belongs here: these queries. Does not belong here: what is expected of a source (``playbook``), or the work item
 (``tasks.quiet_sources``).
@@ -11,12 +11,12 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-#: The reason of a work item about a source of which less came than the playbook expects.
+#: The reason of a work item about a source that sent fewer signals than the playbook expects.
 SOURCE_QUIET: Final = "source_quiet"
 
 
 def count_signals_since(connection: Connection, source: str, since: datetime) -> int:
-    """How many signals of ``source`` came in since then."""
+    """Count the signals of ``source`` that were captured since then."""
     found: int = connection.execute(
         text("SELECT count(*) FROM journey WHERE captured_at >= :since AND source = :source AND trigger = 'signal'"),
         {"source": source, "since": since},
@@ -24,9 +24,12 @@ def count_signals_since(connection: Connection, source: str, since: datetime) ->
     return found
 
 
-def find_expected_since(connection: Connection, source: str, playbook_hash: str) -> datetime | None:
-    """Since when signals of ``source`` may be expected: since a playbook was first used; of a source that has sent
-    none yet, since this one was. None when it was not used yet."""
+def find_expectation_start(connection: Connection, source: str, playbook_hash: str) -> datetime | None:
+    """Find the moment from which signals of ``source`` are expected.
+
+    That is the first use of any playbook when the source has sent a signal before, else the first use of the playbook
+    ``playbook_hash``. None when that playbook was not used yet.
+    """
     found: datetime | None = connection.execute(
         text(
             "SELECT min(activated_at) FROM playbook_version "
@@ -37,8 +40,8 @@ def find_expected_since(connection: Connection, source: str, playbook_hash: str)
     return found
 
 
-def list_asked_about(connection: Connection) -> set[str]:
-    """The sources with an open work item about their being quiet."""
+def list_sources_in_question(connection: Connection) -> set[str]:
+    """List the sources about which a ``source_quiet`` work item is open."""
     rows = connection.execute(
         text("SELECT source FROM work_item WHERE closed_at IS NULL AND reason = :reason AND journey_id IS NULL"),
         {"reason": SOURCE_QUIET},

@@ -1,7 +1,7 @@
-"""Trying again after a lost race for what several processes change, such as the turns of a pool.
+"""Repeating a transaction that lost a race against another process, such as the race for the next turn of a pool.
 
-Belongs here: how often, and when the rivals are kept away. Does not belong here: what is tried, or noticing that a race
-was lost (storing raises ``Conflict``).
+Belongs here: how many attempts there are, and from which one on the pools are locked. Does not belong here: the
+transaction, or detecting a lost race (storing raises ``Conflict``).
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ from typing import Final
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.faults import Conflict
 
-#: Each batch that brings news of leads of this one may cost an attempt, and no lock keeps these away.
+#: Each concurrent batch that changes a lead of this batch can cost one attempt, and the lock on pools does not stop it.
 MAX_ATTEMPTS: Final = 20
 #: After this many lost races the pools are locked before everything is decided again.
 LOCK_AFTER: Final = 3
 
 
 def make_attempts(ledger: Ledger) -> Iterator[AbstractContextManager[bool]]:
-    """Each attempt is a context that a lost race (``Conflict``) ends; the next one decides anew. Return from it.
+    """Yield a context manager for each attempt; a ``Conflict`` inside it starts the next one. Use it as::
 
-    The context tells whether this attempt has the lock on all pools: from the fourth on, nobody else takes a turn
-    meanwhile, so every attempt ends. When none was left without a return, raise ``Conflict``. Waits in the caller's
-    thread, so never call this on an event loop.
+        for attempt in make_attempts(ledger):
+            with attempt as locked:
+                return decide_and_store(locked=locked)
+        raise Conflict(...)  # all attempts were lost
+
+    ``locked``: this attempt holds the lock on all pools (from the fourth on), so no other process takes a turn. Sleeps
+    between attempts in the caller's thread, so it must not be called on an event loop.
     """
     for number in range(MAX_ATTEMPTS):
         yield _attempt(ledger, locked=number >= LOCK_AFTER)

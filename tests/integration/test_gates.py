@@ -18,7 +18,7 @@ import pytest
 from harness import Harness, make_lead
 
 from expectations import PROMISES, gate
-from expectations.findings import SHOWN
+from expectations.findings import MAX_SHOWN
 from expectations.view import build_view
 from leadgate.expressions import evaluation
 from leadgate.playbook import Playbook
@@ -525,7 +525,7 @@ def test_what_gates_do_not_do_is_refused(book: Playbook, says: str) -> None:
 
 def test_values_are_shown_cut() -> None:
     batch = frame("validated", {"message": "<b>" * 40_000, "spam_reason": "links"})
-    assert set(gate.run("validated", batch, playbook=None).failures["value"].str.len()) == {SHOWN}
+    assert set(gate.run("validated", batch, playbook=None).failures["value"].str.len()) == {MAX_SHOWN}
 
 
 @pytest.mark.parametrize(

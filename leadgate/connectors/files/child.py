@@ -1,7 +1,7 @@
 """The process that reads one file: ``python -m leadgate.connectors.files.child LIMITS PATH``.
 
-Belongs here: its limits, and sending rows until there are no more. Does not belong here: reading a format. What it
-reads is untrusted, so it has no secret, no connection and no file but that one and the pipe that is its stdout.
+Belongs here: the limits of the process, and sending all rows. Does not belong here: reading a format (``formats``). The
+file is untrusted, so the process has no secret, no connection, and no other file than this one and stdout, a pipe.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Final
 from leadgate.connectors.files import formats, messages
 from leadgate.connectors.files.table import FileError, Limits
 
-_GRACE: Final = 5.0  # seconds: the process that waits for the rows is to be the first to say that it takes too long
+_GRACE_SECONDS: Final = 5.0  # so that the waiting process is the first to report that reading takes too long
 
 
 def main(limits_json: str, path: str) -> None:
     given = messages.load(limits_json.encode())
     encoding = given.pop("encoding")
     limits = Limits(**given)
-    # openpyxl takes numpy along where there is one, which costs it 80 MB and threads before it has read anything
-    sys.modules["numpy"] = None  # type: ignore[assignment] # Python's way to say that there is none
-    _limit(limits)
+    # openpyxl imports numpy where it is installed, which costs 80 MB and threads before anything is read
+    sys.modules["numpy"] = None  # type: ignore[assignment] # makes an import of numpy fail
+    _apply_limits(limits)
     pipe = _Pipe(limits.silent_seconds)
     try:
         table = formats.open_table(Path(path), limits=limits, encoding=encoding)
@@ -49,10 +49,13 @@ def main(limits_json: str, path: str) -> None:
 
 
 class _Pipe:
-    """Stdout. The alarm that ends a process which gives no row stands still while it waits for a reader."""
+    """Stdout, for messages. An alarm ends the process when it sends nothing for ``seconds``.
+
+    The alarm is off while a message waits for its reader.
+    """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds + _GRACE
+        self._seconds = seconds + _GRACE_SECONDS
         self._descriptor = sys.stdout.fileno()
         signal.setitimer(signal.ITIMER_REAL, self._seconds)
 
@@ -64,15 +67,15 @@ class _Pipe:
         signal.setitimer(signal.ITIMER_REAL, self._seconds)
 
 
-def _limit(limits: Limits) -> None:
-    """Memory and processor time; no core dump of what was read, no file written, no process started."""
-    _set(resource.RLIMIT_DATA, limits.memory_mb * 1024**2)
-    _set(resource.RLIMIT_CPU, int(limits.seconds + _GRACE) + 1)
+def _apply_limits(limits: Limits) -> None:
+    """Limit memory and processor time; forbid core dumps, which would hold values, files and other processes."""
+    _set_limit(resource.RLIMIT_DATA, limits.memory_mb * 1024**2)
+    _set_limit(resource.RLIMIT_CPU, int(limits.seconds + _GRACE_SECONDS) + 1)
     for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
-        _set(nothing, 0)
+        _set_limit(nothing, 0)
 
 
-def _set(which: int, most: int) -> None:
+def _set_limit(which: int, most: int) -> None:
     _, hard = resource.getrlimit(which)
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)

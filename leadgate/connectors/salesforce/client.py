@@ -85,9 +85,9 @@ class RestClient:
         answer = self._send(method, self._root + path, json=body, headers=self._write_headers, repeatable=repeatable)
         return answer.parse_json()
 
-    def query(self, soql: str, *, deleted_too: bool = False, tooling: bool = False) -> Iterator[JsonObject]:
+    def query(self, soql: str, *, include_deleted: bool = False, tooling: bool = False) -> Iterator[JsonObject]:
         """The records that a query finds, page after page as they are asked for."""
-        path = f"{self._root}{'/tooling' if tooling else ''}/{'queryAll' if deleted_too else 'query'}"
+        path = f"{self._root}{'/tooling' if tooling else ''}/{'queryAll' if include_deleted else 'query'}"
         answer = read_object(self._send("GET", path, params={"q": soql}))
         for _ in range(_MOST_PAGES):
             records = answer.get("records")

@@ -43,7 +43,7 @@ from leadgate.connectors.salesforce.reading import (
     RecordReader,
     find_owner_changes,
     make_position,
-    now_in_utc,
+    read_clock,
 )
 from leadgate.connectors.salesforce.setup import check_object, create_missing
 from leadgate.connectors.salesforce.soql import build_query, require_name
@@ -90,7 +90,7 @@ class Salesforce:
         permission_set: str | None = None,
         page_rows: int = 2_000,
         lock_waits: Sequence[float] = (0.5, 2.0, 5.0),
-        now: Callable[[], datetime] = now_in_utc,
+        now: Callable[[], datetime] = read_clock,
     ) -> None:
         self._session = session
         self._client = RestClient(session, base_url, credentials, version=api_version, save_duplicates=save_duplicates)
@@ -148,7 +148,9 @@ class Salesforce:
     def read(self, kind: CrmObject, ids: Iterable[str], fields: Sequence[str]) -> dict[str, CrmRecord]:
         """Ids may have 15 characters, as an address in Salesforce shows them, or 18. Those asked for are the keys."""
         asked = {id: id[:15] for id in ids if read_id(id)}
-        found = {record.id[:15]: record for record in self._read_with(kind, fields).find("Id", asked, deleted_too=True)}
+        found = {
+            record.id[:15]: record for record in self._read_with(kind, fields).find("Id", asked, include_deleted=True)
+        }
         return {id: found[short] for id, short in asked.items() if short in found}
 
     def read_last_changes(self, kind: CrmObject, ids: Iterable[str], field: str) -> dict[str, CrmFieldChange]:

@@ -26,17 +26,17 @@ from leadgate.connectors.service_session import ServiceError
 from leadgate.values.json_types import JsonObject, as_object
 
 OVERLAP: Final = timedelta(minutes=5)
-LOG_OF_DELETIONS: Final = timedelta(days=15)
-_MOST_AHEAD: Final = timedelta(days=1)  # of our clock and of Salesforce's
-_MOST_ROWS: Final = 2_000  # of one page of an answer
-_OF_EVERY_RECORD: Final = ("Id", "SystemModstamp", "LastModifiedById", "IsDeleted")
-#: Where a record went: what was a Lead becomes a Contact, and what was merged becomes the record that stayed.
-_OF_A_LEAD: Final = ("IsConverted", "ConvertedContactId", "MasterRecordId")
+DELETION_LOG_REACH: Final = timedelta(days=15)
+_MAX_CLOCK_SKEW: Final = timedelta(days=1)  # by which a time of change may be ahead of our clock and of Salesforce's
+_MAX_PAGE_ROWS: Final = 2_000
+_FIELDS_OF_EVERY_RECORD: Final = ("Id", "SystemModstamp", "LastModifiedById", "IsDeleted")
+#: The record that a lead has become: a converted lead becomes a Contact, a merged one the record that remained.
+_FIELDS_OF_LEADS: Final = ("IsConverted", "ConvertedContactId", "MasterRecordId")
 
 
 @dataclass(frozen=True)
 class _Position:
-    """Where reading goes on. ``at`` and ``id`` are of the last record; no ``id``: a new sync begins.
+    """Where reading goes on. ``at`` and ``id`` are those of the last record; without an ``id`` a new sync begins.
 
     ``deleted_at`` is how far the log of deletions was read; with ``deleted_id`` the sync is in the middle of it.
     """
@@ -76,14 +76,14 @@ class _Position:
 class RecordReader:
     """Reads the records of one type, with ``fields``. Raises ``CrmRefusedError`` for a field that does not exist."""
 
-    def __init__(self, client: RestClient, of: str, description: Description, fields: Sequence[str]) -> None:
+    def __init__(self, client: RestClient, object_name: str, description: Description, fields: Sequence[str]) -> None:
         self._client = client
-        self._of = of
+        self._object_name = object_name
         self._wanted = {}
         for name in fields:
             if (field := description.find(require_name(name))) is None:
                 raise CrmRefusedError(
-                    f"Salesforce shows this user no field of that name at {of}",
+                    f"Salesforce shows this user no field of this name at {object_name}",
                     code="INVALID_FIELD",
                     vendor_message=name,
                 )
@@ -91,29 +91,29 @@ class RecordReader:
         self._selected = list(
             dict.fromkeys(
                 [
-                    *_OF_EVERY_RECORD,
-                    *(_OF_A_LEAD if of == "Lead" else ()),
+                    *_FIELDS_OF_EVERY_RECORD,
+                    *(_FIELDS_OF_LEADS if object_name == "Lead" else ()),
                     *(field.name for field in self._wanted.values()),
                 ]
             )
         )
 
-    def find(self, field: str, values: Iterable[str], *, deleted_too: bool = False) -> Iterator[CrmRecord]:
+    def find(self, field: str, values: Iterable[str], *, include_deleted: bool = False) -> Iterator[CrmRecord]:
         others = sum(len(name) + 3 for name in self._selected) + 200
         for condition in split_list(field, values, others):
-            soql = build_query(self._selected, self._of, condition)
-            for raw in self._client.query(soql, deleted_too=deleted_too):
+            soql = build_query(self._selected, self._object_name, condition)
+            for raw in self._client.query(soql, include_deleted=include_deleted):
                 yield self._read(raw)
 
     def find_between(self, field: str, since: datetime, until: datetime) -> Iterator[CrmRecord]:
         """The records whose ``field`` is a time from ``since`` to ``until``."""
         name = require_name(field)
         where = f"{name} >= {write_moment(since)} AND {name} <= {write_moment(until)}"
-        for raw in self._client.query(build_query(self._selected, self._of, where)):
+        for raw in self._client.query(build_query(self._selected, self._object_name, where)):
             yield self._read(raw)
 
-    def read_changes(self, text: str | None, now: datetime, page_rows: int) -> ChangePage:
-        position = _Position.read(text, now)
+    def read_changes(self, position_text: str | None, now: datetime, page_rows: int) -> ChangePage:
+        position = _Position.read(position_text, now)
         if position.deleted_id:
             return self._read_deletions(position, [], now, page_rows)
         where = ""
@@ -122,18 +122,18 @@ class RecordReader:
             where = f"SystemModstamp >= {stamp} AND (SystemModstamp > {stamp} OR Id > {quote_text(position.id)})"
         elif position.at is not None:
             where = f"SystemModstamp >= {write_moment(position.at - OVERLAP)}"
-        most = min(page_rows, _MOST_ROWS)
-        soql = build_query(self._selected, self._of, where, "SystemModstamp ASC, Id ASC", most)
-        records = [self._read(raw) for raw in islice(self._client.query(soql, deleted_too=True), most)]
+        most = min(page_rows, _MAX_PAGE_ROWS)
+        soql = build_query(self._selected, self._object_name, where, "SystemModstamp ASC, Id ASC", most)
+        records = [self._read(raw) for raw in islice(self._client.query(soql, include_deleted=True), most)]
         _refuse_future(records, max(now, self._client.clock or now))
-        now = min(now, self._client.clock or now)  # a clock of ours that is fast must not pass over a change
+        now = min(now, self._client.clock or now)  # a fast clock of ours would skip changes
         position = replace(position, deleted_at=min(position.deleted_at, now))
         if records:
             last = records[-1]
             if last.changed_at is None:
                 raise ServiceError("Salesforce sent a record without the time of its change")
             if position.id and position.at and (last.changed_at, last.id) <= (position.at, position.id):
-                raise ServiceError("Salesforce sent the changes that it had sent before, and none after them")
+                raise ServiceError("Salesforce sent changes again that were read before, and no later ones")
             at = last.changed_at if position.at is None else max(position.at, last.changed_at)
             position = replace(position, at=at, id=last.id)
         if len(records) == most:
@@ -143,8 +143,8 @@ class RecordReader:
     def _read_deletions(
         self, position: _Position, records: list[CrmRecord], now: datetime, page_rows: int
     ) -> ChangePage:
-        """The page that ends a sync: ``records``, and what the log of deletions has since the last sync."""
-        reached = now - LOG_OF_DELETIONS + timedelta(hours=1)
+        """Build the page that ends a sync: ``records``, and the deletions in the log since the last sync."""
+        reached = now - DELETION_LOG_REACH + timedelta(hours=1)
         known_from = reached if position.deleted_at < reached else None
         start = max(position.deleted_at, reached)
         if not position.deleted_id:
@@ -152,13 +152,13 @@ class RecordReader:
         start = max(start, reached).replace(second=0, microsecond=0)
         try:
             answer = self._client.get(
-                f"/sobjects/{self._of}/deleted/", {"start": write_moment(start), "end": write_moment(now)}
+                f"/sobjects/{self._object_name}/deleted/", {"start": write_moment(start), "end": write_moment(now)}
             )
         except CrmRefusedError as error:
             if error.code != "INVALID_REPLICATION_DATE":
                 raise
-            answer, known_from = {"deletedRecords": []}, now  # somebody has emptied the bin, and the log with it
-        deletions = _read_log(answer)
+            answer, known_from = {"deletedRecords": []}, now  # the recycle bin was emptied, and the log with it
+        deletions = _parse_deletion_log(answer)
         if (earliest := _read_optional(answer, "earliestDateAvailable")) and earliest > start:
             known_from = max(earliest, known_from or earliest)
         covered = min(_read_optional(answer, "latestDateCovered") or now, now)
@@ -180,8 +180,8 @@ class RecordReader:
         return ChangePage(records, str(at_end), False, known_from)
 
     def _read_deleted(self, deletions: Sequence[tuple[datetime, str]]) -> Iterator[CrmRecord]:
-        """The records as they lie in the recycle bin, where it tells what they were merged into; else their ids."""
-        in_bin = {record.id: record for record in self.find("Id", (id for _, id in deletions), deleted_too=True)}
+        """Read deleted records from the recycle bin, which names what they were merged into; else only their ids."""
+        in_bin = {record.id: record for record in self.find("Id", (id for _, id in deletions), include_deleted=True)}
         for at, id in deletions:
             yield in_bin.get(id) or CrmRecord(id, {}, changed_at=at, is_deleted=True)
 
@@ -192,10 +192,10 @@ class RecordReader:
         try:
             changed_at = read_moment(sent["systemmodstamp"]) if sent.get("systemmodstamp") is not None else None
         except ValueError:
-            raise ServiceError("Salesforce sent a record whose time of change is none") from None
+            raise ServiceError("Salesforce sent a record whose time of change cannot be read") from None
         master = read_id(sent.get("masterrecordid"))
         contact = read_id(sent.get("convertedcontactid"))
-        is_converted = sent.get("isconverted") is True  # it is a lead no more, and cannot be changed
+        is_converted = sent.get("isconverted") is True  # no longer a lead, and read-only
         return CrmRecord(
             id,
             {name: read_value(field, sent.get(field.name.lower())) for name, field in self._wanted.items()},
@@ -207,20 +207,20 @@ class RecordReader:
 
 
 def _refuse_future(records: Sequence[CrmRecord], now: datetime) -> None:
-    """A time that cannot be would move the position past every change that is still to come."""
-    if any(record.changed_at is not None and record.changed_at > now + _MOST_AHEAD for record in records):
-        raise ServiceError("Salesforce sent a record that is changed in the future only")
+    """Raise ``ServiceError`` for a time of change far in the future: the position would skip all changes until then."""
+    if any(record.changed_at is not None and record.changed_at > now + _MAX_CLOCK_SKEW for record in records):
+        raise ServiceError("Salesforce sent a record whose time of change is more than a day ahead of both clocks")
 
 
 def make_position(since: datetime) -> str:
-    """The position before all that was changed ``since`` then."""
+    """Build the position from which all changes ``since`` this moment are read."""
     return str(_Position(since + OVERLAP, "", since))
 
 
 def find_owner_changes(client: RestClient, leads: Sequence[str]) -> dict[tuple[str, str], tuple[datetime, str | None]]:
-    """When each of these leads was last given to each owner, and by whom; by the short ids of lead and owner.
+    """Find when each of these leads was last given to each owner, and by which user.
 
-    Nothing where the org keeps no history of leads.
+    Returns (time, user id) by the 15-character ids of lead and owner; nothing where the org keeps no history of leads.
     """
     found: dict[tuple[str, str], tuple[datetime, str | None]] = {}
     selected = ["LeadId", "NewValue", "CreatedDate", "CreatedById"]
@@ -230,7 +230,7 @@ def find_owner_changes(client: RestClient, leads: Sequence[str]) -> dict[tuple[s
                 sent = {name.lower(): value for name, value in raw.items()}
                 lead, owner = read_id(sent.get("leadid")), read_id(sent.get("newvalue"))
                 at = _read_optional(sent, "createddate")
-                if lead is None or owner is None or at is None:  # a row with the owner's name is one of the two
+                if lead is None or owner is None or at is None:  # the second row of a change: with names, not ids
                     continue
                 key = lead[:15], owner[:15]
                 if key not in found or found[key][0] <= at:
@@ -240,10 +240,10 @@ def find_owner_changes(client: RestClient, leads: Sequence[str]) -> dict[tuple[s
     return found
 
 
-def _read_log(answer: JsonObject) -> list[tuple[datetime, str]]:
+def _parse_deletion_log(answer: JsonObject) -> list[tuple[datetime, str]]:
     listed = answer.get("deletedRecords")
     if not isinstance(listed, list):
-        raise ServiceError("Salesforce sent a log of deletions that is none")
+        raise ServiceError("Salesforce sent a log of deletions without a list of records")
     found = set()
     for item in listed:
         one = as_object(item)
@@ -264,5 +264,6 @@ def _read_optional(answer: JsonObject, name: str) -> datetime | None:
         return None
 
 
-def now_in_utc() -> datetime:
+def read_clock() -> datetime:
+    """Read this computer's clock, in UTC."""
     return datetime.now(UTC)

@@ -1,6 +1,7 @@
-"""Scoring and qualification: expressions that can match, thresholds in order.
+"""Checks of the parts ``scoring`` and ``qualification``: expressions can match, thresholds are in order.
 
-Belongs here: what must fit together in these parts of a playbook.
+Belongs here: the rules by which these parts must fit together. Does not belong here: the shape of one part (its schema,
+``leadgate.playbook``).
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ def check_qualification(checker: Checker) -> Found:
             yield checker.at((*path, "value"), message)
     for verdict, parts in rule.requires.items():
         for position, required in enumerate(parts):
-            proof = rule.evidence.get(required)
-            if proof is None or (proof.when is None and proof.activity is None):
+            required_rule = rule.evidence.get(required)
+            if required_rule is None or (required_rule.when is None and required_rule.activity is None):
                 path = (*here, "requires", verdict.value, position)
                 message = f"nothing proves {required}, so no {checker.noun} could be {verdict}; say how under evidence"
                 yield checker.at(path, message)

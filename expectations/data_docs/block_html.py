@@ -1,10 +1,10 @@
-"""A document of Great Expectations' renderers as HTML: every text is written as text, and nothing else gets in.
+"""Content blocks of Great Expectations' renderers as HTML: every text of a block is escaped.
 
 Belongs here: a function for each kind of content block. Does not belong here: what a document says (``documents``), or
 the frame of a page (``templates``).
 
-Of a block's styling only its meaning is read: that something is a value, a heading, or a status. Its attributes, styles
-and tags are not, and a block of a kind that is not known here (a chart, which needs a script) is left out.
+A block's styling is read for three meanings: a value, a heading, a status. Its attributes, styles and tags are ignored,
+and a block of an unknown kind, such as a chart, which needs a script, is left out.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from markupsafe import Markup, escape
 
 from leadgate.plain_text import format_line
 
-#: Characters of one text. A pattern may be long; nothing of a document is longer.
-MOST: Final = 4_000
-_PLACE: Final = re.compile(r"\$(?:(?P<sign>\$)|(?P<plain>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})", re.ASCII)
-#: An icon has no text: what its class says in words.
-_STATUSES: Final = {
+#: A text is cut to this many characters. Patterns are the longest texts of a document.
+MAX_TEXT_LENGTH: Final = 4_000
+_PLACEHOLDER: Final = re.compile(r"\$(?:(?P<sign>\$)|(?P<plain>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})", re.ASCII)
+#: The badge for each class of an icon: an icon has no text of its own.
+_STATUS_BADGES: Final = {
     "text-success": Markup('<span class="badge good">Succeeded</span>'),
     "text-danger": Markup('<span class="badge bad">Failed</span>'),
     "text-warning": Markup('<span class="badge warn">Not checked</span>'),
 }
-#: Parameters with markup of the renderer's own, whose meaning is told by another parameter beside them.
-_MARKUP: Final = frozenset({"html_success_icon"})
+#: Parameters that hold the renderer's own markup. Another parameter of the same text has their meaning.
+_MARKUP_PARAMETERS: Final = frozenset({"html_success_icon"})
 
 
 def write_content(block: object) -> Markup:
-    """A content block, a list of them, or a plain value. A value of None is nothing."""
+    """Write a content block, a list of content blocks, or a plain value. None is written as nothing."""
     if block is None:
         return Markup()
     if isinstance(block, list | tuple):
@@ -43,11 +43,11 @@ def write_content(block: object) -> Markup:
 
 
 def _write_text(value: object) -> Markup:
-    return escape(format_line(str(value), MOST))
+    return escape(format_line(str(value), MAX_TEXT_LENGTH))
 
 
 def _write_string_template(block: Mapping[str, Any]) -> Markup:
-    """A text with places for parameters. What a parameter has is not looked at for further places."""
+    """Write a text with its placeholders filled. A placeholder inside a parameter's value stays as it is."""
     template = block["string_template"]
     if not isinstance(template, Mapping):
         return _write_text(template)
@@ -55,30 +55,30 @@ def _write_string_template(block: Mapping[str, Any]) -> Markup:
     styling = template.get("styling") or {}
     lines = [Markup()]
     end = 0
-    for place in [*_PLACE.finditer(text), None]:
-        first, *others = text[end : place.start() if place else len(text)].split("\n")
+    for placeholder in [*_PLACEHOLDER.finditer(text), None]:
+        first, *others = text[end : placeholder.start() if placeholder else len(text)].split("\n")
         lines[-1] += _write_part(first)
         lines += [_write_part(each) for each in others]
-        if place is not None:
-            lines[-1] += _write_place(place, parameters, styling)
-            end = place.end()
-    begins = Markup("<br>") if text.startswith("\n") else Markup()  # it goes on after another text
+        if placeholder is not None:
+            lines[-1] += _write_placeholder(placeholder, parameters, styling)
+            end = placeholder.end()
+    begins = Markup("<br>") if text.startswith("\n") else Markup()  # the text continues another one
     return begins + Markup("<br>").join(line for line in lines if line.strip())
 
 
 def _write_part(text: str) -> Markup:
-    """A part of a line; the spaces at its ends part it from the values beside it."""
+    """Write the text between two placeholders. One space at each end is kept, before and after a value."""
     before, after = " " * text.startswith(" "), " " * text.endswith(" ")
     return Markup("{}{}{}").format(before, _write_text(text), after)
 
 
-def _write_place(place: re.Match[str], parameters: Mapping[str, Any], styling: Mapping[str, Any]) -> Markup:
-    name = place["plain"] or place["braced"]
+def _write_placeholder(placeholder: re.Match[str], parameters: Mapping[str, Any], styling: Mapping[str, Any]) -> Markup:
+    name = placeholder["plain"] or placeholder["braced"]
     if name is None:
         return Markup("$")
     if name not in parameters:
-        return _write_text(place[0])
-    return Markup() if name in _MARKUP else _write_parameter(parameters[name], _find_style(styling, name))
+        return _write_text(placeholder[0])
+    return Markup() if name in _MARKUP_PARAMETERS else _write_parameter(parameters[name], _find_style(styling, name))
 
 
 def _find_style(styling: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -90,7 +90,7 @@ def _find_style(styling: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _write_parameter(value: object, style: Mapping[str, Any]) -> Markup:
     classes, text = set(style.get("classes") or ()), Markup() if value is None else _write_text(value)
     if not text:
-        return next((words for name, words in _STATUSES.items() if name in classes), Markup())
+        return next((words for name, words in _STATUS_BADGES.items() if name in classes), Markup())
     if "h6" in classes:
         return Markup("<strong>{}</strong>").format(text)
     return Markup("<code>{}</code>").format(text) if "badge" in classes or style.get("tag") == "code" else text
@@ -103,7 +103,7 @@ def _write_header(block: Mapping[str, Any]) -> Markup:
 
 
 def _write_heading(block: Mapping[str, Any]) -> Markup:
-    """The heading of a block within a section."""
+    """Write the header and subheader of a block within a section as headings."""
     told = [write_content(block.get(name)) for name in ("header", "subheader")]
     return Markup().join(Markup("<h3>{}</h3>").format(each) for each in told if each)
 
@@ -122,7 +122,7 @@ def _write_table(block: Mapping[str, Any]) -> Markup:
 
 
 def _write_cells(row: list[Any], names: list[Markup]) -> Markup:
-    """Without names of columns, the first cell says what the others are."""
+    """Write the cells of a table row. In a table without column names the first cell is the header of its row."""
     cells = [write_content(cell) for cell in row]
     if names:
         labels = [name.striptags() for name in names]
@@ -154,7 +154,7 @@ def _write_paragraphs(block: Mapping[str, Any]) -> Markup:
 
 
 def _write_collapse(block: Mapping[str, Any]) -> Markup:
-    """Something that is folded in where there is a script; here it is open."""
+    """Write a block that Great Expectations' own pages fold in with a script; without a script it is shown open."""
     content = write_content(block["collapse"])
     return Markup('<div class="more">{}</div>').format(content) if content.strip() else Markup()
 
