@@ -179,7 +179,7 @@ def _print(shown: Shown, *, tables: bool) -> None:
         return
     _print_line("")
     _print_line(describe_sum(result.comparison))
-    if tables and result.comparison.changed:
+    if tables and (result.comparison.changed or result.brought):
         _print_tables(shown)
     for line in shown.notes:
         _print_line(line)

@@ -32,7 +32,7 @@ from leadgate.counting import format_count
 from leadgate.playbook import Playbook
 from leadgate.replay.comparison import Comparison, Kind
 from leadgate.replay.limits import MEASURES, Exceeded
-from leadgate.vocabulary import JourneyKind
+from leadgate.vocabulary import JourneyKind, Outcome
 from tasks.replay.results import ReplayResult
 from tasks.replay.self_check import SelfCheck
 
@@ -94,6 +94,7 @@ def list_tables(shown: Shown) -> list[Table]:
         *list_moves(comparison, shown.result.kind),
         _build_loads(shown),
         _build_due_hours(comparison, shown.zone),
+        _count_texts("brought", "What time alone would bring beside", "what", _list_brought(shown.result), "times"),
         _count_texts(
             "dropped_became",
             f"What became of the {many} that would get no owner any more",
@@ -264,6 +265,13 @@ def _build_due_hours(comparison: Comparison, zone: str) -> Table:
 
 def _list_reasons(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(describe_reason(reason), count) for reason, count in counts.items()]
+
+
+def _list_brought(result: ReplayResult) -> list[tuple[str, int]]:
+    return [
+        ("goes on to an owner" if what == Outcome.CONTINUE else describe_reason(what), count)
+        for what, count in result.brought.items()
+    ]
 
 
 def _count_texts(key: str, title: str, what: str, counts: Sequence[tuple[str, int]], many: str) -> Table:

@@ -34,6 +34,7 @@ KINDS: Final = {
     Kind.NEWLY_OWNED: "get an owner that had none",
     Kind.NEWLY_HELD: "are newly held",
     Kind.NO_LONGER_HELD: "are held no longer",
+    Kind.LATER: "go on later, when the time of their record has come",
     Kind.OTHER_END: "end elsewhere",
     Kind.OTHER_OWNER: "get another owner",
     Kind.OTHER_ROUTE: "get the same owner by another route or pool",

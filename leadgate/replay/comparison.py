@@ -20,7 +20,7 @@ import pandas as pd
 
 from leadgate.replay.journey_ends import JourneyEnds
 from leadgate.replay.journey_table import NONE
-from leadgate.vocabulary import HandoffOutcome, Outcome
+from leadgate.vocabulary import HandoffOutcome, NothingNew, Outcome
 
 _T = TypeVar("_T")
 
@@ -99,6 +99,7 @@ class Kind(StrEnum):
     NEWLY_OWNED = "newly_owned"
     NEWLY_HELD = "newly_held"
     NO_LONGER_HELD = "no_longer_held"
+    LATER = "later"  # its time comes later
     OTHER_END = "other_end"
     OTHER_OWNER = "other_owner"
     OTHER_ROUTE = "other_route"  # and the same owner
@@ -246,7 +247,8 @@ def _find_kinds(one: JourneyEnds, other: JourneyEnds, reading: Reading) -> npt.N
     """Of each journey the number of its kind among ``Kind``. Journeys that differ in the same columns differ in the
     same way, so that ``find_kind`` is asked of one of them."""
     differ = {name: one.table.columns[name] != other.table.columns[name] for name in _COMPARED}
-    alike = pd.DataFrame({"end": _code_ends(one), "other_end": _code_ends(other), **differ})
+    reason = other.table.columns["reason"]
+    alike = pd.DataFrame({"end": _code_ends(one), "other_end": _code_ends(other), "other_reason": reason, **differ})
     groups = alike.groupby(list(alike.columns), sort=False).ngroup().to_numpy()
     _, first = np.unique(groups, return_index=True)
     examples = zip(_read_ends(one.take(first)), _read_ends(other.take(first)), strict=True)
@@ -314,6 +316,8 @@ def find_kind(one: JourneyEnd, other: JourneyEnd, reading: Reading = OF_LEADS) -
         if is_held:
             return Kind.NEWLY_HELD if not owned else Kind.DROPPED
         if owned and not gets:
+            if reading.keeps_owner and other.reason == NothingNew.NOT_YET:
+                return Kind.LATER
             return Kind.DROPPED
         if gets and not owned:
             return Kind.NEWLY_OWNED

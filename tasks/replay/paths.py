@@ -11,7 +11,7 @@ it stopped is decided in the state of that moment, with what was known of it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
@@ -82,12 +82,14 @@ class Portion:
 @dataclass
 class Replayed:
     """What became of each journey, ``before`` as recorded and ``after`` under the draft. ``uncertain``: journeys
-    decided without answers of providers, since nobody was asked."""
+    decided without answers of providers, since nobody was asked. ``brought``: what time alone would bring
+    under the draft, and did not, by a reason."""
 
     before: JourneyEnds
     after: JourneyEnds
     check: SelfCheck
     uncertain: set[int]
+    brought: Mapping[str, int] = field(default_factory=dict)
 
 
 def replay(
@@ -116,7 +118,7 @@ def replay(
         paths.follow(portion)
         del portion  # it goes before the next one is read: a portion takes more memory than all that is kept
     paths.note_damaged(reader.damaged)
-    return Replayed(paths.before, paths.after, paths.check, paths.uncertain)
+    return Replayed(paths.before, paths.after, paths.check, paths.uncertain, paths.find_brought())
 
 
 def replay_batches(
@@ -201,6 +203,10 @@ class Paths:
         for ways, frames in ((self.before, portion.recorded), (self.after, decided)):
             _note(ways, {stage: self._tell(frame, stage, portion) for stage, frame in frames.items()})
         self._carried.end_portion()
+
+    def find_brought(self) -> dict[str, int]:
+        """Of leads, time brings nothing that a replay could tell."""
+        return {}
 
     def _read_facts(self, journeys: Collection[int]) -> Facts:
         return read_facts(self.connection, journeys)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -76,6 +76,17 @@ class RecordDecider(Decider):
             if len(rows)
         ]
         return self._judge(StageName.QUALIFICATION, Decided(pd.concat(parts, ignore_index=True)))
+
+    def look_again(self, rows: Sequence[dict[str, Any]], moments: Sequence[datetime]) -> pd.DataFrame:
+        """What qualification decides of records of which nothing is told, each at its moment; ``place`` is that of a
+        row in ``rows``."""
+        parts = []
+        for at in dict.fromkeys(moments):
+            places = [place for place, moment in enumerate(moments) if moment == at]
+            frame = pd.DataFrame([{**rows[place], "journey_id": place} for place in places], dtype=object)
+            due = frame.assign(due=True, waived=None, superseded=False, place=places)
+            parts.append(self._ask_stage(StageName.QUALIFICATION, Gathered(due, join_activities((), at)), at).frame)
+        return pd.concat(parts, ignore_index=True)
 
     def assign(self, frame: pd.DataFrame, moments: Mapping[int, datetime], capacities: CapacitySource) -> pd.DataFrame:
         """As for leads. What has a later update ends, and takes nobody's turn."""

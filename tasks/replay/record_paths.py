@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import pandas as pd
 
@@ -25,6 +25,7 @@ from leadgate.vocabulary import Outcome, StageName
 from tasks.decision_inputs import RECORDED_STAGES
 from tasks.replay.paths import Frames, Paths, Portion
 from tasks.replay.record_deciding import RecordDecider
+from tasks.replay.record_times import Times
 from tasks.replay.recorded_facts import Facts, find_sent_on, read_facts
 
 #: The columns of an update that assignment decides from, beside its fields and what it was scored.
@@ -40,6 +41,17 @@ class RecordPaths(Paths):
     """Both ways of the journeys of one kind of records."""
 
     asks: ClassVar[frozenset[Outcome]] = frozenset({Outcome.REVIEW, Outcome.HOLD})
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._times = Times()
+        self._now: datetime | None = None  # of the last portion
+
+    def find_brought(self) -> dict[str, int]:
+        """What time would have brought up to the last decision."""
+        if self._now is not None:
+            self._times.decide(self._make_decider(self.draft), self._now)
+        return dict(self._times.brought.most_common())
 
     def _read_facts(self, journeys: Collection[int]) -> Facts:
         """A person may let any question of qualification pass."""
@@ -67,6 +79,10 @@ class RecordPaths(Paths):
             assignment: joined[assignment],
         }
         frames = self._keep_reached(frames, portion)
+        given = joined[qualification]
+        self._times.note(portion.recorded[qualification], frames[qualification], given, portion.moments)
+        self._times.decide(decider)
+        self._now = now
         self._carried.note_scores(frames[qualification])
         frames[assignment] = self._assign_by_draft(decider, portion, frames[assignment], frames[qualification])
         return frames

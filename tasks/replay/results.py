@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any, Final
@@ -56,7 +56,8 @@ class Later(StrEnum):
 @dataclass(frozen=True)
 class ReplayResult:
     """``later``: what became of the leads that have an owner and would have got none, by an outcome or ``Later``.
-    ``not_replayed``: the parts of the draft that differ from the playbook in use and that a replay does not look at."""
+    ``not_replayed``: the parts of the draft that differ from the playbook in use and that a replay does not look at.
+    ``brought``: journeys that time alone would start under the draft, and did not, by a reason."""
 
     draft: LoadedPlaybook
     since: datetime | None
@@ -67,6 +68,7 @@ class ReplayResult:
     later: Mapping[str, int]
     not_replayed: Collection[str]
     kind: JourneyKind = JourneyKind.LEAD
+    brought: Mapping[str, int] = field(default_factory=dict)
 
 
 def replay_playbook(
@@ -100,7 +102,7 @@ def replay_playbook(
         later = _count_later(connection, comparison.dropped)
     return ReplayResult(
         draft, since, until, simulated, comparison, done.check, later,
-        list_not_replayed(used.for_kind(kind), draft.playbook.for_kind(kind)), kind,
+        list_not_replayed(used.for_kind(kind), draft.playbook.for_kind(kind)), kind, done.brought,
     )  # fmt: skip
 
 

@@ -122,7 +122,7 @@ CHANGES: dict[str, tuple[LoadedPlaybook, JourneyKind, Kind, int]] = {
     "an approval for more": (
         change("amount > 50000", "amount > 90000"), JourneyKind.OPPORTUNITY, Kind.NO_LONGER_HELD, 2,
     ),
-    "a shorter window": (change("window: 90d", "window: 30d"), JourneyKind.RENEWAL, Kind.DROPPED, 2),
+    "a shorter window": (change("window: 90d", "window: 30d"), JourneyKind.RENEWAL, Kind.LATER, 2),
     "points of health": (change("usage >= 0.8", "usage >= 0.4"), JourneyKind.RENEWAL, Kind.OTHER_SCORE, 5),
     "the next step": (
         change("max_close_in: 400d", "sales_stages: [{name: proposal, next_step_within: 3d}, {name: closed_won, closed: won}]"),
@@ -146,3 +146,27 @@ def test_a_change_is_told(desk: Harness, what: str) -> None:
     assert result.comparison.kinds.get(differs) == count, result.comparison.kinds
     told = next(each for each in result.comparison.told if each.kind is differs)
     assert (told.after.end is End.OWNED) == (told.after.owner is not None)
+
+
+@pytest.mark.parametrize(
+    ("draft", "kind", "brought"),
+    [
+        (change("window: 90d", "window: 30d"), JourneyKind.RENEWAL, {"continue": 1}),
+        (change("window: 90d", "window: 60d"), JourneyKind.RENEWAL, {"continue": 1}),
+        (
+            change(
+                "max_close_in: 400d",
+                "sales_stages: [{name: proposal, stale_after: 5d}, {name: closed_won, closed: won}]",
+            ),
+            JourneyKind.OPPORTUNITY,
+            {"stale": 3},
+        ),
+    ],
+    ids=["a window of a month", "a window of two months", "stale sooner"],
+)
+def test_what_time_alone_would_bring_is_counted(
+    desk: Harness, draft: LoadedPlaybook, kind: JourneyKind, brought: dict[str, int]
+) -> None:
+    result = replay(desk, kind, draft)
+    assert (result.check.differences, result.brought) == ([], brought)
+    assert replay(desk, kind).brought == {}
