@@ -12,6 +12,7 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -20,6 +21,12 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 CLIENT, SECRET = "leadgate console", "a secret: with signs/+"  # both need encoding, as RFC 6749 asks for
+
+
+@cache
+def _make_key(kid: str, of: str = "the server") -> RSAKey:
+    """A key, which nothing changes: making one takes a tenth of a second."""
+    return RSAKey.generate_key(2048, {"kid": kid}, private=True)
 
 
 @dataclass
@@ -35,7 +42,7 @@ class OpenIdServer(FakeService):
 
     def __post_init__(self) -> None:
         super().__init__()
-        self.key = RSAKey.generate_key(2048, {"kid": "one"}, private=True)
+        self.key = _make_key("one")
         self.published = [self.key]
         self.codes: dict[str, dict[str, str]] = {}
         self.sign: Callable[[dict[str, Any]], str] = self.sign_well
@@ -55,11 +62,11 @@ class OpenIdServer(FakeService):
         return _encode(b'{"alg":"none"}') + f".{body}."
 
     def sign_by_stranger(self, claims: dict[str, Any]) -> str:
-        return jwt.encode({"alg": "RS256", "kid": "one"}, claims, RSAKey.generate_key(2048, private=True))
+        return jwt.encode({"alg": "RS256", "kid": "one"}, claims, _make_key("one", of="a stranger"))
 
     def turn_keys(self) -> None:
         """From now on tokens are signed by another key, and the one before is not published any more."""
-        self.key = RSAKey.generate_key(2048, {"kid": "two"}, private=True)
+        self.key = _make_key("two")
         self.published = [self.key]
 
     def answer(self, request: Request) -> Response:

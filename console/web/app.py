@@ -114,8 +114,8 @@ def build_app(site: Site) -> Guard:
     app.state.open_id = None if server is None else OpenIdProvider(server)
     app.state.going_on = going_on
     app.mount("/static", _Static(directory=str(files("console.web").joinpath("static"))))
-    for router in _PAGES:
-        app.include_router(router)
+    # the routes as they are: included, FastAPI would prepare each of them anew at the first request of the application
+    app.router.routes.extend(route for router in _PAGES for route in router.routes)
 
     @app.get("/healthz")
     async def healthz() -> Response:
