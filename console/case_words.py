@@ -1,4 +1,4 @@
-"""What is said of a playbook's cases: those that fail in a line each, JSON, and a file for CI servers.
+"""The results of a playbook's cases as text (a line for each case that fails), as JSON, and as a file for CI servers.
 
 Belongs here: words, JSON and JUnit's XML. Does not belong here: trying cases (``tasks.playbook_cases``).
 """
@@ -68,11 +68,11 @@ def write_junit(tried: Sequence[TriedCase], file: Path) -> None:
     failed = str(sum(each.failed for each in tried))
     suite = Element("testsuite", name="playbook", tests=str(len(tried)), failures=failed, errors="0")
     for each in tried:
-        test = SubElement(suite, "testcase", name=_write_xml(each.name), classname="playbook")
-        test.set("file", _write_xml(each.file))
+        test = SubElement(suite, "testcase", name=_clean_for_xml(each.name), classname="playbook")
+        test.set("file", _clean_for_xml(each.file))
         test.set("line", str(each.line))
         if each.failed:
-            said = _write_xml(describe_mismatches(each))
+            said = _clean_for_xml(describe_mismatches(each))
             SubElement(test, "failure", message=said).text = said
     root = Element("testsuites")
     root.append(suite)
@@ -80,5 +80,5 @@ def write_junit(tried: Sequence[TriedCase], file: Path) -> None:
     ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
 
 
-def _write_xml(text: str) -> str:
+def _clean_for_xml(text: str) -> str:
     return _NOT_XML.sub("\ufffd", sanitise(text, _LONGEST))

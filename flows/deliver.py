@@ -1,7 +1,7 @@
-"""Delivery: the messages that stages left in the outbox go out.
+"""The flow ``deliver``: send the messages that wait in the outbox.
 
-Belongs here: a round of delivery as a flow that people watch. Does not belong here: the round itself
-(``tasks.outbox``), which ``leadgate deliver`` does without Prefect.
+Belongs here: one round of delivery as a flow that people can watch. Does not belong here: the round itself
+(``tasks.outbox``), which ``leadgate deliver`` runs without Prefect.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from tasks.quoting import quote
 
 @flow(name="deliver", persist_result=False, validate_parameters=False)
 async def deliver(now: datetime | None = None) -> DeliveryReport | None:
-    """Send what is due in the outbox, to the addresses of the playbook's notifications.
+    """Send the messages of the outbox that are due, to the addresses of the playbook's notifications.
+
+    Returns None, and starts no task, when no message waits.
 
     Args:
-        now: What time it is, in place of the clock; for trying things out.
+        now: The time to use in place of the clock, for tests.
     """
     async with session.open_session() as here:
         ledger, playbook = here.worker.ledger, here.worker.playbook.playbook

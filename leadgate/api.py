@@ -126,7 +126,9 @@ def read_figures(
     """
     now = ask_time(ledger)
     rules = playbook.follow_up
-    asked = figures.Asked(since, until, now, zone, source, rep, tuple(rules.outcomes), tuple(rules.lost_outcomes))
+    asked = figures.ReportRequest(
+        since, until, now, zone, source, rep, tuple(rules.outcomes), tuple(rules.lost_outcomes)
+    )
     before = replace(asked, since=since - (until - since), until=since)
     found, _ = figures.read(
         ledger, asked, before, list(figures.QUERIES), find_midnights(playbook, now), find_mondays(playbook, now)

@@ -35,9 +35,13 @@ BUNDLED: Final = "the bundled playbook"
 
 
 @dataclass(frozen=True)
-class Activated:
-    """What came of activating ``loaded``. ``number`` is the activation that made it the one in use; ``new``: it was not
-    so before. ``reason_added``: it was, and why is said now. ``before``: the hash of the one that was in use."""
+class ActivationResult:
+    """The result of activating ``loaded``.
+
+    ``number``: of the activation that made it the playbook in use. ``new``: this call has made it so.
+    ``reason_added``: it was in use already, and this call added the reason. ``before``: the hash of the playbook that
+    was in use before.
+    """
 
     loaded: LoadedPlaybook
     number: int
@@ -95,7 +99,7 @@ def activate(
     now: datetime,
     read_as: Path | None = None,
     although_cases_fail: bool = False,
-) -> Activated:
+) -> ActivationResult:
     """Make a file's content the playbook in use, for all processes of the ledger.
 
     ``read_as``: the path of the playbook that processes were started with, where it is another one; what the playbook
@@ -134,7 +138,7 @@ def roll_back(
     read_as: Path,
     to: str | None = None,
     instead_of: str | None = None,
-) -> Activated:
+) -> ActivationResult:
     """Make the playbook that was in use before, or the one whose hash begins with ``to``, the one in use again.
 
     What was rolled back before does not count as the one before, so doing it twice goes two back. No case is tried:
@@ -293,7 +297,7 @@ def _activate(
     method: ActivationMethod,
     file: str | None = None,
     instead_of: str | None = None,
-) -> Activated:
+) -> ActivationResult:
     with ledger.transaction() as connection:
         playbook_activations.lock(connection)
         if file is not None:
@@ -308,10 +312,10 @@ def _activate(
             number = playbook_versions.activate(
                 connection, _describe(loaded), now, by=by.name, method=method, reason=reason, file=file
             )
-            return Activated(loaded, number, True, before=None if active is None else active.hash)
+            return ActivationResult(loaded, number, True, before=None if active is None else active.hash)
         (known,) = playbook_activations.list_activations(connection, 1)
     added = not known.reasons and playbook_activations.add_reason(ledger, known.id, reason, by=by, now=now)
-    return Activated(loaded, known.id, False, added)
+    return ActivationResult(loaded, known.id, False, added)
 
 
 def _describe(loaded: LoadedPlaybook) -> KeptPlaybook:

@@ -1,7 +1,7 @@
-"""What leads would get: their values go through the stages' own decisions, and nothing is stored.
+"""Trials: what the stages would decide about leads. The stages' own functions decide, and nothing is stored.
 
-Belongs here: the frame that the stages decide over, and what they decided. Does not belong here: deciding anything
-(the stages, ``leadgate.scoring``, ``leadgate.assignment``), where the leads are from (``console.lead_trial``,
+Belongs here: the frame that the stages decide over, and the result of a trial. Does not belong here: a decision (the
+stages, ``leadgate.scoring``, ``leadgate.assignment``), where the leads are from (``console.lead_trial``,
 ``console.trial_file``, ``tasks.playbook_cases``), or a page.
 
 Not asked: services over HTTP and providers of other packages (they cost money, and hear of the lead), who the person is
@@ -35,7 +35,7 @@ from tasks import assignment, enrichment, qualification, validation
 from tasks.assignment import Capacity
 from tasks.stage import Gathered, Work
 
-#: Activities of leads that did nothing.
+#: The activities of leads that have none.
 NO_ACTIVITIES: Final = pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": pd.to_datetime([], utc=True)})
 
 
@@ -48,7 +48,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Trial:
-    """What the stages decided. ``owner`` is None for a lead that nobody would get: ``stops`` says why."""
+    """What the stages decided about one lead. ``routed`` is None for a lead that did not reach assignment."""
 
     values: dict[str, Any]  # as validation leaves them
     broken: list[tuple[Promise, str]]  # each with what is wrong
@@ -96,9 +96,10 @@ def _is_held(broken: Sequence[tuple[Promise, str]]) -> bool:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a lead finds that is tried alone: the moment, who is away, and who had the lead when it came before.
+    """The circumstances of a lead that is tried alone: the moment, the reps who are away, and the lead's earlier owner.
 
-    ``enriched``: what providers that are not asked would tell of its company."""
+    ``enriched``: the values that providers which are not asked would give for the company.
+    """
 
     now: datetime
     away: frozenset[str] = frozenset()
@@ -117,8 +118,10 @@ class _Qualified(NamedTuple):
 
 
 def build_frame(leads: Sequence[tuple[str, Mapping[str, str]]], playbook: Playbook, now: datetime) -> pd.DataFrame:
-    """As validation gathers leads, each of a source with its values: texts as they were sent. Their numbers are their
-    places."""
+    """Build the frame that validation gathers, from the source and the values of each lead, as texts.
+
+    A lead's position in ``leads`` is its ``journey_id`` and ``lead_id``.
+    """
     rows = []
     for number, (source, values) in enumerate(leads):
         facts = {"journey_id": number, "generation": 0, "lead_id": number, "source": source, "captured_at": now}
@@ -130,8 +133,10 @@ def build_frame(leads: Sequence[tuple[str, Mapping[str, str]]], playbook: Playbo
 def try_leads(
     loaded: LoadedPlaybook, frame: pd.DataFrame, activities: pd.DataFrame, capacity: Capacity, now: datetime
 ) -> list[Trial]:
-    """What would become of leads if they came in ``now``, one after the other: each takes the turn after the one
-    before. A row each, as validation gathers them, with their number from 0 as ``journey_id`` and ``lead_id``."""
+    """Decide about leads as if they came in ``now``, one after the other: each takes the turn after the one before.
+
+    ``frame`` has a row for each lead, as ``build_frame`` makes it.
+    """
     if frame.empty:
         return []
     work = _build_work(loaded, len(frame), now)
@@ -150,9 +155,10 @@ def try_alone(
     circumstances: Sequence[Circumstances],
     now: datetime,
 ) -> list[Trial]:
-    """What would become of leads if each came in alone, with no turn taken and no lead at anybody.
+    """Decide about each lead as if it came in alone: no turn was taken before, and no rep has a lead.
 
-    A row each, as for ``try_leads``, with its circumstances. ``now`` is when the activities are looked at.
+    ``frame`` has a row for each lead, as for ``try_leads``, and ``circumstances`` an entry for
+    each. Activities count as of ``now``.
     """
     if frame.empty:
         return []
@@ -173,8 +179,10 @@ def try_alone(
 
 
 def _build_work(loaded: LoadedPlaybook, leads: int, now: datetime) -> Work:
-    """By the rules alone: a trial asks no ledger for a learned score, and its leads have no numbers of their own, by
-    which some are chosen for the audit share."""
+    """Build the work of a trial without the learned score.
+
+    A trial reads no ledger, and its leads have no numbers of their own, by which the audit share is chosen.
+    """
     if loaded.playbook.learned is not None:
         loaded = replace(loaded, playbook=loaded.playbook.model_copy(update={"learned": None}))
     return Work(Batch(0, 0, "trial", loaded.hash, leads, now), loaded, now)
@@ -246,7 +254,7 @@ def _build_trial(
 
 
 def find_broken(frame: pd.DataFrame, playbook: Playbook) -> tuple[list[list[tuple[Promise, str]]], list[Promise]]:
-    """For each lead the promises of validation that it breaks, with what is wrong; and those not looked at."""
+    """Find the promises of validation that each lead breaks, with what is wrong, and the promises left unchecked."""
     given = frame.astype(object).where(frame.notna(), None)
     broken: list[list[tuple[Promise, str]]] = [[] for _ in range(len(frame))]
     unchecked = []
@@ -296,8 +304,8 @@ def is_number(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What providers that are not asked would tell, cleaned as theirs is."""
+class _GivenAnswers:
+    """Stands for the providers that are not asked: gives the answers of the caller, cleaned as a provider's are."""
 
     told: Sequence[Mapping[str, JsonValue]]
     work: Work
@@ -312,14 +320,14 @@ class _Told:
 
 
 def _enrich(frame: pd.DataFrame, work: Work, told: Sequence[Mapping[str, JsonValue]]) -> tuple[pd.DataFrame, list[str]]:
-    """With what is known of companies here, and ``told``; and the providers that were not asked."""
+    """Add company data of local providers and ``told``. Returns the frame, and the providers that were not asked."""
     declared = work.rules.enrichment.providers
     ours = tuple(each for each in declared if isinstance(each, CompanyDomain | AccountsFile))
     local = work.rules.model_copy(update={"enrichment": work.rules.enrichment.model_copy(update={"providers": ours})})
     providers = build_providers(replace(work.playbook, playbook=local), Asking(work.now))
     asked = {each.name for each in providers}
     if any(told):
-        providers.append(_Told(told, work))
+        providers.append(_GivenAnswers(told, work))
     for name in ENRICHED:
         frame[name] = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     gathered = Gathered(frame, enrichment.Said.about(frame))
@@ -333,7 +341,7 @@ def _name_provider(declared: Any) -> str:
 
 
 def route(frame: pd.DataFrame, capacity: Capacity, work: Work) -> dict[int, Routed]:
-    """By the number of the lead."""
+    """Assign the leads of ``frame``. Returns the results by the number of the lead."""
     if frame.empty:
         return {}
     frame = frame.drop(columns=["outcome", "reason", "reasons", "item_message"]).reset_index(drop=True)

@@ -23,7 +23,7 @@ from leadgate.ledger.clock import ask_time
 from leadgate.ledger.playbook_activations import Activation
 from leadgate.playbook import LoadedPlaybook
 from leadgate.vocabulary import JourneyKind
-from tasks.playbook_in_use import Activated, describe_method, roll_back
+from tasks.playbook_in_use import ActivationResult, describe_method, roll_back
 from tasks.playbook_in_use import activate as activate_playbook
 
 Reason = Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why, for those who read the history.")]
@@ -32,14 +32,18 @@ Reason = Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why, for
 def activate(
     ctx: typer.Context,
     reason: Reason,
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Else the playbook's own file.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The file to activate; by default the playbook's own file.")
+    ] = None,
     although_cases_fail: Annotated[
-        bool, typer.Option("--although-cases-fail", help="Cases that fail do not refuse it; the history says so.")
+        bool, typer.Option("--although-cases-fail", help="Activate it although cases fail; the history says so.")
     ] = False,
     replay: Annotated[
         str | None,
         typer.Option(
-            "--replay", metavar="TIME", help="Replay it first, so far back (30d): what differs is on record with it."
+            "--replay",
+            metavar="TIME",
+            help="First replay the leads since TIME, such as 30d; the differences are kept with the reason.",
         ),
     ] = None,
     by: By = None,
@@ -58,10 +62,10 @@ def activate(
         at = ask_time(ledger, parse_now(now))
         if replay is not None:
             reason = f"{reason} ({_describe_replay(ledger, loaded, read_since(replay, at))})"
-        done = activate_playbook(
+        result = activate_playbook(
             ledger, loaded, reason, by=who, now=at, read_as=own, although_cases_fail=although_cases_fail
         )
-    _tell(done, "activate", as_json=json)
+    _print_result(result, "activate", as_json=json)
 
 
 def _describe_replay(ledger: Ledger, loaded: LoadedPlaybook, since: datetime) -> str:
@@ -75,7 +79,7 @@ def rollback(
     ctx: typer.Context,
     reason: Reason,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="HASH", help="The playbook to go back to; else the one before.")
+        str | None, typer.Option("--to", metavar="HASH", help="The playbook to go back to; by default the one before.")
     ] = None,
     by: By = None,
     json: Json = False,
@@ -87,20 +91,23 @@ def rollback(
     with context.ledger() as ledger:
         who = identify_actor(file.playbook)
         at = ask_time(ledger, parse_now(now))
-        done = roll_back(ledger, reason, by=who, now=at, read_as=file.path, to=to)
-    _tell(done, "rollback", as_json=json)
-    if not json and done.loaded.hash != file.hash:
+        result = roll_back(ledger, reason, by=who, now=at, read_as=file.path, to=to)
+    _print_result(result, "rollback", as_json=json)
+    if not json and result.loaded.hash != file.hash:
         held = sanitise(str(file.path))
         build_console().print(
-            f"{held} still holds {file.hash[:12]}, and is not used until it is changed. To write what is in use into "
-            f"it: {find_program()} playbook show active > {held}",
+            f"{held} still holds playbook {file.hash[:12]}, and is not used until it is changed. To write the playbook "
+            f"in use into it: {find_program()} playbook show active > {held}",
             soft_wrap=True,
         )
 
 
 def reason(
     ctx: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Of an activation, as the history tells it.")],
+    number: Annotated[
+        int,
+        typer.Argument(metavar="NUMBER", help="The number of the activation, as `leadgate playbook history` shows it."),
+    ],
     reason: Reason,
     by: By = None,
     json: Json = False,
@@ -114,7 +121,7 @@ def reason(
     if json:
         print_json({"activation": number, "did": "reason", "by": who.name, "new": new})
     else:
-        words = "is kept with" if new else "was known already of"
+        words = "is now on record with" if new else "was on record already with"
         build_console().print(f"The reason {words} activation {number}. Next: {find_program()} playbook history")
 
 
@@ -156,35 +163,37 @@ def _describe_reasons(each: Activation) -> str:
     )
 
 
-def _tell(done: Activated, did: str, *, as_json: bool) -> None:
+def _print_result(result: ActivationResult, command: str, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "did": did,
-                "activation": done.number,
-                "hash": done.loaded.hash,
-                "before": done.before,
-                "new": done.new,
-                "reason_added": done.reason_added,
+                "did": command,
+                "activation": result.number,
+                "hash": result.loaded.hash,
+                "before": result.before,
+                "new": result.new,
+                "reason_added": result.reason_added,
             }
         )
         return
-    hash_ = done.loaded.hash[:12]
-    if done.new:
+    hash_ = result.loaded.hash[:12]
+    if result.new:
         build_console().print(
-            f"Playbook {hash_} is in use from now on (activation {done.number}): the next batch of every process is "
+            f"Playbook {hash_} is in use from now on (activation {result.number}): the next batch of every process is "
             "decided by it.",
             soft_wrap=True,
         )
-        if done.before is not None:
+        if result.before is not None:
             build_console().print(
-                f"What changed: {find_program()} playbook diff {done.before[:12]} {hash_}", soft_wrap=True
+                f"What changed: {find_program()} playbook diff {result.before[:12]} {hash_}", soft_wrap=True
             )
-    elif done.reason_added:
-        build_console().print(f"Playbook {hash_} was in use already; the reason is kept with activation {done.number}.")
+    elif result.reason_added:
+        build_console().print(
+            f"Playbook {hash_} was in use already; the reason is kept with activation {result.number}."
+        )
     else:
         build_console().print(
-            f"Playbook {hash_} is in use already, with a reason; nothing was changed. To add one: {find_program()} "
-            f"playbook reason {done.number} --reason WORDS",
+            f"Playbook {hash_} is in use already, with a reason; nothing was changed. To add another reason: "
+            f"{find_program()} playbook reason {result.number} --reason WORDS",
             soft_wrap=True,
         )

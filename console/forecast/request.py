@@ -138,10 +138,10 @@ def _read_day(typed: str, today: date) -> date:
         day = date.fromisoformat(typed.strip())
     except ValueError:
         raise CommandError(
-            f"{typed[:80]!r} is no day; write it like 2026-03-02, or monday, yesterday or 7_days"
+            f"{typed[:80]!r} is not a day; write it like 2026-03-02, or monday, yesterday or 7_days"
         ) from None
     if not FIRST_YEAR < day.year < LAST_YEAR:
-        raise CommandError(f"{day} is no day of this ledger; years are from {FIRST_YEAR + 1} to {LAST_YEAR - 1}")
+        raise CommandError(f"{day} is outside the years of the ledger, {FIRST_YEAR + 1} to {LAST_YEAR - 1}")
     return day
 
 

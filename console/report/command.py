@@ -18,7 +18,7 @@ from console.display_names import DisplayNames
 from console.made_files import as_the_user_makes_files
 from console.report import files, page, text, trend
 from console.report.reading import Report, read_report
-from console.report.request import Options, add_outcomes, choose_sections, compute_period, describe_request
+from console.report.request import ReportOptions, add_outcomes, build_request, choose_sections, describe_request
 from console.report.zones import choose_zone
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.ledger.clock import ask_time
@@ -77,19 +77,19 @@ def report(
     """The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths of leads and records."""
     if period is not None and (since is not None or until is not None):
         raise CommandError("--period names the days already; leave --since and --until out, or --period")
-    options = Options(since, until, zone, source, rep, tuple(section or ()))
+    options = ReportOptions(since, until, zone, source, rep, tuple(section or ()))
     if period is not None:
         options = replace(options, period=period)
     context: CommandContext = ctx.obj
     ways = Ways(json, csv, html)
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook
-        sections = choose_sections(options, list_sections(ledger), over_time=ways != Ways())
+        sections = choose_sections(options, list_sections(ledger), with_trend=ways != Ways())
         names = DisplayNames(playbook)
         rep = None if options.rep is None else names.find_rep(options.rep)
         zone, whose = choose_zone(playbook, options.zone, rep, names.name_rep(rep or ""))
         at = ask_time(ledger, parse_now(now))
-        asked = add_outcomes(compute_period(replace(options, rep=rep), at, zone), playbook)
+        asked = add_outcomes(build_request(replace(options, rep=rep), at, zone), playbook)
         read = read_report(ledger, asked, sections, playbook)
     built = read.sections
     about = describe_request(asked, whose, playbook)

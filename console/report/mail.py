@@ -22,7 +22,7 @@ from console.report import text
 from console.report.reading import Report, read_report
 from console.report.request import choose_sections, describe_request
 from console.report.tables import NONE, Section, Table
-from console.report.view import TITLES, View, compute_asked
+from console.report.view import TITLES, View, build_view_request
 from leadgate.ledger import Ledger
 from leadgate.ledger.record_figures import list_sections
 from leadgate.ledger.report_mails import ClaimedMail
@@ -50,9 +50,9 @@ def compose(ledger: Ledger, playbook: Playbook, mail: ClaimedMail, now: datetime
     """
     names, view = DisplayNames(playbook), View.of_saved(mail.view)
     options = view.read_options(names)
-    sections = choose_sections(options, list_sections(ledger), over_time=True)
+    sections = choose_sections(options, list_sections(ledger), with_trend=True)
     chosen = view.choose_section(sections)
-    asked, whose = compute_asked(options, names, playbook, now)
+    asked, whose = build_view_request(options, names, playbook, now)
     report = read_report(ledger, asked, sections, playbook)
     shown = _order(report, chosen)
     first, last = _list_days(report)

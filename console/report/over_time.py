@@ -18,7 +18,7 @@ from console.report.tables import Column, Section, Table, describe_count, format
 from console.screen import format_span
 from leadgate.figures import compute_kept_share
 from leadgate.ledger.figure_rows import BucketCount, FigureRows
-from leadgate.ledger.figures import Asked, Bucket
+from leadgate.ledger.figures import Bucket, ReportRequest
 
 
 class _Row(TypedDict):
@@ -42,7 +42,7 @@ _COLUMNS: Final = (
 )
 
 
-def build_section(found: FigureRows, asked: Asked) -> Section:
+def build_section(found: FigureRows, asked: ReportRequest) -> Section:
     """From the rows ``trend``. Days, weeks and months in which nothing came are there, too."""
     counted = {row["begins"]: row for row in found["trend"]}
     rows = [_build_row(begins, counted.get(begins), asked.bucket) for begins in _list_buckets(asked)] if counted else []
@@ -96,7 +96,7 @@ def _build_row(begins: date, counted: BucketCount | None, bucket: Bucket) -> _Ro
     }
 
 
-def _list_buckets(asked: Asked) -> Iterator[date]:
+def _list_buckets(asked: ReportRequest) -> Iterator[date]:
     """Each from the first of the period to the last that has begun; a week begins on Monday, as in PostgreSQL."""
     zone = ZoneInfo(asked.zone)
     begins = asked.since.astimezone(zone).date()

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from console.report import conversion, funnel, load, over_time, overdue, paths, records, speed, trend
-from console.report.request import compute_period_before, require_known
+from console.report.request import build_previous_request, require_known
 from console.report.tables import Section
 from leadgate.assignment.availability import find_midnights, find_mondays
 from leadgate.ledger import Ledger, figures
 from leadgate.ledger.figure_rows import FigureRows
-from leadgate.ledger.figures import Asked
+from leadgate.ledger.figures import ReportRequest
 from leadgate.ledger.record_figures import SECTIONS as RECORD_SECTIONS
 from leadgate.playbook import Playbook
 
@@ -25,8 +25,8 @@ from leadgate.playbook import Playbook
 class Report:
     """What was ``asked`` for, the period ``earlier``, and the sections of both. ``signals`` are those ever captured."""
 
-    asked: Asked
-    earlier: Asked
+    asked: ReportRequest
+    earlier: ReportRequest
     plain: Sequence[Section]
     before: Sequence[Section]
     signals: int
@@ -44,10 +44,10 @@ class Report:
         return trend.add_change(self.plain, self.before)
 
 
-def read_report(ledger: Ledger, asked: Asked, sections: Sequence[str], playbook: Playbook) -> Report:
+def read_report(ledger: Ledger, asked: ReportRequest, sections: Sequence[str], playbook: Playbook) -> Report:
     """Raises ``CommandError`` for a source and a rep that nobody knows."""
     require_known(ledger, asked, playbook)
-    earlier = compute_period_before(asked)
+    earlier = build_previous_request(asked)
     midnights, mondays = find_midnights(playbook, asked.now), find_mondays(playbook, asked.now)
     found, before = figures.read(ledger, asked, earlier, sections, midnights, mondays)
     return Report(
@@ -59,7 +59,9 @@ def read_report(ledger: Ledger, asked: Asked, sections: Sequence[str], playbook:
     )
 
 
-def build_sections(sections: Sequence[str], found: FigureRows, asked: Asked, playbook: Playbook) -> list[Section]:
+def build_sections(
+    sections: Sequence[str], found: FigureRows, asked: ReportRequest, playbook: Playbook
+) -> list[Section]:
     """The sections that are wanted, from what ``figures.read`` found for them."""
     made: dict[str, Callable[[], Section]] = {
         "funnel": lambda: funnel.build_section(found, playbook),

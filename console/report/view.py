@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Final
 
 from console.display_names import DisplayNames
-from console.report.request import Options, add_outcomes, compute_period
+from console.report.request import ReportOptions, add_outcomes, build_request
 from console.report.zones import choose_zone
 from console.screen import CommandError
-from leadgate.ledger.figures import Asked
+from leadgate.ledger.figures import ReportRequest
 from leadgate.ledger.record_figures import SECTIONS as RECORD_SECTIONS
 from leadgate.ledger.saved_views import SavedView
 from leadgate.nearest import propose
@@ -66,9 +66,9 @@ class View:
         default = View()
         return {name: value for name, value in vars(self).items() if value != getattr(default, name)}
 
-    def read_options(self, names: DisplayNames) -> Options:
+    def read_options(self, names: DisplayNames) -> ReportOptions:
         rep = names.find_rep(self.rep) if self.rep else None
-        return Options(
+        return ReportOptions(
             self.since or None, self.until or None, self.zone or None, self.source or None, rep, period=self.relative
         )
 
@@ -81,9 +81,11 @@ class View:
         raise CommandError(f"there is no section {self.section!r}; {propose(self.section, sections)}")
 
 
-def compute_asked(options: Options, names: DisplayNames, playbook: Playbook, now: datetime) -> tuple[Asked, str]:
-    """What is asked for, and whose time zone that is. The period holds where no day is named."""
+def build_view_request(
+    options: ReportOptions, names: DisplayNames, playbook: Playbook, now: datetime
+) -> tuple[ReportRequest, str]:
+    """Build the request of a page or a mail. Returns it, and where its time zone is from, in words."""
     name = names.name_rep(options.rep) if options.rep else ""
     zone, whose = choose_zone(playbook, options.zone, options.rep, name)
-    asked = compute_period(options, now, zone)
+    asked = build_request(options, now, zone)
     return add_outcomes(asked, playbook), whose

@@ -38,8 +38,8 @@ class DueIn(StrEnum):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The filter of a list, as its address has it."""
+class QueueFilter:
+    """The filter of the list of work items, as in the address of its page."""
 
     reason: str = ""
     route: str = ""
@@ -64,9 +64,9 @@ class Chip(NamedTuple):
     without: str
 
 
-def list_chips(asked: Asked, groups: Sequence[QueueGroup], names: DisplayNames) -> list[Chip]:
+def list_chips(asked: QueueFilter, groups: Sequence[QueueGroup], names: DisplayNames) -> list[Chip]:
     """The conditions that are asked for; ``groups`` are the items that the visitor may decide."""
-    counted: list[tuple[str, str, Asked, Callable[[QueueGroup], int]]] = [
+    counted: list[tuple[str, str, QueueFilter, Callable[[QueueGroup], int]]] = [
         (asked.reason, asked.reason.replace("_", " "), replace(asked, reason=""),
          lambda group: group.items * (group.reason == asked.reason)),
         (asked.route, f"{names.name_rep(asked.route)} decides", replace(asked, route=""),
@@ -87,19 +87,19 @@ def list_chips(asked: Asked, groups: Sequence[QueueGroup], names: DisplayNames) 
 _DUE_IN_WORDS: Final[dict[DueIn | None, str]] = {DueIn.OVERDUE: "overdue", DueIn.TODAY: "due within a day"}
 
 
-async def read_asked(
+async def read_filter(
     reason: ShortText = "", route: ShortText = "", source: ShortText = "", due: str = "", mine: bool = False
-) -> Asked:
+) -> QueueFilter:
     """The filter of the request. An empty choice of a form is none."""
     try:
         chosen = DueIn(due) if due else None
     except ValueError:
         raise HTTPException(422) from None
     reason, route, source = (each.replace("\x00", "") for each in (reason, route, source))
-    return Asked(reason, route, source, chosen, mine)
+    return QueueFilter(reason, route, source, chosen, mine)
 
 
-TheFilter = Annotated[Asked, Depends(read_asked)]
+TheFilter = Annotated[QueueFilter, Depends(read_filter)]
 
 
 def build_scope(actor: Actor) -> WorkItemFilter:
@@ -113,7 +113,7 @@ def build_scope(actor: Actor) -> WorkItemFilter:
     return WorkItemFilter(deciders=sorted(name for name in theirs if name))
 
 
-def build_filter(asked: Asked, within: WorkItemFilter, visitor: Visitor) -> WorkItemFilter:
+def build_filter(asked: QueueFilter, within: WorkItemFilter, visitor: Visitor) -> WorkItemFilter:
     before = {None: None, DueIn.OVERDUE: visitor.now, DueIn.TODAY: visitor.now + timedelta(hours=24)}[asked.due]
     return replace(
         within, reason=asked.reason or None, route=asked.route or None, source=asked.source or None,

@@ -1,7 +1,7 @@
-"""Which other servers let people in: an OpenID Connect server, or a proxy that names its visitors in a header.
+"""The settings of signing in through another server: an OpenID Connect server, or a proxy that sends a header.
 
 Belongs here: these settings, read from the environment of the console's process; no other process gets them. Does not
-belong here: what is common to all processes (``leadgate.settings``), or asking a server (``open_id_provider``).
+belong here: settings that all processes share (``leadgate.settings``), or requests to a server (``open_id_provider``).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from leadgate.nearest import propose
 from leadgate.settings import SettingsError
 from leadgate.vocabulary import Role
 
-_LEAST_SECRET: Final = 32  # characters
+_MIN_SECRET_LENGTH: Final = 32  # characters
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,80}")
 
 
 @dataclass(frozen=True)
 class OpenIdSettings:
-    """An OpenID Connect server, and what its claims mean here.
+    """An OpenID Connect server, and the meaning of its claims.
 
-    ``roles`` maps values of the claim ``roles_claim`` to roles; empty: roles are given by an admin. ``login_claim``
-    names the claim that is somebody's login.
+    ``login_claim``: the claim that holds a person's login. ``roles`` maps values of the claim ``roles_claim`` to roles;
+    when it is empty, an admin gives the roles.
     """
 
     issuer: str
@@ -42,8 +42,10 @@ class OpenIdSettings:
 
 @dataclass(frozen=True)
 class HeaderSettings:
-    """A proxy that signs people in and writes their login into the header ``name``. It is believed when it comes from
-    one of ``peers`` and has ``secret`` in the header ``SECRET_HEADER``."""
+    """A proxy that signs people in and sends their login in the header ``name``.
+
+    The header is trusted in a request from one of ``peers`` that has ``secret`` in the header ``SECRET_HEADER``.
+    """
 
     name: str
     peers: tuple[IPv4Network | IPv6Network, ...]
@@ -52,7 +54,7 @@ class HeaderSettings:
 
 @dataclass(frozen=True)
 class SignInSettings:
-    """Who lets people in besides passwords; None where nobody does."""
+    """The servers through which people may sign in besides with a password; None for a way that is not configured."""
 
     open_id: OpenIdSettings | None = None
     header: HeaderSettings | None = None
@@ -73,8 +75,8 @@ def _read_open_id(env: Mapping[str, str]) -> OpenIdSettings | None:
     parts = urlsplit(issuer)
     if not parts.hostname or parts.query or parts.fragment or not is_secure(issuer) or len(issuer) > LONGEST_ISSUER:
         raise SettingsError(
-            "LEADGATE_OIDC_ISSUER is no address that can be trusted; write it like https://login.example.com, "
-            "exactly as the server calls itself"
+            "LEADGATE_OIDC_ISSUER must be an https:// address without a query, such as https://login.example.com, "
+            "exactly as the server names itself"
         )
     return OpenIdSettings(
         issuer,
@@ -92,7 +94,10 @@ def _read_roles(text: str) -> dict[str, Role]:
     for each in filter(None, (part.strip() for part in text.split(","))):
         value, equals, word = (part.strip() for part in each.rpartition("="))
         if not equals or not value:
-            raise SettingsError(f"LEADGATE_OIDC_ROLES: {each[:60]!r} is no pair; write it like leads-ops=operator")
+            raise SettingsError(
+                f"LEADGATE_OIDC_ROLES: {each[:60]!r} is not a pair of a claim's value and a role; "
+                "write it like leads-ops=operator"
+            )
         if word not in list(Role):
             nearest = propose(word[:60], list(Role))
             raise SettingsError(f"LEADGATE_OIDC_ROLES: there is no role {word[:60]!r}; {nearest}")
@@ -105,21 +110,24 @@ def _read_header(env: Mapping[str, str]) -> HeaderSettings | None:
     if not name:
         return None
     if not _HEADER.fullmatch(name):
-        raise SettingsError("LEADGATE_TRUSTED_HEADER is no name of a header; write it like X-Forwarded-User")
+        raise SettingsError("LEADGATE_TRUSTED_HEADER is not the name of a header; write it like X-Forwarded-User")
     try:
         peers = tuple(
             ip_network(each) for each in env.get("LEADGATE_TRUSTED_HEADER_PEERS", "").replace(",", " ").split()
         )
     except ValueError:
         raise SettingsError(
-            "LEADGATE_TRUSTED_HEADER_PEERS is no list of addresses; write it like 127.0.0.1, 10.0.0.0/24"
+            "LEADGATE_TRUSTED_HEADER_PEERS is not a list of addresses; write it like 127.0.0.1, 10.0.0.0/24"
         ) from None
     if not peers:
-        raise SettingsError("LEADGATE_TRUSTED_HEADER needs LEADGATE_TRUSTED_HEADER_PEERS: from where it is believed")
-    secret = env.get("LEADGATE_TRUSTED_HEADER_SECRET", "")
-    if len(secret) < _LEAST_SECRET:
         raise SettingsError(
-            f"LEADGATE_TRUSTED_HEADER needs LEADGATE_TRUSTED_HEADER_SECRET of at least {_LEAST_SECRET} characters, "
-            "which the proxy sends along; `openssl rand -hex 32` makes one"
+            "LEADGATE_TRUSTED_HEADER needs LEADGATE_TRUSTED_HEADER_PEERS, the addresses of the proxies whose header is "
+            "trusted, such as 127.0.0.1"
+        )
+    secret = env.get("LEADGATE_TRUSTED_HEADER_SECRET", "")
+    if len(secret) < _MIN_SECRET_LENGTH:
+        raise SettingsError(
+            f"LEADGATE_TRUSTED_HEADER needs LEADGATE_TRUSTED_HEADER_SECRET of at least {_MIN_SECRET_LENGTH} "
+            "characters, which the proxy sends in every request; `openssl rand -hex 32` makes one"
         )
     return HeaderSettings(name, peers, secret)

@@ -1,10 +1,10 @@
-"""Events in Prefect: what somebody outside may want to act on at once, for automations to react to.
+"""Events of Leadgate in Prefect, to which automations can react.
 
-Belongs here: the names and the shape of the events. Does not belong here: what is worth one, which the stages
-say in their reports (``tasks.stage.Alert``).
+Belongs here: the names and the shape of the events. Does not belong here: deciding that there is one, which the stages
+do (``tasks.stage.Alert``).
 
-An event is emitted once its batch is committed and closed. It is a hint: a process that is killed in between
-emits none, and the work item that it tells of is the record. It holds ids, counts and reasons alone.
+An event is emitted after its batch is committed and closed. It is only a hint: a process that is killed in between
+emits no event, and the work item is the record. An event holds ids, counts and reasons, and nothing personal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tasks.stage import Alert, StageReport, Work
 
 
 def emit_alerts(report: BatchReport) -> None:
-    """An event for each alert of a batch: ``leadgate.batch.held``, ``…breaker.opened``, ``…lead.escalated``."""
+    """Emit an event for each alert of a batch: ``leadgate.batch.held``, ``…breaker.opened``, ``…lead.escalated``."""
     for stage in report.stages:
         for alert in stage.alerts:
             emit_event(
@@ -30,7 +30,7 @@ def emit_alerts(report: BatchReport) -> None:
 
 
 def emit_held_batch(work: Work, reason: str, journeys: int) -> None:
-    """``leadgate.batch.held`` for a batch that no run takes further: cancelled, or failed again and again."""
+    """Emit ``leadgate.batch.held`` for a batch that no run continues: it was cancelled, or failed too often."""
     batch = work.batch
     emit_event(
         event="leadgate.batch.held",

@@ -13,7 +13,7 @@ from typing import Final
 from leadgate.figures import STEPS
 from leadgate.ledger.assignments import ENDED_OR_NOT
 from leadgate.ledger.database import Ledger
-from leadgate.ledger.figures import Asked
+from leadgate.ledger.figures import ReportRequest
 from leadgate.ledger.typed_rows import read_rows
 from leadgate.vocabulary import STAGES, JourneyStatus
 
@@ -69,7 +69,7 @@ _JOURNEYS: Final = f"""
 
 
 def list_counted(
-    ledger: Ledger, asked: Asked, counted: Counted, most: int, before: int | None = None
+    ledger: Ledger, asked: ReportRequest, counted: Counted, most: int, before: int | None = None
 ) -> tuple[list[CountedJourney], int | None]:
     """At most ``most`` of them, with ids below ``before``, and that of the next page; None at the end.
 

@@ -40,10 +40,10 @@ MOST_LATE: Final = 200
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a report is about: journeys captured from ``since`` up to, not including, ``until``.
+class ReportRequest:
+    """The period and the filters of a report: journeys captured from ``since`` up to, not including, ``until``.
 
-    ``zone`` is whose hours the hours of day are. ``source`` and ``rep``, when given, leave all others out.
+    ``zone`` is the time zone of days and hours. With ``source`` or ``rep`` only their journeys are counted.
     """
 
     since: datetime
@@ -54,7 +54,7 @@ class Asked:
     rep: str | None = None
     outcomes: tuple[str, ...] = ()  # kinds of activity that are outcomes
     lost: tuple[str, ...] = ()  # those of them that the playbook calls lost
-    before: tuple[datetime, datetime] | None = None  # the period before; none: of as many days
+    before: tuple[datetime, datetime] | None = None  # the period before; None: one of as many days
 
     @property
     def bucket(self) -> Bucket:
@@ -282,8 +282,8 @@ _AS_OF: Final = ("load", "overdue")
 
 def read(
     ledger: Ledger,
-    asked: Asked,
-    before: Asked,
+    asked: ReportRequest,
+    before: ReportRequest,
     sections: Collection[str],
     midnights: Mapping[str, datetime],
     mondays: Mapping[str, datetime],
@@ -319,7 +319,7 @@ def read(
 class _Read:
     """One statement, and the period that it is about."""
 
-    asked: Asked
+    asked: ReportRequest
     queries: Mapping[str, Query]
 
     def rank(self) -> int:
@@ -353,16 +353,16 @@ def _group_queries(queries: Mapping[str, Query]) -> list[dict[str, Query]]:
     return list(found.values())
 
 
-def _shift_to_end(before: Asked, names: Collection[str]) -> Asked:
+def _shift_to_end(before: ReportRequest, names: Collection[str]) -> ReportRequest:
     of_now = any(name in QUERIES[section] for section in _AS_OF for name in names)
     return replace(before, now=before.until) if of_now else before
 
 
-def _read_rows(connection: Connection, statement: str, asked: Asked) -> Rows:
+def _read_rows(connection: Connection, statement: str, asked: ReportRequest) -> Rows:
     return [dict(row) for row in _execute(connection, statement, asked)]
 
 
-def _execute(connection: Connection, statement: str, asked: Asked) -> Sequence[RowMapping]:
+def _execute(connection: Connection, statement: str, asked: ReportRequest) -> Sequence[RowMapping]:
     given = {
         "since": asked.since, "until": asked.until, "now": asked.now, "zone": asked.zone, "source": asked.source,
         "rep": asked.rep, "bucket": asked.bucket, "stages": list(STAGES),

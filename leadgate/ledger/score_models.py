@@ -1,4 +1,4 @@
-"""The tables ``score_model`` and ``score_role``: scores that were learned, and which is in force. Append-only.
+"""The tables ``score_model`` and ``score_role``: the learned scores, and which one is in force. Append-only.
 
 Belongs here: every statement that writes these tables, and reading them. Does not belong here: which leads a score is
 learned from (``score_samples``), or learning (``leadgate.learning``).
@@ -20,7 +20,7 @@ from leadgate.vocabulary import LearnedRole
 
 @dataclass(frozen=True, slots=True)
 class NewModel:
-    """A score that was learned. ``data_hash`` is of the leads and of everything else that it was learned by."""
+    """A learned score before it is stored. ``data_hash`` covers the leads and everything else it was learned from."""
 
     trained_at: datetime
     by: str
@@ -36,14 +36,14 @@ class NewModel:
 
 @dataclass(frozen=True, slots=True)
 class KeptModel(NewModel):
-    """The same once it is kept, with its number."""
+    """A learned score as it is stored, with its number."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
 class RoleGiven:
-    """The score ``model_id`` came into force, and may do what its ``role`` says, at most."""
+    """The score ``model_id`` came into force. ``role`` is the most that it may do; the playbook may allow less."""
 
     model_id: int
     role: LearnedRole
@@ -66,7 +66,7 @@ _COLUMNS: Final = list_columns(KeptModel, "m")
 
 
 def insert_model(connection: Connection, model: NewModel) -> tuple[int, bool]:
-    """Keep a score. Returns its number, and whether it is new: the same leads teach the same score once."""
+    """Store a score. Returns its number, and whether it is new: a score with the same ``data_hash`` is stored once."""
     failpoint("score.model.before")
     number: int | None = connection.execute(
         text(
@@ -100,7 +100,7 @@ def insert_model(connection: Connection, model: NewModel) -> tuple[int, bool]:
 
 
 def find_model(connection: Connection, number: int | None = None) -> KeptModel | None:
-    """The score ``number``, or the newest one; None where there is none."""
+    """Find the score ``number``, or the newest one without a number. None when it does not exist."""
     return read_row(
         connection,
         KeptModel,
@@ -111,14 +111,14 @@ def find_model(connection: Connection, number: int | None = None) -> KeptModel |
 
 
 def list_models(connection: Connection, limit: int) -> list[KeptModel]:
-    """The newest scores first."""
+    """List the learned scores, the newest first."""
     return read_rows(
         connection, KeptModel, f"SELECT {_COLUMNS} FROM score_model m ORDER BY m.id DESC LIMIT :limit", limit=limit
     )
 
 
 def lock_roles(connection: Connection) -> None:
-    """Scores come into force one after the other."""
+    """Wait until no other transaction changes which score is in force. Holds the lock until the transaction ends."""
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('role of a learned score', 0))"))
 
 
@@ -139,7 +139,7 @@ def give_role(connection: Connection, given: RoleGiven) -> None:
 
 
 def find_in_force(connection: Connection) -> ScoreInForce | None:
-    """The score in force, and what it may do; None while none was learned."""
+    """Find the score in force and its role. None while no score has come into force."""
     return read_row(
         connection,
         ScoreInForce,
@@ -150,7 +150,7 @@ def find_in_force(connection: Connection) -> ScoreInForce | None:
 
 
 def list_roles(connection: Connection, limit: int) -> list[RoleGiven]:
-    """Which scores came into force, the newest first."""
+    """List the changes of the score in force, the newest first."""
     return read_rows(
         connection,
         RoleGiven,

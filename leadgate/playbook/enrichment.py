@@ -1,7 +1,7 @@
-"""What is found out about leads beside what they say: the providers of the enrichment stage.
+"""The playbook's part ``enrichment``: the providers that are asked about the companies of leads.
 
-Belongs here: the schema of this part. Does not belong here: asking a provider (``connectors``), or a vendor's
-addresses and names (``provider_presets``).
+Belongs here: the schema of this part. Does not belong here: asking a provider (``connectors``), or the addresses and
+field names of a vendor (``provider_presets``).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from leadgate.playbook.base import Duration, Name, Part
 from leadgate.playbook.provider_presets import PRESETS
 from leadgate.values.url_templates import LONGEST_TEMPLATE, UrlTemplateError, parse_template
 
-#: The types of providers that Leadgate brings along.
+#: The types of providers that are part of Leadgate.
 BUILT_IN: Final = ("company_domain", "accounts_file", "http")
-#: Bytes of an accounts file: some half a million companies, which are in memory while leads are enriched.
+#: The size limit of an accounts file, in bytes: about half a million companies, all in memory during enrichment.
 MOST_ACCOUNTS_BYTES: Final = 64 * 1024**2
 
-#: Variables that hold the key of a provider. No other secret has this prefix, so a playbook can send no other one.
+#: The name of a variable that holds a provider's key. No other secret has this prefix, so a playbook cannot send one.
 ProviderSecretName = Annotated[str, Field(pattern=r"^LEADGATE_PROVIDER_[A-Z0-9_]{1,40}$")]
 JsonPath = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
 #: A field name of RFC 9110 (5.1); those that steer a connection are refused below.
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")]
-_NOT_FOR_SECRETS: Final = frozenset(
+_CONNECTION_HEADERS: Final = frozenset(
     {"host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect", "trailer", "cookie"}
 )
 
@@ -40,10 +40,10 @@ class CompanyDomain(Part):
 
 
 class AccountsFile(Part):
-    """A CSV of known companies. ``fields`` maps a lead field to the file's column.
+    """A CSV file of known companies. ``fields`` maps a field of the lead to a column of the file.
 
-    A company is looked up by its domains; by its name, too, where ``company`` names the column that holds it.
-    What an account lacks of ``inherit`` it has from its parent.
+    A company is looked up by its domains, and also by its name where ``company`` names the column of the names. An
+    account takes the fields in ``inherit`` that it lacks from its parent.
     """
 
     type: Literal["accounts_file"] = "accounts_file"
@@ -51,11 +51,11 @@ class AccountsFile(Part):
     path: str  # below the playbook's folder, relative to it; a regular file
     domain: str = "domain"
     website: str | None = None  # a column with further web addresses, separated by spaces or semicolons
-    company: str | None = None  # the column with the company's name; none: looked up by domain alone
+    company: str | None = None  # the column with the company's name; None: look up by domain only
     parent: str | None = None  # the column with the parent's account_id or domain
-    inherit: tuple[str, ...] = ()  # lead fields that a subsidiary has from its parent when its own is empty
-    alike: int = Field(default=92, ge=70, le=100)  # how alike names must be, of 100, to be the same account
-    shown_from: int = Field(default=80, ge=50, le=100)  # less alike, but shown as candidates
+    inherit: tuple[str, ...] = ()  # fields that a subsidiary takes from its parent when its own are empty
+    alike: int = Field(default=92, ge=70, le=100)  # similarity of names, of 100, from which they are the same account
+    shown_from: int = Field(default=80, ge=50, le=100)  # similarity from which an account is shown as a candidate
     fields: dict[str, str]
 
 
@@ -69,16 +69,16 @@ class HeaderAuth(Part):
     @field_validator("header")
     @classmethod
     def _refuse_headers_of_connections(cls, header: str) -> str:
-        if header.lower() in _NOT_FOR_SECRETS:
+        if header.lower() in _CONNECTION_HEADERS:
             raise ValueError(f"{header} steers the connection; name the header in which the service reads the key")
         return header
 
 
 class NotFound(Part):
-    """Which answers say that the service does not know the company. They are kept like any other answer."""
+    """The answers that mean that the service does not know the company. They are kept like any other answer."""
 
     status: tuple[Annotated[int, Field(ge=200, le=499)], ...] = (404,)
-    where: JsonPath | None = None  # an expression that is true or empty then
+    where: JsonPath | None = None  # an expression whose result is true or empty in such an answer
 
     @field_validator("where")
     @classmethod
@@ -87,11 +87,11 @@ class NotFound(Part):
 
 
 class HttpProvider(Part):
-    """A service that is asked by GET. ``fields`` maps a lead field to the expression that finds it in the answer."""
+    """A service that is asked by GET. ``fields`` maps a field of the lead to its JSON path in the answer."""
 
     type: Literal["http"] = "http"
     name: Name = "http"
-    preset: Literal[tuple(PRESETS)] | None = None  # type: ignore[valid-type]  # what is not given is the preset's
+    preset: Literal[tuple(PRESETS)] | None = None  # type: ignore[valid-type]  # gives the keys that are left out
     url: str = Field(max_length=LONGEST_TEMPLATE)
     auth: HeaderAuth | None = None
     fields: dict[str, JsonPath] = Field(min_length=1)
@@ -101,9 +101,9 @@ class HttpProvider(Part):
     timeout: Duration = Field(default=timedelta(seconds=10), ge=timedelta(milliseconds=10), le=timedelta(minutes=2))
     batch_timeout: Duration = Field(default=timedelta(seconds=20), ge=timedelta(milliseconds=10), le=timedelta(hours=1))
     cost: int = Field(default=1, ge=0, le=1_000_000)  # units that a request costs
-    daily_budget: int | None = Field(default=None, ge=1)  # units a day, by UTC; none: no limit
+    daily_budget: int | None = Field(default=None, ge=1)  # units a day, by UTC; None: no limit
     ttl: Duration = Field(default=timedelta(days=30), ge=timedelta(0), le=timedelta(days=3650))
-    stop_after: int = Field(default=5, ge=1, le=1_000)  # failures in a row until it is left alone
+    stop_after: int = Field(default=5, ge=1, le=1_000)  # failures in a row after which it is not asked for ``pause``
     pause: Duration = Field(default=timedelta(minutes=15), gt=timedelta(0), le=timedelta(days=1))
     allow_private: bool = False
 
@@ -118,14 +118,17 @@ class HttpProvider(Part):
     @model_validator(mode="after")
     def _require_encryption(self) -> Self:
         if not parse_template(self.url).is_encrypted and not self.allow_private:
-            raise ValueError("its url is not encrypted; write https://, or allow_private for a service of your own")
+            raise ValueError(
+                "the url is not encrypted; write https://, or set allow_private for a service in your own network"
+            )
         return self
 
     @model_validator(mode="after")
     def _require_affordable_requests(self) -> Self:
         if self.daily_budget is not None and self.cost > self.daily_budget:
             raise ValueError(
-                f"one request costs {self.cost} units, and a day has {self.daily_budget}; correct one of them"
+                f"one request costs {self.cost} units, more than daily_budget allows in a day ({self.daily_budget}); "
+                "lower cost or raise daily_budget"
             )
         return self
 
@@ -147,10 +150,10 @@ class HttpProvider(Part):
 
 
 class InstalledProvider(Part):
-    """A provider that another package brings along, as its entry point ``leadgate.providers`` called ``type``."""
+    """A provider of another package: its entry point named ``type`` in the group ``leadgate.providers``."""
 
     type: Name
-    name: Name | None = None  # none: its type
+    name: Name | None = None  # None: the same as ``type``
     settings: dict[str, JsonValue] = {}
 
     @model_validator(mode="before")
@@ -159,8 +162,8 @@ class InstalledProvider(Part):
         if isinstance(given, dict) and given.keys() - {"type", "name", "settings"}:
             kind = str(given.get("type"))
             raise ValueError(
-                f"{kind!r} is no type of provider that Leadgate has ({propose(kind, BUILT_IN)}); one of another "
-                "package takes what it needs as `settings`"
+                f"{kind!r} is not a type of provider that is part of Leadgate ({propose(kind, BUILT_IN)}); for a "
+                "provider of another package, write its keys under `settings`"
             )
         return given
 

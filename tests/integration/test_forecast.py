@@ -154,9 +154,9 @@ def test_two_days_of_the_past_are_compared_by_their_snapshots_or_without_alike(l
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--since", "someday"), "is no day"),
+        (("--since", "someday"), "is not a day"),
         (("--since", "2026-03-05"), "name an earlier day"),
-        (("--since", "1969-01-01"), "years are from"),
+        (("--since", "1969-01-01"), "outside the years"),
         (("--until", "2026-03-01"), "name an earlier day"),
         (("--period", "this_quater"), "did you mean 'this_quarter'?"),
         (("--owner", "anna"), "did you mean 'ana'?"),

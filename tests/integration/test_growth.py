@@ -228,7 +228,7 @@ def test_reading_the_whole_ledger_reads_each_table_a_few_times(harness: Harness)
     with RowsRead(harness, most=5 * rows) as read:
         assert [finding.name for finding in verify(harness.ledger) if finding.broken] == []
         reports.read_summary(harness.ledger, NOW)
-        period = figures.Asked(NOW - timedelta(days=1), NOW + timedelta(days=1), NOW)
+        period = figures.ReportRequest(NOW - timedelta(days=1), NOW + timedelta(days=1), NOW)
         before = replace(period, since=NOW - timedelta(days=3), until=period.since)
         found, _ = figures.read(harness.ledger, period, before, list(figures.QUERIES), {}, {})
     assert sum(cell["n"] for cell in found["journeys"]) == MANY

@@ -36,7 +36,7 @@ from leadgate.vocabulary import GateName
 HOUR = timedelta(hours=1)
 LATER = NOW + 6 * HOUR
 REPS = ["ana", "bob", "cyn"]
-ASKED = figures.Asked(NOW - 24 * HOUR, NOW + 24 * HOUR, LATER, rep=None)
+ASKED = figures.ReportRequest(NOW - 24 * HOUR, NOW + 24 * HOUR, LATER, rep=None)
 
 
 @pytest.fixture

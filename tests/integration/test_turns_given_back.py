@@ -20,7 +20,7 @@ from expectations.findings import GateResult
 from leadgate import playbook as playbooks
 from leadgate.ledger import Ledger, figures, ownership, undo
 from leadgate.ledger.actions import ActionError
-from leadgate.ledger.figures import Asked
+from leadgate.ledger.figures import ReportRequest
 from leadgate.ledger.lead_history import load_story
 from leadgate.playbook import Playbook
 from tasks import reassignments
@@ -197,7 +197,7 @@ def test_reports_explain_and_the_team_tell_it(desk: Harness) -> None:
     who = owner(desk, 2)
 
     def count() -> int:
-        asked = Asked(NOW - timedelta(days=1), NOW + timedelta(days=1), NOW)
+        asked = ReportRequest(NOW - timedelta(days=1), NOW + timedelta(days=1), NOW)
         found, _ = figures.read(desk.ledger, asked, asked, ["load"], {}, {})
         return sum(row["turns"] for row in found["turns"] if row["owner"] == who)
 

@@ -24,12 +24,12 @@ from rich.console import Console
 
 from console.display_names import DisplayNames, write_as_person
 from console.report import charts, files, page, reading, text, trend
-from console.report.request import Options, choose_sections, compute_period, compute_period_before
+from console.report.request import ReportOptions, build_previous_request, build_request, choose_sections
 from console.report.tables import Column, Section, Table, Tile, describe_value
 from console.report.zones import choose_zone
 from console.screen import CommandError
 from leadgate.figures import FIRST_TOUCHES, PATHS, Interval
-from leadgate.ledger.figures import QUERIES, Asked
+from leadgate.ledger.figures import QUERIES, ReportRequest
 from leadgate.ledger.record_figures import SECTIONS as RECORD_SECTIONS
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import STATUSES
@@ -132,14 +132,14 @@ def make_rows(name: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def build_sections(name: str) -> list[Section]:
-    return reading.build_sections(list(QUERIES), make_rows(name), Asked(NOW, NOW, NOW), PLAYBOOK)
+    return reading.build_sections(list(QUERIES), make_rows(name), ReportRequest(NOW, NOW, NOW), PLAYBOOK)
 
 
 def build_headline(
     cells: dict[str, list[dict[str, Any]]], section: str, key: str, playbook: Playbook = PLAYBOOK
 ) -> Tile:
     """One of the figures that are looked at first."""
-    (made,) = reading.build_sections([section], cells, Asked(NOW, NOW, NOW), playbook)
+    (made,) = reading.build_sections([section], cells, ReportRequest(NOW, NOW, NOW), playbook)
     (tile,) = [tile for tile in made.tiles if tile.key == key]
     return tile
 
@@ -247,7 +247,7 @@ def test_a_report_of_nothing_is_a_page_too() -> None:
         "to_touch": [nothing | dict.fromkeys(FIRST_TOUCHES, 0) | {"assigned": 0}],
         "recent": [],
     }
-    sections = reading.build_sections(list(QUERIES), empty, Asked(NOW, NOW, NOW), PLAYBOOK)
+    sections = reading.build_sections(list(QUERIES), empty, ReportRequest(NOW, NOW, NOW), PLAYBOOK)
     assert "<svg" not in page.render_page(sections, "Leads", "none")
     assert files.build_json_data(sections)["funnel"]["steps"][0]["of_signals"] is None
 
@@ -358,7 +358,7 @@ def test_cells_in_words(value: Any, kind: Any, shown: str) -> None:
 
 
 def test_a_period_is_the_last_thirty_days_with_today() -> None:
-    asked = compute_period(Options(), NOW, "UTC")
+    asked = build_request(ReportOptions(), NOW, "UTC")
     assert (asked.since.isoformat(), asked.until.isoformat()) == (
         "2026-02-03T00:00:00+00:00",
         "2026-03-05T00:00:00+00:00",
@@ -369,7 +369,7 @@ def test_days_are_those_of_the_zone() -> None:
     late = datetime(
         2026, 3, 29, 22, 30, tzinfo=UTC
     )  # half past midnight of the 30th in Berlin, which has just gone to summer
-    asked = compute_period(Options(since="2026-03-29"), late, "Europe/Berlin")
+    asked = build_request(ReportOptions(since="2026-03-29"), late, "Europe/Berlin")
     assert (asked.since.isoformat(), asked.until.isoformat()) == (
         "2026-03-29T00:00:00+01:00",
         "2026-03-31T00:00:00+02:00",
@@ -378,8 +378,8 @@ def test_days_are_those_of_the_zone() -> None:
 
 @given(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.integers(0, 400), st.sampled_from(["UTC", "Europe/Berlin"]))
 def test_the_period_before_has_as_many_days_and_ends_where_the_period_begins(first: date, more: int, zone: str) -> None:
-    asked = compute_period(Options(since=str(first), until=str(first + timedelta(days=more))), NOW, zone)
-    before = compute_period_before(asked)
+    asked = build_request(ReportOptions(since=str(first), until=str(first + timedelta(days=more))), NOW, zone)
+    before = build_previous_request(asked)
     assert before.until == asked.since
     assert asked.since.date() - before.since.astimezone(ZoneInfo(zone)).date() == timedelta(days=more + 1)
 
@@ -403,27 +403,27 @@ def test_days_are_the_reps_the_pools_or_this_computers(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (Options(since="yesterday"), "'yesterday' is no day; write it like 2026-03-02"),
-        (Options(until="9999-12-31"), "is no day of this ledger; years are from 1971 to 2199"),
-        (Options(since="2026-03-02", until="2026-03-01"), "ends .2026-03-01. before it begins .2026-03-02."),
-        (Options(zone="Europe/Berln"), "is not a time zone; did you mean .*Europe/Berlin"),
+        (ReportOptions(since="yesterday"), "'yesterday' is not a day; write it like 2026-03-02"),
+        (ReportOptions(until="9999-12-31"), "is outside the years of the ledger, 1971 to 2199"),
+        (ReportOptions(since="2026-03-02", until="2026-03-01"), "ends .2026-03-01. before it begins .2026-03-02."),
+        (ReportOptions(zone="Europe/Berln"), "is not a time zone; did you mean .*Europe/Berlin"),
     ],
 )
-def test_a_period_that_cannot_be_meant_is_refused(options: Options, said: str) -> None:
+def test_a_period_that_cannot_be_meant_is_refused(options: ReportOptions, said: str) -> None:
     with pytest.raises(CommandError, match=said):
-        compute_period(options, NOW, options.zone or "UTC")
+        build_request(options, NOW, options.zone or "UTC")
 
 
 def test_sections_come_in_their_order() -> None:
-    assert choose_sections(Options()) == ["funnel", "conversion", "speed", "load", "paths"]
-    assert choose_sections(Options(sections=("paths", "speed"))) == ["speed", "paths"]
-    assert choose_sections(Options(rep="ana")) == ["speed", "load", "overdue"]
-    assert choose_sections(Options(), ["renewals"])[-2:] == ["paths", "renewals"]
-    assert choose_sections(Options(sections=("expansions",))) == ["expansions"]
+    assert choose_sections(ReportOptions()) == ["funnel", "conversion", "speed", "load", "paths"]
+    assert choose_sections(ReportOptions(sections=("paths", "speed"))) == ["speed", "paths"]
+    assert choose_sections(ReportOptions(rep="ana")) == ["speed", "load", "overdue"]
+    assert choose_sections(ReportOptions(), ["renewals"])[-2:] == ["paths", "renewals"]
+    assert choose_sections(ReportOptions(sections=("expansions",))) == ["expansions"]
     with pytest.raises(CommandError, match=r"no section 'sped'; did you mean .*speed"):
-        choose_sections(Options(sections=("sped",)))
+        choose_sections(ReportOptions(sections=("sped",)))
     with pytest.raises(CommandError, match="no section 'funnel' of a rep"):
-        choose_sections(Options(rep="ana", sections=("funnel",)))
+        choose_sections(ReportOptions(rep="ana", sections=("funnel",)))
 
 
 # --- Headline figures -------------------------------------------------------------------------------------
@@ -511,7 +511,7 @@ def test_no_figure_of_nothing_is_a_number_in_words(section: str) -> None:
     empty: dict[str, list[dict[str, Any]]] = {name: [] for queries in QUERIES.values() for name in queries}
     nothing = dict.fromkeys(("n", "assigned", *FIRST_TOUCHES), 0) | {"grouped": 7, "p50": None, "p95": None}
     empty |= {"to_owner": [nothing], "to_touch": [nothing], "recent": []}
-    (made,) = reading.build_sections([section], empty, Asked(NOW, NOW, NOW), PLAYBOOK)
+    (made,) = reading.build_sections([section], empty, ReportRequest(NOW, NOW, NOW), PLAYBOOK)
     for tile in made.tiles:
         assert "none yet" not in tile.detail
         assert "·" not in tile.detail
@@ -590,5 +590,5 @@ def test_the_page_has_names_and_the_data_what_the_playbook_calls_them() -> None:
 def test_one_is_no_plural() -> None:
     cells = make_rows("ana")
     cells["reasons"] = [each | {"journeys": 1} for each in cells["reasons"]]
-    sections = reading.build_sections(list(QUERIES), cells, Asked(NOW, NOW, NOW), PLAYBOOK)
+    sections = reading.build_sections(list(QUERIES), cells, ReportRequest(NOW, NOW, NOW), PLAYBOOK)
     assert not re.search(r"\b1 (journeys|leads|signals|points)\b", page.render_page(sections, "Leads", "all"))

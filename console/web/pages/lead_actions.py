@@ -62,8 +62,8 @@ class FormError(LeadgateError):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What somebody wants to do something to, and as whom they do."""
+class ActionRequest:
+    """The subject of an action, and the person who acts, with the rep whom they act for."""
 
     subject: ActedSubject
     actor: Actor
@@ -78,7 +78,7 @@ def show_form(
         raise NoSubjectError("There is nothing at this address.")
     found = find_subject(site, visitor, request.url.path, subject)
     acts_for = _choose_acts_for(visitor, found, action)
-    asked = _ask(site, visitor, found, action, acts_for)
+    asked = _build_action_request(site, visitor, found, action, acts_for)
     return render(
         request,
         "lead_action.html",
@@ -104,7 +104,9 @@ def show_form(
 def accept(
     request: Request, site: TheSite, visitor: SignedIn, subject: str, acts_for: _Text = "", back: _BackField = ""
 ) -> Response:
-    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.ACCEPT, acts_for)
+    asked = _build_action_request(
+        site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.ACCEPT, acts_for
+    )
     number = ownership.accept(site.ledger, asked.subject.journey_id, by=asked.actor, now=visitor.now)
     return _go_back(request, asked.subject, back, number, goes_on=True)
 
@@ -115,7 +117,9 @@ def reject(
     request: Request, site: TheSite, visitor: SignedIn, subject: str, reason: _Text, acts_for: _Text = "",
     back: _BackField = "",
 ) -> Response:  # fmt: skip
-    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.REJECT, acts_for)
+    asked = _build_action_request(
+        site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.REJECT, acts_for
+    )
     done = ownership.reject(
         site.ledger, asked.subject.journey_id, by=asked.actor, now=visitor.now, reason=reason, playbook=site.playbook
     )
@@ -129,7 +133,9 @@ def wait(
     day: _Text = "", acts_for: _Text = "", back: _BackField = "",
 ) -> Response:  # fmt: skip
     """``until`` is a button's day, and ``day`` the field's, which wins. ``reason`` may be empty."""
-    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.WAIT, acts_for)
+    asked = _build_action_request(
+        site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.WAIT, acts_for
+    )
     end = find_end(day or until, asked.subject.owner, site.playbook)
     number = ownership.wait(
         site.ledger, asked.subject.journey_id, until=end, reason=_clean(reason), by=asked.actor, now=visitor.now
@@ -142,7 +148,9 @@ def wait(
 def resume(
     request: Request, site: TheSite, visitor: SignedIn, subject: str, acts_for: _Text = "", back: _BackField = ""
 ) -> Response:
-    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.RESUME, acts_for)
+    asked = _build_action_request(
+        site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.RESUME, acts_for
+    )
     number = ownership.resume(site.ledger, asked.subject.journey_id, by=asked.actor, now=visitor.now)
     return _go_back(request, asked.subject, back, number)
 
@@ -154,7 +162,9 @@ def touch(
     minutes: _Text = "", acts_for: _Text = "", back: _BackField = "",
 ) -> Response:  # fmt: skip
     """``at`` is when the form was shown: sent twice, it is one touch. ``when`` is what somebody wrote instead."""
-    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.TOUCH, acts_for)
+    asked = _build_action_request(
+        site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.TOUCH, acts_for
+    )
     rules = site.playbook.for_kind(asked.subject.kind).follow_up
     known = [*(each.kind for each in rules.touches), *rules.outcomes]
     if kind not in known:
@@ -178,7 +188,9 @@ def reassign(
 ) -> Response:  # fmt: skip
     """``to`` is ``rep:NAME`` or ``pool:NAME``. ``generation`` is the journey's when the form was shown: one that has
     changed hands since is not handed over once more."""
-    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.REASSIGN, acts_for)
+    asked = _build_action_request(
+        site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.REASSIGN, acts_for
+    )
     kind, _, name = to.partition(":")
     if kind not in ("rep", "pool") or not name:
         raise FormError("say who gets it: a rep, or a pool for whose turn it is there")
@@ -195,7 +207,9 @@ def reassign(
 def note(
     request: Request, site: TheSite, visitor: SignedIn, subject: str, words: _Words, back: _BackField = ""
 ) -> Response:
-    asked = _ask(site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.NOTE, "")
+    asked = _build_action_request(
+        site, visitor, find_subject(site, visitor, request.url.path, subject), ActionKind.NOTE, ""
+    )
     done = notes.write_note(site.ledger, asked.subject.journey_id, words, by=asked.actor, now=visitor.now)
     return _go_back(request, asked.subject, back, done.action)
 
@@ -215,11 +229,13 @@ def _choose_acts_for(visitor: Visitor, subject: ActedSubject, action: ActionKind
     return subject.owner if may(visitor.actor, Permission.ACT_FOR_OTHERS) else ""
 
 
-def _ask(site: Site, visitor: Visitor, subject: ActedSubject, action: ActionKind, acts_for: str) -> Asked:
+def _build_action_request(
+    site: Site, visitor: Visitor, subject: ActedSubject, action: ActionKind, acts_for: str
+) -> ActionRequest:
     """Who does it. Raises ``ActorError`` when they may not, and ``ActionError`` when nobody owns it."""
     if action == ActionKind.NOTE:
         require(visitor.actor, Permission.NOTE_LEADS, subject.owner)
-        return Asked(subject, visitor.actor)
+        return ActionRequest(subject, visitor.actor)
     if subject.owner is None:
         require(visitor.actor, Permission.SEE_LEADS)
         raise ActionError(f"{subject.word} is {subject.status.value}, so nobody owns it now")
@@ -228,7 +244,7 @@ def _ask(site: Site, visitor: Visitor, subject: ActedSubject, action: ActionKind
         actor = act_for(actor, acts_for, site.playbook, also=(subject.owner,))
     if subject.owner not in actor.reps and subject.owner != actor.acts_for:
         require(actor, Permission.DECIDE_LEADS, subject.owner)
-    return Asked(subject, actor)
+    return ActionRequest(subject, actor)
 
 
 def _go_back(

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from console.report.request import require_known
 from console.report.tables import STATUS_WORDS
-from console.report.view import View, compute_asked
+from console.report.view import View, build_view_request
 from console.screen import CommandError
 from console.web.rendering import build_address, render
 from console.web.site import TheSite
@@ -49,7 +49,7 @@ def show_counted(
     for word, known in ((reached, STEPS), (stopped, STEPS), (status, STATUSES)):
         if word and word not in known:
             raise CommandError(f"there is no {word[:80]!r} in the funnel; {propose(word[:80], known)}")
-    asked, _ = compute_asked(view.read_options(site.names), site.names, site.playbook, visitor.now)
+    asked, _ = build_view_request(view.read_options(site.names), site.names, site.playbook, visitor.now)
     require_known(site.ledger, asked, site.playbook)
     route = route.replace("\x00", "")
     counted = Counted(reached or None, stopped or None, JourneyStatus(status) if status else None, route or None)

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from console.report.request import choose_sections, require_known
-from console.report.view import TITLES, View, compute_asked
+from console.report.view import TITLES, View, build_view_request
 from console.web.rendering import build_address, render
 from console.web.site import Site, TheSite
 from console.web.visitors import SignedIn, Visitor
@@ -214,8 +214,8 @@ def _require_known(site: Site, settings: ViewSettings, now: datetime) -> None:
     """Raises ``CommandError`` for a section, source, rep, period or time zone that there is not."""
     view = View(settings.section, source=settings.source, rep=settings.rep, zone=settings.zone)
     options = view.with_period(settings.period).read_options(site.names)
-    view.choose_section(choose_sections(options, RECORD_SECTIONS, over_time=True))
-    asked, _ = compute_asked(options, site.names, site.playbook, now)
+    view.choose_section(choose_sections(options, RECORD_SECTIONS, with_trend=True))
+    asked, _ = build_view_request(options, site.names, site.playbook, now)
     require_known(site.ledger, asked, site.playbook)
 
 

@@ -22,7 +22,7 @@ from console.report.page import group_cards
 from console.report.reading import Report, read_report
 from console.report.request import choose_sections, describe_request
 from console.report.tables import Column, Section, Table
-from console.report.view import TITLES, View, compute_asked
+from console.report.view import TITLES, View, build_view_request
 from console.web.downloads import answer_csv
 from console.web.pages.report_leads import build_link, build_tile_link
 from console.web.pages.report_views import list_saved
@@ -31,7 +31,7 @@ from console.web.site import Site, TheSite
 from console.web.view_address import read_view
 from console.web.visitors import SignedIn
 from leadgate import actors
-from leadgate.ledger.figures import Asked
+from leadgate.ledger.figures import ReportRequest
 from leadgate.ledger.record_figures import list_sections
 from leadgate.permissions import Permission
 from leadgate.report_periods import PERIODS, describe_period
@@ -62,9 +62,9 @@ def show_report(
 ) -> Response:
     actors.require(visitor.actor, Permission.READ_REPORTS)
     options = view.read_options(site.names)
-    sections = choose_sections(options, list_sections(site.ledger), over_time=True)
+    sections = choose_sections(options, list_sections(site.ledger), with_trend=True)
     chosen = view.choose_section(sections)
-    asked, whose = compute_asked(options, site.names, site.playbook, visitor.now)
+    asked, whose = build_view_request(options, site.names, site.playbook, visitor.now)
     kept = site.figures.ask(_build_key(asked, sections), lambda: _compute(site, asked, sections), keep=_LAST)
     report = None if kept is None else kept.figures
     shown = report.sections if report else []
@@ -91,9 +91,9 @@ def export_table(
     """A table of a view as a file; the page instead while its figures are being computed."""
     actors.require(visitor.actor, Permission.READ_REPORTS)
     options = view.read_options(site.names)
-    sections = choose_sections(options, list_sections(site.ledger), over_time=True)
+    sections = choose_sections(options, list_sections(site.ledger), with_trend=True)
     chosen = view.choose_section(sections)
-    asked, _ = compute_asked(options, site.names, site.playbook, visitor.now)
+    asked, _ = build_view_request(options, site.names, site.playbook, visitor.now)
     kept = site.figures.ask(_build_key(asked, sections), lambda: _compute(site, asked, sections), _LAST, _PATIENCE)
     if kept is None:
         return RedirectResponse(build_view_address(view), 303)
@@ -108,8 +108,8 @@ def refresh(site: TheSite, visitor: SignedIn, view: Annotated[View, Depends(read
     """Compute the figures of a view again."""
     actors.require(visitor.actor, Permission.READ_REPORTS)
     options = view.read_options(site.names)
-    sections = choose_sections(options, list_sections(site.ledger), over_time=True)
-    asked, _ = compute_asked(options, site.names, site.playbook, visitor.now)
+    sections = choose_sections(options, list_sections(site.ledger), with_trend=True)
+    asked, _ = build_view_request(options, site.names, site.playbook, visitor.now)
     site.figures.forget(_build_key(asked, sections), older_than=_YOUNG)
     return RedirectResponse(build_view_address(view), 303)
 
@@ -124,15 +124,15 @@ def list_periods(chosen: str) -> list[tuple[str, str]]:
     return [(name, describe_period(name)) for name in dict.fromkeys([*PERIODS, chosen])]
 
 
-def _build_key(asked: Asked, sections: list[str]) -> tuple[object, ...]:
+def _build_key(asked: ReportRequest, sections: list[str]) -> tuple[object, ...]:
     return ("report", *sections, asked.since, asked.until, asked.before, asked.zone, asked.source, asked.rep)
 
 
-def _compute(site: Site, asked: Asked, sections: list[str]) -> Report:
+def _compute(site: Site, asked: ReportRequest, sections: list[str]) -> Report:
     return read_report(site.ledger, replace(asked, now=site.now()), sections, site.playbook)
 
 
-def _last_day(asked: Asked) -> date:
+def _last_day(asked: ReportRequest) -> date:
     return (asked.until - timedelta(seconds=1)).astimezone(ZoneInfo(asked.zone)).date()
 
 
