@@ -24,16 +24,18 @@ from leadgate.ledger.actions import ActionError
 from leadgate.ledger.clock import read_time
 from leadgate.ledger.playbook_activations import clean_reason
 from leadgate.ledger.shadow_figures import Totals, Way
-from leadgate.ledger.shadows import JourneyRow, Pass, Shadow
+from leadgate.ledger.shadows import JourneyRow, Pass, Shadow, WaitingBatch
 from leadgate.permissions import Permission
 from leadgate.playbook import LoadedPlaybook, PlaybookError, parse
 from leadgate.replay.comparison import TOLD, ChangedJourney, End, JourneyEnd, Kind, find_kind, list_ends
 from leadgate.vocabulary import StageName
+from tasks.decision_inputs import RECORDED_STAGES
 from tasks.playbook_in_use import find_content, require_activatable, require_sound
+from tasks.replay.batch_parts import PartProgress, plan_parts, replay_part
 from tasks.replay.paths import replay_batches
 from tasks.replay.self_check import Difference
 
-#: Decisions that are made again together. A batch stays whole, however many it has.
+#: Decisions that are made again together. A batch that has more is decided in parts.
 PORTION: Final = 4_000
 #: What the schedule may spend: a share of one core. It begins a portion while it has spent less than this in a run,
 #: and none while the portions of the last hour took more.
@@ -161,17 +163,24 @@ def run_shadow(ledger: Ledger, path: Path, *, limited: bool, portion: int = PORT
         is_over = limited and (perf_counter() - begin >= most or spent >= ALLOWED)
         if not waiting or is_over:
             return Progress(passes, decisions, perf_counter() - begin, len(waiting))
-        batches: list[int] = []
-        size = 0
-        for each in waiting:
-            if batches and size + each.decisions > portion:
-                break
-            batches.append(each.id)
-            size += each.decisions
         if draft is None or draft.text != shadow.content:
             draft = _read_draft(ledger, shadow, path)
-        if _decide(ledger, shadow, draft, batches):
-            passes, decisions = passes + 1, decisions + size
+        made = _decide(ledger, shadow, draft, _choose(shadow, waiting, portion), portion)
+        if made is not None:
+            passes, decisions = passes + 1, decisions + made
+
+
+def _choose(shadow: Shadow, waiting: Sequence[WaitingBatch], portion: int) -> list[WaitingBatch]:
+    """The batches of the next pass: the one of which a part is decided; else as many as make a portion, or one."""
+    begun = None if shadow.part is None else shadow.part["batch"]
+    chosen = [each for each in waiting if each.id == begun]
+    size = sum(each.decisions for each in chosen)
+    for each in () if chosen else waiting:
+        if chosen and size + each.decisions > portion:
+            break
+        chosen.append(each)
+        size += each.decisions
+    return chosen
 
 
 def _read_draft(ledger: Ledger, shadow: Shadow, path: Path) -> LoadedPlaybook:
@@ -186,33 +195,54 @@ def _read_draft(ledger: Ledger, shadow: Shadow, path: Path) -> LoadedPlaybook:
     return draft
 
 
-def _decide(ledger: Ledger, shadow: Shadow, draft: LoadedPlaybook, batches: Sequence[int]) -> bool:
-    """One pass. Whether it counts."""
+def _decide(
+    ledger: Ledger, shadow: Shadow, draft: LoadedPlaybook, chosen: Sequence[WaitingBatch], portion: int
+) -> int | None:
+    """One pass: how many decisions were made again; None where it does not count."""
     begin = perf_counter()
+    batches = [each.id for each in chosen]
     with ledger.snapshot(plan_by_index=True) as connection:
-        done, pools = replay_batches(connection, draft, batches, shadow.pools)
+        begun = None if shadow.part is None else PartProgress.read(shadow.part)
+        if begun is not None and begun.batch == batches[0]:
+            part = begun
+        elif chosen[0].decisions > portion:
+            part = plan_parts(connection, batches[0], max(1, portion // len(RECORDED_STAGES)))
+        else:
+            part = None
+        if part is not None:
+            done, pools, rest = replay_part(connection, draft, part, shadow.pools)
+        else:
+            done, pools = replay_batches(connection, draft, batches, shadow.pools)
+            rest = None
     check = done.check
     rows = [
         _build_row(journey, at, one, other, journey in done.uncertain)
         for journey, at, one, other in list_ends(done.before, done.after, check.different)
     ]
     failpoint("shadow.decided")
-    return shadows.keep_pass(
+    unreadable = check.damaged + sum(count for _, count in check.unreadable.values())
+    made = check.decisions + check.facts + unreadable
+    if rest is not None:
+        rest.decided += made
+    counts = shadows.keep_pass(
         ledger,
         shadow,
         Pass(
-            batches=batches,
+            batches=batches if rest is None else [],
+            last_batch=max(batches),
             decisions=check.decisions,
             facts=check.facts,
             different=check.different_decisions,
-            unreadable=sum(count for _, count in check.unreadable.values()),
+            unreadable=unreadable,
             seconds=perf_counter() - begin,
             differences=[asdict(each) for each in check.differences[:_NAMED]],
             journeys=rows,
             left_out=check.different,
             pools=pools,
+            part=None if rest is None else rest.write(),
         ),
     )
+    return made if counts else None
 
 
 def _build_row(journey: int, at: datetime, one: JourneyEnd, other: JourneyEnd, uncertain: bool) -> JourneyRow:

@@ -76,9 +76,12 @@ class JourneyRow:
 
 @dataclass(frozen=True)
 class Pass:
-    """What a pass found. ``left_out``: journeys whose decisions did not come out the same under their own playbook."""
+    """What a pass found. ``batches``: those that are done with; none where it was a part of a large batch and not its
+    last, and ``last_batch`` is that batch. ``left_out``: journeys whose decisions did not come out the same under their
+    own playbook. ``part``: how far a large batch is decided."""
 
     batches: Sequence[int]
+    last_batch: int
     decisions: int
     facts: int
     different: int
@@ -88,6 +91,7 @@ class Pass:
     journeys: Sequence[JourneyRow]
     left_out: Collection[int]
     pools: dict[str, Any]
+    part: dict[str, Any] | None = None
 
 
 _COLUMNS: Final = list_columns(Shadow, "s")
@@ -192,10 +196,16 @@ def keep_pass(ledger: Ledger, shadow: Shadow, done: Pass) -> bool:
         failpoint("shadow.pass.before")
         own = connection.execute(
             text(
-                "UPDATE shadow SET passes = passes + 1, pools = CAST(:pools AS jsonb), problem = NULL, "
-                "problem_at = NULL WHERE id = :id AND passes = :passes AND stopped_at IS NULL"
+                "UPDATE shadow SET passes = passes + 1, pools = CAST(:pools AS jsonb), "
+                "part = CAST(:part AS jsonb), problem = NULL, problem_at = NULL "
+                "WHERE id = :id AND passes = :passes AND stopped_at IS NULL"
             ),
-            {"id": shadow.id, "passes": shadow.passes, "pools": _write(done.pools)},
+            {
+                "id": shadow.id,
+                "passes": shadow.passes,
+                "pools": _write(done.pools),
+                "part": None if done.part is None else _write(done.part),
+            },
         ).rowcount
         if not own:
             return False
@@ -206,7 +216,7 @@ def keep_pass(ledger: Ledger, shadow: Shadow, done: Pass) -> bool:
                 ":different, :unreadable, :seconds, CAST(:differences AS jsonb))"
             ),
             {
-                "shadow": shadow.id, "batches": list(done.batches), "last": max(done.batches),
+                "shadow": shadow.id, "batches": list(done.batches), "last": done.last_batch,
                 "decisions": done.decisions, "facts": done.facts, "different": done.different,
                 "unreadable": done.unreadable, "seconds": done.seconds, "differences": _write(list(done.differences)),
             },

@@ -33,7 +33,7 @@ from tasks.replay.carried import Carried
 from tasks.replay.deciding import CapacitySource, Decider
 from tasks.replay.recorded_facts import Facts, read_facts
 from tasks.replay.self_check import SelfCheck, is_by_others
-from tasks.replay.stage_inputs import Damaged, PortionReader, StageInput, keep_journeys
+from tasks.replay.stage_inputs import Damaged, PortionReader, StageInput
 
 #: The parts of a playbook that neither validation nor enrichment reads.
 _LATER_PARTS: Final = frozenset(
@@ -138,7 +138,9 @@ def replay_batches(
     if (last := decision_inputs.find_assignment_before(connection, min(batches))) is not None:
         recorded.start(reader.read_all([last]))
     earlier = decision_inputs.list_before(connection, batches, journeys)
-    paths.follow([keep_journeys(each, journeys) for each in reader.read_all(earlier)])
+    paths.follow(reader.read_all(earlier, journeys.__contains__))
+    paths.note_damaged(reader.damaged)
+    reader.damaged = []  # the rest is of these batches
     known, paths.check = paths.check.different, SelfCheck()
     capacities.restore(pools)
     for portion in reader.read(rows):

@@ -7,7 +7,7 @@ Belongs here: portions, and putting the frames of many batches under one another
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -56,14 +56,21 @@ class PortionReader:
     time. What cannot be read is left out, and named in ``damaged``.
     """
 
-    def __init__(self) -> None:
-        self._passes = 0
+    def __init__(self, after: int = 0) -> None:
+        """Passes are numbered ``after`` this number on."""
+        self._passes = after
         self.damaged: list[Damaged] = []
 
-    def read_all(self, rows: Iterable[DecisionInputRow]) -> list[StageInput]:
-        """``rows`` as one portion."""
+    def read_all(
+        self, rows: Iterable[DecisionInputRow], wanted: Callable[[int], bool] | None = None
+    ) -> list[StageInput]:
+        """``rows`` as one portion, with the ``wanted`` journeys alone: of one row after the other, so that no more than
+        one is in memory whole."""
         passes = dict[tuple[int, int], int]()
-        return [given for row in rows if (given := self._read(row, passes)) is not None]
+        read = (given for row in rows if (given := self._read(row, passes)) is not None)
+        if wanted is None:
+            return list(read)
+        return [keep_journeys(given, {each for each in given.journeys if wanted(each)}) for given in read]
 
     def read(self, rows: Iterable[DecisionInputRow]) -> Iterator[list[StageInput]]:
         """``rows`` are in the order of their batches, which stay together."""

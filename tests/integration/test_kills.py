@@ -340,7 +340,7 @@ def failpoints() -> set[str]:
     # outside of the day's work: delivery, CRMs, leads that webhooks only name, what people hand over or take back, and
     # the search for leads that break a stage; killed by test_delivery.py, test_report_mail.py, test_crm_delivery.py,
     # test_crm_sync.py, test_lead_ads.py, test_reassignments.py, test_undo_touch.py, test_outcomes.py, test_faults.py and
-    # test_score_training.py and test_shadow.py
+    # test_score_training.py, test_shadow.py and test_shadow_parts.py
     apart = (
         "deliver.",
         "report_mail.",

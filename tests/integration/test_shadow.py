@@ -268,6 +268,7 @@ def test_portions_are_passes_of_their_own(harness: Harness) -> None:
         capture_and_run(harness, hour, hour=hour)
     assert decide(harness, portion=8).passes == 2
     assert find(harness).journeys == 3
+    assert harness.find_broken() == []
 
 
 def test_the_schedule_rests_when_the_hour_has_cost_its_share(harness: Harness) -> None:
