@@ -11,11 +11,11 @@ from typing import Any
 
 from console.replay.words import describe_later
 from leadgate.replay.comparison import ChangedJourney
-from leadgate.replay.limits import Exceeded
+from leadgate.replay.limits import Measured
 from tasks.replay.results import ReplayResult
 
 
-def build_json(result: ReplayResult, exceeded: Sequence[Exceeded]) -> dict[str, Any]:
+def build_json(result: ReplayResult, exceeded: Sequence[Measured]) -> dict[str, Any]:
     """Everything that is counted. Hours of due times are those of the zone that was asked for."""
     comparison, check = result.comparison, result.check
     return {

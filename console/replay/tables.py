@@ -31,7 +31,7 @@ from console.report.tables import Column, Section, Table, Tile
 from leadgate.counting import format_count
 from leadgate.playbook import Playbook
 from leadgate.replay.comparison import Comparison, Kind
-from leadgate.replay.limits import MEASURES, Exceeded
+from leadgate.replay.limits import MEASURES, Measured
 from leadgate.vocabulary import JourneyKind, Outcome
 from tasks.replay.results import ReplayResult
 from tasks.replay.self_check import SelfCheck
@@ -49,7 +49,7 @@ class Shown:
     result: ReplayResult
     names: DisplayNames
     zone: str
-    exceeded: Sequence[Exceeded] = ()
+    exceeded: Sequence[Measured] = ()
     notes: Sequence[str] = ()
 
     @property
@@ -57,7 +57,7 @@ class Shown:
         return find_nouns(self.result.kind)
 
 
-def build_shown(result: ReplayResult, used: Playbook, zone: str, exceeded: Sequence[Exceeded] = ()) -> Shown:
+def build_shown(result: ReplayResult, used: Playbook, zone: str, exceeded: Sequence[Measured] = ()) -> Shown:
     """``used``: the playbook in use, beside which the draft is told of."""
     draft = result.draft.playbook
     one, other = (each.model_dump(include={"reps", "pools"}) for each in (used, draft))

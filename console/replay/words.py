@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from console.display_names import DisplayNames, write_as_words
 from leadgate.counting import format_count
 from leadgate.replay.comparison import ChangedJourney, Comparison, End, JourneyEnd, Kind
-from leadgate.replay.limits import MEASURES, Exceeded
+from leadgate.replay.limits import MEASURES, Measured
 from leadgate.vocabulary import JourneyKind
 from tasks.replay.results import Later, ReplayResult
 from tasks.replay.self_check import Difference, SelfCheck
@@ -214,7 +214,7 @@ def describe_reason(reason: str) -> str:
     return reason if " " in reason else write_as_words(reason).lower()
 
 
-def describe_exceeded(exceeded: Sequence[Exceeded], kind: JourneyKind = JourneyKind.LEAD) -> list[str]:
+def describe_exceeded(exceeded: Sequence[Measured], kind: JourneyKind = JourneyKind.LEAD) -> list[str]:
     """The limits that the draft goes beyond, a sentence each."""
     return [
         f"--{each.name} {each.limit.in_words}: {each.count:,} {find_nouns(kind).many} {MEASURES[each.name].what}"

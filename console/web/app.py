@@ -92,6 +92,7 @@ def build_app(site: Site) -> Guard:
         with going_on.running(), site.figures.renewing():
             async with site.changes.running():
                 yield
+        site.replays.close()
         site.figures.close()
 
     app = FastAPI(

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from console.display_names import DisplayNames
 from console.web.announced_changes import AnnouncedChanges
+from console.web.background_replays import BackgroundReplays
 from console.web.kept_figures import KeptFigures
 from console.web.sign_in_settings import SignInSettings
 from leadgate.ledger import Ledger
@@ -49,6 +50,7 @@ class Site:
     settings: Settings
     options: SiteOptions = field(default_factory=SiteOptions)
     figures: KeptFigures = field(default_factory=KeptFigures)
+    replays: BackgroundReplays = field(default_factory=BackgroundReplays)
     in_use: PlaybookInUse | None = None  # none: the playbook stays the one that it was started with
     changes: AnnouncedChanges = field(init=False)
     _followed_at: float = 0.0

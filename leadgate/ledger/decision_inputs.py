@@ -76,13 +76,13 @@ def list_since(
             ids, journeys = [], 0
 
 
-def count_since(connection: Connection, kind: JourneyKind, since: datetime) -> int:
-    """How many decisions the stage made, of those about ``kind``, that made most of them: a replay's size."""
+def count_decisions(connection: Connection, since: datetime, until: datetime | None = None) -> int:
+    """How many decisions there are of leads and records: a replay's size."""
     statement = text(
-        "SELECT coalesce(max(made), 0) FROM (SELECT sum(i.journeys) AS made FROM decision_input i "
-        "JOIN batch b ON b.id = i.batch_id WHERE b.journey_kind = :kind AND i.at >= :since GROUP BY i.stage) s"
+        "SELECT coalesce(sum(journeys), 0) FROM decision_input WHERE at >= :since "
+        "AND (CAST(:until AS timestamptz) IS NULL OR at < :until)"
     )
-    return int(connection.execute(statement, {"kind": kind, "since": since}).scalar_one())
+    return int(connection.execute(statement, {"since": since, "until": until}).scalar_one())
 
 
 def is_any_since(connection: Connection, kind: JourneyKind, since: datetime | None) -> bool:

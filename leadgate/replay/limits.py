@@ -58,13 +58,17 @@ MEASURES: Final[Mapping[str, Measure]] = {
 
 
 @dataclass(frozen=True)
-class Exceeded:
-    """A limit that a draft goes beyond."""
+class Measured:
+    """A limit, and how many of how many journeys there are."""
 
     name: str
     limit: Limit
     count: int
     base: int
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.count > (self.limit.most * self.base if self.limit.is_share else self.limit.most)
 
 
 def read_limit(text: str) -> Limit:
@@ -80,12 +84,14 @@ def read_limit(text: str) -> Limit:
     return Limit(number / 100 if is_share else number, is_share)
 
 
-def find_exceeded(comparison: Comparison, limits: Mapping[str, Limit]) -> list[Exceeded]:
-    """The limits of ``limits`` (by a name of ``MEASURES``) that are gone beyond."""
-    exceeded = []
-    for name, limit in limits.items():
-        measure = MEASURES[name]
-        count, base = measure.count(comparison), measure.base(comparison)
-        if count > (limit.most * base if limit.is_share else limit.most):
-            exceeded.append(Exceeded(name, limit, count, base))
-    return exceeded
+def measure(comparison: Comparison, limits: Mapping[str, Limit]) -> list[Measured]:
+    """What there is of each of ``limits`` (by a name of ``MEASURES``)."""
+    return [
+        Measured(name, limit, MEASURES[name].count(comparison), MEASURES[name].base(comparison))
+        for name, limit in limits.items()
+    ]
+
+
+def find_exceeded(comparison: Comparison, limits: Mapping[str, Limit]) -> list[Measured]:
+    """The limits of ``limits`` that are gone beyond."""
+    return [each for each in measure(comparison, limits) if each.is_exceeded]

@@ -10,7 +10,7 @@ it stopped is decided in the state of that moment, with what was known of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from leadgate.replay.journey_ends import ENDS, SCORES, JourneyEnds, share_codes
 from leadgate.vocabulary import JourneyKind, Outcome, StageName
 from tasks.decision_inputs import RECORDED_STAGES
 from tasks.learned_scores import load_named
+from tasks.replay import stage_inputs
 from tasks.replay.capacities import DraftCapacities, RecordedCapacities, RunningCapacities
 from tasks.replay.carried import Carried
 from tasks.replay.deciding import CapacitySource, Decider
@@ -101,11 +102,13 @@ def replay(
     simulated: bool = False,
     kind: JourneyKind = JourneyKind.LEAD,
     make_paths: type[Paths] | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> Replayed:
     """Decide again all that was decided of journeys of ``kind`` from ``since`` on, in the order of the decisions.
 
     ``make_paths``: the paths of the kind, by default those of leads. ``simulated``: under the draft, turns and loads
-    run on from the start, in place of what the ledger had then.
+    run on from the start, in place of what the ledger had then. ``advance`` hears of each portion how many decisions it
+    had; portions are smaller then.
     """
     recorded = RecordedCapacities()
     capacities: CapacitySource = DraftCapacities(recorded, connection, draft.playbook)
@@ -114,8 +117,11 @@ def replay(
         capacities = RunningCapacities(recorded, connection, draft.playbook, of_records=of_records)
     paths = (make_paths or Paths)(connection, draft, recorded, capacities, kind)
     reader = PortionReader()
-    for portion in reader.read(decision_inputs.list_since(connection, kind, since, until)):
+    rows = decision_inputs.list_since(connection, kind, since, until)
+    for portion in reader.read(rows, stage_inputs.PORTION if advance is None else stage_inputs.SMALL_PORTION):
         paths.follow(portion)
+        if advance is not None:
+            advance(sum(len(each.passes) for each in portion))
         del portion  # it goes before the next one is read: a portion takes more memory than all that is kept
     paths.note_damaged(reader.damaged)
     return Replayed(paths.before, paths.after, paths.check, paths.uncertain, paths.find_brought())
@@ -143,7 +149,7 @@ def replay_batches(
     reader.damaged = []  # the rest is of these batches
     known, paths.check = paths.check.different, SelfCheck()
     capacities.restore(pools)
-    for portion in reader.read(rows):
+    for portion in reader.read(rows, stage_inputs.PORTION):
         paths.follow(portion)
     paths.check.different |= known
     paths.note_damaged(reader.damaged)

@@ -7,7 +7,7 @@ words (``console.replay``).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
@@ -81,16 +81,19 @@ def replay_playbook(
     zone: tzinfo = UTC,
     simulated: bool = False,
     kind: JourneyKind = JourneyKind.LEAD,
+    advance: Callable[[int], None] | None = None,
 ) -> ReplayResult:
     """Decide again under ``draft`` all that was decided of journeys of ``kind`` from ``since`` on and before ``until``.
 
     ``used``: the playbook in use. ``simulated``: turns and loads run on from the start under the draft, in place of
-    what the ledger had at each moment. Nothing is written.
+    what the ledger had at each moment. ``advance`` hears of each portion how many decisions it had, and may
+    raise, which ends the replay. Nothing is written.
     """
     with ledger.snapshot(plan_by_index=True) as connection:
         done = replay(
-            connection, draft, since=since, until=until, simulated=simulated, kind=kind, make_paths=PATHS[kind]
-        )
+            connection, draft, since=since, until=until, simulated=simulated, kind=kind, make_paths=PATHS[kind],
+            advance=advance,
+        )  # fmt: skip
         comparison = compare(
             done.before,
             done.after,

@@ -21,6 +21,8 @@ from tasks.enrichment import Said
 
 #: Decisions that are made again together: more use more memory, and take hardly less time.
 PORTION: Final = 40_000
+#: The same, where somebody waits to see how far it is, and may cancel it.
+SMALL_PORTION: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,12 @@ class PortionReader:
             return list(read)
         return [keep_journeys(given, {each for each in given.journeys if wanted(each)}) for given in read]
 
-    def read(self, rows: Iterable[DecisionInputRow]) -> Iterator[list[StageInput]]:
-        """``rows`` are in the order of their batches, which stay together."""
+    def read(self, rows: Iterable[DecisionInputRow], size: int) -> Iterator[list[StageInput]]:
+        """``rows`` are in the order of their batches, which stay together: some ``size`` decisions at a time."""
         portion: list[StageInput] = []
         decisions, passes = 0, dict[tuple[int, int], int]()
         for row in rows:
-            if decisions >= PORTION and portion[-1].batch_id != row.batch_id:
+            if decisions >= size and portion[-1].batch_id != row.batch_id:
                 yield portion
                 portion, decisions, passes = [], 0, {}
             if (given := self._read(row, passes)) is not None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from benchmarks.made_up_decisions import START, Days
 from console.playbook_changes import compare_playbooks
 from leadgate import playbook as playbooks
-from leadgate.ledger import reruns
+from leadgate.ledger import decision_inputs, reruns
 from leadgate.playbook import LoadedPlaybook
 from leadgate.replay.comparison import End, Kind
 from leadgate.vocabulary import StageName
@@ -321,6 +321,23 @@ def test_decisions_whose_inputs_are_damaged_are_named_and_the_others_made_again(
     assert result.check.differences == []
     assert result.check.decisions == 55 - 6
     assert (result.comparison.journeys, result.comparison.changed) == (9, 0)
+
+
+def test_a_replay_says_how_far_it_is_and_can_be_ended(decided: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_inputs, "SMALL_PORTION", 1)
+    heard: list[int] = []
+    watched = replay(decided, advance=heard.append)
+    with decided.ledger.snapshot() as connection:
+        assert sum(heard) == decision_inputs.count_decisions(connection, START) == 55
+        assert decision_inputs.count_decisions(connection, START, START) == 0
+    assert len(heard) == 2, "a batch stays whole"
+    assert watched.comparison == replay(decided).comparison
+
+    def stop(decisions: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replay(decided, advance=stop)
 
 
 def test_parts_that_a_replay_does_not_look_at_are_named(decided: Harness) -> None:
