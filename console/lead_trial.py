@@ -22,6 +22,7 @@ from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.scoring.evidence import list_expressions
 from leadgate.scoring.verdict import list_counted_activities
+from leadgate.vocabulary import JourneyKind
 from tasks import assignment
 from tasks.assignment import Capacity
 from tasks.trial import Trial, build_frame, try_leads
@@ -76,11 +77,11 @@ def list_tried_sources(playbook: Playbook) -> list[str]:
     return [name for name, source in playbook.sources.items() if source.kind == "leads"]
 
 
-def read_capacity(ledger: Ledger, playbook: Playbook, now: datetime) -> Capacity:
-    """What reps can take now: the turns of the pools, and the reps' loads. Only reads."""
+def read_capacity(ledger: Ledger, playbook: Playbook, now: datetime, kind: JourneyKind = JourneyKind.LEAD) -> Capacity:
+    """What reps can take now: the turns of the pools, of each kind its own, and the reps' loads. Only reads."""
     with ledger.snapshot() as connection:
         loads, away = assignment.read_loads(connection, playbook, now), absences.read_absences(connection, now)
-        return Capacity(pools.read_stored_turns(connection), loads, away)
+        return Capacity(pools.read_stored_turns(connection, kind), loads, away)
 
 
 def try_lead(loaded: LoadedPlaybook, lead: TriedLead, capacity: Capacity, now: datetime) -> Trial:

@@ -20,7 +20,7 @@ from leadgate.playbook import LoadedPlaybook
 from leadgate.vocabulary import Outcome, Severity
 from tasks.trial import Routed, Trial
 
-_SHOWN: Final = 50  # leads of a file on the screen; --json has all of them
+SHOWN: Final = 50  # leads of a file on the screen; --json has all of them
 _LONGEST: Final = 600  # characters of a line
 _NAMED: Final = frozenset({"route", "pool", "sla", "priority"})
 _VERDICTS: Final = {Outcome.REVIEW: "waits for review", Outcome.NURTURE: "nurtured"}
@@ -74,12 +74,12 @@ def show_lead(playbooks: Sequence[LoadedPlaybook], trials: Sequence[Trial], *, a
     if len(trials) == 2:
         differences = list_differences(*summaries)
         if as_json:
-            print_json(_build_head(playbooks) | {"differences": _build_pairs(differences)})
+            print_json(build_head(playbooks) | {"differences": build_pairs(differences)})
             return
-        lines = _describe_differences(differences, playbooks)
-        _print_lines(lines or ["The lead would get the same by both playbooks."])
+        lines = describe_differences(differences, playbooks)
+        print_lines(lines or ["The lead would get the same by both playbooks."])
     elif as_json:
-        print_json(_build_head(playbooks) | summaries[0] | _build_details(trials[0]))
+        print_json(build_head(playbooks) | summaries[0] | _build_details(trials[0]))
     else:
         _print_stages(trials[0], DisplayNames(playbooks[0].playbook))
 
@@ -96,25 +96,25 @@ def show_rows(
         pairs = zip(rows, *summaries, strict=True)
         differing = {row.line: found for row, one, other in pairs if (found := list_differences(one, other))}
         if as_json:
-            listed = [{"line": line, "differences": _build_pairs(each)} for line, each in differing.items()]
+            listed = [{"line": line, "differences": build_pairs(each)} for line, each in differing.items()]
             verdicts = {"verdicts_against": counts[0], "verdicts": counts[1]}
-            print_json(_build_head(playbooks) | {"rows": len(rows), **verdicts, "leads": listed})
+            print_json(build_head(playbooks) | {"rows": len(rows), **verdicts, "leads": listed})
             return
-        for line, each in list(differing.items())[:_SHOWN]:
-            _print_lines([f"line {leads.get(line, line)}", *_describe_differences(each, playbooks)])
-        _say_left_out(len(differing))
-        _print_lines([f"{format_count(len(differing), 'lead differs', 'leads differ')} of {len(rows):,}."])
-        _print_counts({"against": counts[0], "leads": counts[1]})
+        for line, each in list(differing.items())[:SHOWN]:
+            print_lines([f"line {leads.get(line, line)}", *describe_differences(each, playbooks)])
+        say_left_out(len(differing))
+        print_lines([f"{format_count(len(differing), 'lead differs', 'leads differ')} of {len(rows):,}."])
+        print_counts({"against": counts[0], "leads": counts[1]})
         return
     lines = [row.line for row in rows]
     if as_json:
         whole = [{"line": line} | each for line, each in zip(lines, summaries[0], strict=True)]
-        print_json(_build_head(playbooks) | {"rows": len(rows), "verdicts": counts[0], "leads": whole})
+        print_json(build_head(playbooks) | {"rows": len(rows), "verdicts": counts[0], "leads": whole})
         return
-    shown = list(zip([leads.get(line, str(line)) for line in lines], summaries[0], strict=True))[:_SHOWN]
+    shown = list(zip([leads.get(line, str(line)) for line in lines], summaries[0], strict=True))[:SHOWN]
     _print_table(shown, DisplayNames(playbooks[0].playbook))
-    _say_left_out(len(rows))
-    _print_counts({"leads": counts[0]})
+    say_left_out(len(rows))
+    print_counts({"leads": counts[0]})
 
 
 def _print_table(rows: Sequence[tuple[str, Summary]], names: DisplayNames) -> None:
@@ -131,7 +131,7 @@ def _print_table(rows: Sequence[tuple[str, Summary]], names: DisplayNames) -> No
     console.print(made)
     if held := [(lead, summary["held"]) for lead, summary in rows if summary["held"]]:
         console.print(build_heading("Why leads are held"))
-        _print_lines(f"  {sanitise(lead, 48)}: {'; '.join(map(str, reasons))}" for lead, reasons in held)
+        print_lines(f"  {sanitise(lead, 48)}: {'; '.join(map(str, reasons))}" for lead, reasons in held)
 
 
 def _name_verdict(trial: Trial) -> str:
@@ -142,11 +142,11 @@ def _name_verdict(trial: Trial) -> str:
     return _VERDICTS.get(trial.outcome, trial.outcome.value)
 
 
-def _build_head(playbooks: Sequence[LoadedPlaybook]) -> dict[str, Any]:
+def build_head(playbooks: Sequence[LoadedPlaybook]) -> dict[str, Any]:
     return {"playbook": playbooks[-1].hash} | ({"against": playbooks[0].hash} if len(playbooks) == 2 else {})
 
 
-def _build_pairs(differences: Differences) -> dict[str, dict[str, Any]]:
+def build_pairs(differences: Differences) -> dict[str, dict[str, Any]]:
     return {name: {"against": before, "playbook": after} for name, (before, after) in differences.items()}
 
 
@@ -175,12 +175,12 @@ def _print_stages(trial: Trial, names: DisplayNames) -> None:
         "Validation": _describe_validation(trial),
         "Enrichment": _describe_enrichment(trial),
         "Qualification": _describe_qualification(trial),
-        "Assignment": _describe_assignment(trial.routed, names),
-        "Follow-up": _describe_follow_up(trial.routed),
+        "Assignment": describe_assignment(trial.routed, names),
+        "Follow-up": describe_follow_up(trial.routed),
     }
     for stage, lines in stages.items():
         console.print(build_heading(stage))
-        _print_lines(f"  {line}" for line in lines)
+        print_lines(f"  {line}" for line in lines)
 
 
 def _describe_validation(trial: Trial) -> Iterator[str]:
@@ -189,12 +189,12 @@ def _describe_validation(trial: Trial) -> Iterator[str]:
     if not trial.broken:
         yield "lets the lead pass"
     for name, value in trial.values.items():
-        yield f"{write_as_words(name)}: {_write_value(value)}"
+        yield f"{write_as_words(name)}: {write_value(value)}"
 
 
 def _describe_enrichment(trial: Trial) -> Iterator[str]:
     for name, (value, by) in trial.added.items():
-        yield f"{write_as_words(name)}: {_write_value(value)} ({by if by == 'stated' else f'by {write_as_words(by)}'})"
+        yield f"{write_as_words(name)}: {write_value(value)} ({by if by == 'stated' else f'by {write_as_words(by)}'})"
     if not trial.added:
         yield "adds nothing"
     if trial.not_asked:
@@ -210,7 +210,7 @@ def _describe_qualification(trial: Trial) -> Iterator[str]:
     yield f"{verdict}: {'; '.join(trial.reasons)}"
 
 
-def _describe_assignment(routed: Routed | None, names: DisplayNames) -> Iterator[str]:
+def describe_assignment(routed: Routed | None, names: DisplayNames) -> Iterator[str]:
     if routed is None:
         yield "the lead ends before it"
         return
@@ -222,7 +222,7 @@ def _describe_assignment(routed: Routed | None, names: DisplayNames) -> Iterator
     yield names.write_names(routed.why)
 
 
-def _describe_follow_up(routed: Routed | None) -> Iterator[str]:
+def describe_follow_up(routed: Routed | None) -> Iterator[str]:
     if routed is None or routed.due_at is None:
         yield "no first touch is due"
         return
@@ -230,7 +230,7 @@ def _describe_follow_up(routed: Routed | None) -> Iterator[str]:
     yield f"first touch due {format_moment(routed.due_at)} UTC, SLA {write_as_words(routed.sla or '')}{priority}"
 
 
-def _describe_differences(differences: Differences, playbooks: Sequence[LoadedPlaybook]) -> list[str]:
+def describe_differences(differences: Differences, playbooks: Sequence[LoadedPlaybook]) -> list[str]:
     before, after = (DisplayNames(each.playbook) for each in playbooks)
     return [
         f"  {write_as_words(name)}: {_write(name, old, before)} → {_write(name, new, after)}"
@@ -248,28 +248,28 @@ def _write(name: str, value: Any, names: DisplayNames) -> str:
         return ", ".join(f"{write_as_words(rule)} {points:+d}" for rule, points in value.items())
     if isinstance(value, list):
         return "; ".join(map(str, value))
-    return write_as_words(value) if name in _NAMED else _write_value(value)
+    return write_as_words(value) if name in _NAMED else write_value(value)
 
 
-def _write_value(value: Any) -> str:
+def write_value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{format_moment(value)} UTC" if isinstance(value, datetime) else str(value)
 
 
-def _print_counts(columns: Mapping[str, Mapping[str, int]]) -> None:
+def print_counts(columns: Mapping[str, Mapping[str, int]]) -> None:
     made = build_table("verdict", *columns, right=tuple(columns))
     for verdict in dict.fromkeys(verdict for each in reversed([*columns.values()]) for verdict in each):
         made.add_row(verdict, *(f"{each.get(verdict, 0):,}" for each in columns.values()))
     build_console().print(made)
 
 
-def _print_lines(lines: Sequence[str] | Iterator[str]) -> None:
+def print_lines(lines: Sequence[str] | Iterator[str]) -> None:
     console = build_console()
     for line in lines:
         console.print(sanitise(line, _LONGEST), soft_wrap=True, markup=False, highlight=False)
 
 
-def _say_left_out(count: int) -> None:
-    if count > _SHOWN:
-        say(f"… and {count - _SHOWN:,} more; --json has all of them")
+def say_left_out(count: int) -> None:
+    if count > SHOWN:
+        say(f"… and {count - SHOWN:,} more; --json has all of them")

@@ -165,7 +165,8 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         },
     ),
     "try": Entry(
-        "console.cli.trial", "What leads would get by a playbook, or by two: nothing is stored, and no turn is taken."
+        "console.cli.trial",
+        "What leads and records would get by a playbook, or by two: nothing is stored, and no turn is taken.",
     ),
     "playbook": Group(
         "Check, show, compare, activate or copy the playbook.",

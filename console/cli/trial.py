@@ -20,6 +20,7 @@ from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
 from console.screen import CommandError, say
 from leadgate.nearest import propose
+from leadgate.vocabulary import JourneyKind
 
 if TYPE_CHECKING:
     from console.trial_file import TriedRow
@@ -43,12 +44,23 @@ def try_(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--source", "-s", metavar="NAME", help="Whose leads they are; else the playbook's first source."),
+        typer.Option("--source", "-s", metavar="NAME", help="Whose they are; else the playbook's first of the kind."),
     ] = None,
     email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="The lead's e-mail address.")] = None,
-    values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="A field of the lead; may be repeated.")
+    kind: Annotated[
+        JourneyKind | None, typer.Option("--kind", help="What is tried; else what the source has, or leads.")
     ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="A field of the lead or record; may be repeated."),
+    ] = None,
+    before: Annotated[
+        list[str] | None,
+        typer.Option("--before", metavar="FIELD=VALUE", help="A field of the record as it was; may be repeated."),
+    ] = None,
+    due: Annotated[
+        bool, typer.Option("--due", help="Nothing is told of the record, and its own time has come.")
+    ] = False,
     did: Annotated[
         list[str] | None,
         typer.Option("--did", metavar="ACTIVITY=TIMES", help="What the lead did, how often; may be repeated."),
@@ -62,14 +74,31 @@ def try_(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """What leads would get by a playbook, or by two: nothing is stored, and no turn is taken.
+    """What leads and records would get by a playbook, or by two: nothing is stored, and no turn is taken.
 
     One lead of your own, with --email and --set, is told stage by stage; the rows of a FILE in a line each, as if they
     came now, one after the other. Providers over HTTP are not asked, and each lead is taken for somebody new.
+
+    With --kind, or a source of records, the same of an update of an opportunity, a renewal or an expansion: --before
+    says what the record was; each row of a FILE is about a new one.
     """
-    given = email is not None or bool(values) or bool(did)
+    given = email is not None or bool(values) or bool(did) or bool(before)
     if (file is None) is not given:
-        raise CommandError("give a lead with --email and --set FIELD=VALUE, or name a FILE of leads")
+        raise CommandError("give a lead with --email and --set FIELD=VALUE, or name a FILE of leads or records")
+    about = _find_kind(ctx.obj, which, source, kind)
+    if about is not JourneyKind.LEAD:
+        if email is not None:
+            raise CommandError(f"--email is of leads; give fields of {about.plural} with --set")
+        books = _list_playbooks(ctx.obj, which, against, parse_now(now), about)
+        named = [each.find_source(source, about) for each in books]
+        if file is not None:
+            _try_records(ctx.obj, books, named, about, file, json=json)
+        else:
+            asked = (values or (), before or (), did or ())
+            _try_record(books, named, about, asked, days_ago, is_due=due, json=json)
+        return
+    if before or due:
+        raise CommandError("--before and --due are of records; say which with --kind, such as --kind renewal")
     from console.lead_trial import TriedLead, try_lead
     from console.trial_words import show_lead, show_rows
 
@@ -78,11 +107,7 @@ def try_(
     sources = [each.find_source(source) for each in playbooks]
     loaded = [each.loaded for each in playbooks]
     if file is not None:
-        from expectations import list_promise_names
-        from leadgate.playbook.check import require
-
-        for each in loaded:  # one lead of one's own is told at once, by a draft that is not finished as well
-            require(each, promises=list_promise_names())
+        _require_sound(loaded)
         show_rows(loaded, _try_file(context, file, playbooks, sources), personal=personal, as_json=json)
         return
     fields = dict(_read_pair(pair, "--set") for pair in values or ())
@@ -104,20 +129,84 @@ class _Playbook:
     capacity: Capacity
     now: datetime
 
-    def find_source(self, asked: str | None) -> str:
-        from console.lead_trial import list_tried_sources
+    def find_source(self, asked: str | None, kind: JourneyKind = JourneyKind.LEAD) -> str:
+        from leadgate.playbook.check.record_cases import list_sources_of
 
-        sources = list_tried_sources(self.loaded.playbook)
+        sources = list_sources_of(self.loaded.playbook, kind)
         if not sources:
-            raise CommandError(f"{self.loaded.path} declares no source of leads")
+            raise CommandError(f"{self.loaded.path} declares no source of {kind.plural}")
         if asked is not None and asked not in sources:
-            shown = asked[:80]
-            raise CommandError(f"{self.loaded.path} declares no source {shown!r} of leads; {propose(shown, sources)}")
+            shown, known = asked[:80], propose(asked[:80], sources)
+            raise CommandError(f"{self.loaded.path} declares no source {shown!r} of {kind.plural}; {known}")
         return asked or sources[0]
 
 
+def _find_kind(
+    context: CommandContext, which: str | None, source: str | None, asked: JourneyKind | None
+) -> JourneyKind:
+    """What is tried: what was asked for, else what the source has."""
+    from console.cli.playbook_diff import find_playbook
+    from leadgate.playbook.kinds import SOURCE_KINDS
+
+    if asked is not None or source is None:
+        return asked or JourneyKind.LEAD
+    loaded = context.read_playbook() if which is None else find_playbook(context, which)
+    declared = loaded.playbook.sources.get(source)
+    return JourneyKind.LEAD if declared is None else SOURCE_KINDS.get(declared.kind, JourneyKind.LEAD)
+
+
+def _try_record(
+    playbooks: Sequence[_Playbook], sources: Sequence[str], kind: JourneyKind,
+    asked: tuple[Sequence[str], Sequence[str], Sequence[str]], days_ago: int, *, is_due: bool, json: bool,
+) -> None:  # fmt: skip
+    from console.record_trial import AskedUpdate, try_update
+    from console.record_trial_words import show_update
+
+    values, before, did = asked
+    fields = dict(_read_pair(pair, "--set") for pair in values)
+    was = dict(_read_pair(pair, "--before") for pair in before)
+    often = {name: _read_count(name, count) for name, count in (_read_pair(pair, "--did") for pair in did)}
+    trials = [
+        try_update(
+            each.loaded, kind, AskedUpdate(source, fields, was, is_due, often, days_ago), each.capacity, each.now
+        )
+        for each, source in zip(playbooks, sources, strict=True)
+    ]
+    show_update([each.loaded for each in playbooks], kind, trials, as_json=json)
+
+
+def _try_records(
+    context: CommandContext, playbooks: Sequence[_Playbook], sources: Sequence[str], kind: JourneyKind, file: Path,
+    *, json: bool,
+) -> None:  # fmt: skip
+    from console.record_trial import try_record_rows
+    from console.record_trial_words import show_record_rows
+
+    loaded = [each.loaded for each in playbooks]
+    _require_sound(loaded)
+    rows = _read_rows(context, file)
+    _tell_of_columns(file, rows, playbooks[-1], sources[-1])
+    tried = [
+        try_record_rows(each.loaded, kind, source, rows, file.name, each.capacity, each.now)
+        for each, source in zip(playbooks, sources, strict=True)
+    ]
+    show_record_rows(loaded, kind, tried, as_json=json)
+
+
+def _require_sound(loaded: Sequence[LoadedPlaybook]) -> None:
+    from expectations import list_promise_names
+    from leadgate.playbook.check import require
+
+    for each in loaded:  # one lead of one's own is told at once, by a draft that is not finished as well
+        require(each, promises=list_promise_names())
+
+
 def _list_playbooks(
-    context: CommandContext, which: str | None, against: str | None, asked: datetime | None
+    context: CommandContext,
+    which: str | None,
+    against: str | None,
+    asked: datetime | None,
+    kind: JourneyKind = JourneyKind.LEAD,
 ) -> list[_Playbook]:
     """The playbooks, the one to compare with first. Without a ledger nobody has a lead yet."""
     from console.cli.playbook_diff import find_playbook
@@ -131,7 +220,7 @@ def _list_playbooks(
     try:
         with open_ledger(context.settings, create=False) as ledger:
             moment = ask_time(ledger, asked)
-            found = [_Playbook(each, read_capacity(ledger, each.playbook, moment), moment) for each in loaded]
+            found = [_Playbook(each, read_capacity(ledger, each.playbook, moment, kind), moment) for each in loaded]
     except NoLedgerError:
         moment = asked or datetime.now(UTC)
         found = [_Playbook(each, Capacity({}, {}), moment) for each in loaded]
@@ -155,8 +244,19 @@ def _try_file(
     context: CommandContext, file: Path, playbooks: Sequence[_Playbook], sources: Sequence[str]
 ) -> list[list[TriedRow]]:
     """The rows of the file by each playbook."""
+    from console.trial_file import try_rows
+
+    rows = _read_rows(context, file)
+    _tell_of_columns(file, rows, playbooks[-1], sources[-1])
+    return [
+        try_rows(each.loaded, source, rows, file.name, each.capacity, each.now)
+        for each, source in zip(playbooks, sources, strict=True)
+    ]
+
+
+def _read_rows(context: CommandContext, file: Path) -> list[Row]:
     from console.cli.capture import build_limits
-    from console.trial_file import MOST_ROWS, try_rows
+    from console.trial_file import MOST_ROWS
     from leadgate.connectors.files import FileError, read
 
     rows: list[Row] = []
@@ -169,11 +269,7 @@ def _try_file(
                     break
     except FileError as error:
         raise CommandError(str(error)) from None
-    _tell_of_columns(file, rows, playbooks[-1], sources[-1])
-    return [
-        try_rows(each.loaded, source, rows, file.name, each.capacity, each.now)
-        for each, source in zip(playbooks, sources, strict=True)
-    ]
+    return rows
 
 
 def _tell_of_columns(file: Path, rows: Sequence[Row], by: _Playbook, source: str) -> None:
