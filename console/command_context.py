@@ -137,7 +137,7 @@ def parse_moment(text: str) -> datetime:
         at = datetime.fromisoformat(text)
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):  # the first and the last day have no moment in some zones
-        raise CommandError(f"{text[:80]!r} is no moment; write it like 2026-03-02 or 2026-03-02T09:30+01:00") from None
+        raise CommandError(f"{text[:80]!r} is not a time; write it like 2026-03-02 or 2026-03-02T09:30+01:00") from None
 
 
 def identify_actor(playbook: Playbook, acts_for: str | None = None, also: Collection[str] = ()) -> Actor:

@@ -112,17 +112,18 @@ def read_reviews(ledger: Ledger, work_item_ids: Sequence[int], playbook: Playboo
         item = found[each]
         if item.kind == WorkItemKind.BREAKER:
             raise ActionError(
-                f"work item W{each} parks the source {item.source}, which is no review: mend the source or its "
-                f"mapping, then `leadgate rerun W{each}`; `leadgate review W{each} --take` says who does"
+                f"work item W{each} parks the source {item.source}, and is not a review: correct the source or its "
+                f"mapping, then `leadgate rerun W{each}`; `leadgate review W{each} --take` says that you do it"
             )
         if item.kind not in reviews.REVIEWED and item.blocking:
             raise ActionError(
-                f"work item W{each} ({item.reason}) is about a run that did not finish, which is no review: "
-                f"`leadgate rerun W{each}` lets its leads go on; `leadgate review W{each} --take` says who "
-                "sees to it"
+                f"work item W{each} ({item.reason}) is about a run that did not finish, and is not a review: "
+                f"`leadgate rerun W{each}` lets its leads go on; `leadgate review W{each} --take` says that you do it"
             )
         if item.kind not in reviews.REVIEWED:
-            raise ActionError(f"work item W{each} ({item.reason}) is no review: it closes when the lead is followed up")
+            raise ActionError(
+                f"work item W{each} ({item.reason}) is not a review: it closes when the lead is followed up"
+            )
     return add_evidence(ledger, [found[each] for each in dict.fromkeys(work_item_ids)], playbook)
 
 

@@ -24,14 +24,19 @@ def away(
     ctx: typer.Context,
     until: Annotated[
         str | None,
-        typer.Option("--until", metavar="DATE", help="When you are back; a date alone is its morning. Else: open."),
+        typer.Option(
+            "--until",
+            metavar="DATE",
+            help="When you are back; a date without a time means its morning. By default open.",
+        ),
     ] = None,
     acts_for: For = None,
     by: By = None,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """A rep takes no leads from now on, until a moment or until they are back. What they have stays theirs."""
+    """Say that a rep takes no leads from now on, until a moment or until they are back. Leads that they have stay
+    theirs."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook
@@ -50,7 +55,7 @@ def away(
 
 
 def back(ctx: typer.Context, acts_for: For = None, by: By = None, json: Json = False, now: Now = None) -> None:
-    """A rep who was away takes leads again."""
+    """Say that a rep who was away takes leads again."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         who = identify_actor(loaded.playbook, acts_for)

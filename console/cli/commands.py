@@ -44,17 +44,19 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     "run": Entry("console.cli.run", "Take waiting leads through the stages, then check the follow-up of owned leads."),
     "up": Entry(
         "console.service.up",
-        "Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture.",
+        "Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture, console.",
     ),
     "work": Entry(
         "console.cli.work", "Take leads through the stages all day, in this process; `leadgate up` does this and more."
     ),
     "worker": Entry(
-        "console.cli.work", "Run what is scheduled, and what is started in the Prefect UI; Leadgate's own flows only."
+        "console.cli.work",
+        "Run scheduled flows, and flows that are started in the Prefect UI; only Leadgate's own flows.",
     ),
     "status": Entry(
         "console.cli.status",
-        "Show what runs and what waits, and how old the oldest is; exit 1 when leads wait and no process takes them.",
+        "Show which processes run, what waits, and how old the oldest waiting lead is; exit 1 "
+        "when leads wait and no process takes them.",
     ),
     "deliver": Entry(
         "console.cli.deliver",
@@ -62,84 +64,91 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     ),
     "listen": Entry(
         "console.http.listening",
-        "HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else.",
+        "Run HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else.",
     ),
     "console": Entry(
         "console.web.serving",
-        "The web console alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else.",
+        "Run the web console alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else.",
     ),
-    "summary": Entry("console.cli.summary", "What became of everything that was captured, on one screen."),
+    "summary": Entry("console.cli.summary", "Show on one screen what became of everything that was captured."),
     "report": Entry(
         "console.report.command",
-        "The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths of leads and records.",
+        "Report the funnel, outcomes of qualified leads, speed to lead, load and fairness, and "
+        "clean paths of leads and records.",
     ),
     "forecast": Entry(
         "console.forecast.command",
-        "What opportunities come to by owner: won, commit, best case, pipeline; and what moved since, with why.",
+        "Show what opportunities come to by owner (won, commit, best case, pipeline), and what moved since and why.",
     ),
     "explain": Entry(
         "console.explain.command",
-        "One lead: what triggered it, who owns it and why, what proves it, what happens when it fails.",
+        "Explain one lead: what triggered it, who owns it and why, what evidence proves it "
+        "worked, what happens when it fails.",
     ),
     "leads": Entry(
         "console.cli.leads",
-        "Leads with their owner, the next due first; or those that a search finds. Your own show their names.",
+        "List leads with their owner, the next due first, or search all leads. Your own leads show their names.",
     ),
-    "records": Entry("console.cli.records", "Opportunities, renewals and expansions, what is to close next first."),
+    "records": Entry("console.cli.records", "List opportunities, renewals and expansions, the next to close first."),
     "queue": Entry(
         "console.cli.queue",
-        "Open work items, oldest due first: what is wrong, who decides, by when (on this computer's clock).",
+        "List open work items, the first due first: what is wrong, who decides, and by when (on "
+        "this computer's clock).",
     ),
     "rerun": Entry(
         "console.cli.rerun",
-        "Let held leads try their stage again: as they are, corrected, or done by hand. Or discard them.",
+        "Let held leads try their stage again, as they are, corrected, or done by hand; or discard them.",
     ),
     "review": Entry(
         "console.cli.review",
-        "What waits for a reviewer, with what there is to decide by; and the decision.",
+        "List what waits for a reviewer, with the evidence to decide by; or decide one work item.",
         WordsOptional,
     ),
     "accept": Entry(
-        "console.cli.owner_decision", "The owner takes the lead or the record. An operator acts for them, with --for."
+        "console.cli.owner_decision",
+        "Accept a lead or a record as its owner. An operator does so for the owner, with --for.",
     ),
     "reject": Entry(
         "console.cli.owner_decision",
-        "The owner gives the lead or the record back. An operator acts for them, with --for.",
+        "Give a lead or a record back as its owner. An operator does so for the owner, with --for.",
     ),
     "reassign": Entry(
         "console.cli.reassignment",
-        "Give an owned lead or record to another rep, or to a pool. The playbook says what its clock does.",
+        "Give an owned lead or record to another rep or to a pool. The playbook says what happens to its clock.",
     ),
     "unassign": Entry("console.cli.reassignment", "Take a lead or a record from its owner."),
     "transfer": Entry(
         "console.cli.reassignment",
-        "Spread all the leads and records of somebody who leaves evenly over their colleagues.",
+        "Spread all leads and records of a rep who leaves evenly over their colleagues.",
     ),
     "wait": Entry(
         "console.cli.wait",
-        "The owner waits: the clocks of the lead or the record stand still until then, or until it is heard of.",
+        "Stop the clocks of a lead or a record until a date, or until the lead does something or sends a new signal.",
     ),
-    "resume": Entry("console.cli.wait", "The wait for the lead or the record is over: its clocks run on."),
+    "resume": Entry("console.cli.wait", "End the wait for a lead or a record: its clocks run on."),
     "touch": Entry(
         "console.cli.touch", "Log by hand what a rep did about a lead or a record. A touch stops the owner's clock."
     ),
-    "note": Entry("console.cli.note", "Write something about a lead that is kept with it, and that `explain` shows."),
+    "note": Entry(
+        "console.cli.note", "Write a note about a lead. It is kept with the lead, and `leadgate explain` shows it."
+    ),
     "away": Entry(
         "console.cli.away",
-        "A rep takes no leads from now on, until a moment or until they are back. What they have stays theirs.",
+        "Say that a rep takes no leads from now on, until a moment or until they are back. Leads "
+        "that they have stay theirs.",
     ),
-    "back": Entry("console.cli.away", "A rep who was away takes leads again."),
+    "back": Entry("console.cli.away", "Say that a rep who was away takes leads again."),
     "outcomes": Entry(
         "console.cli.outcomes",
-        "Record what became of leads, in bulk, with its dates of then: figures learn from it, and no lead moves.",
+        "Record outcomes of leads in bulk, with their dates in the past: figures learn from them, and no lead moves.",
     ),
     "undo": Entry(
         "console.cli.undo",
-        "Take an action back, by the number that is printed after it, as long as nothing else has happened since.",
+        "Undo an action, by the number that is printed after it, as long as nothing else has happened since.",
     ),
     "unjoin": Entry(
         "console.cli.unjoin",
-        "Undo a join: the signal of this journey (J12) is somebody else's, and goes its own way again.",
+        "Undo a join: the signal of this journey (J12) is about another person, and goes on by itself.",
     ),
     "verify": Entry("console.cli.verify", "Check the ledger's invariants; exit 1 when one is broken."),
     "replay": Entry(
@@ -173,22 +182,23 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         {
             "check": Entry(
                 "console.cli.playbook",
-                "Name every problem with its file and line; exit 2 when there is one. Its cases are tried, too.",
+                "Name every problem of a playbook with its file and line; exit 2 when there is one. Its "
+                "cases are tried, too.",
             ),
             "test": Entry(
                 "console.cli.playbook_test",
-                "Whether the leads of the playbook's cases get what they are expected to; exit 1 when one does not.",
+                "Test whether the leads of the playbook's cases get what the cases expect; exit 1 when one does not.",
             ),
-            "show": Entry("console.cli.playbook", "The playbook of the file, or one that decided earlier."),
+            "show": Entry("console.cli.playbook", "Print the playbook of the file, or one that decided earlier."),
             "diff": Entry(
                 "console.cli.playbook_diff",
-                "What differs between two playbooks, in words: rules, points, thresholds, routes, people, SLAs, and "
-                "the rest.",
+                "Show what differs between two playbooks, in words: rules, points, thresholds, routes, "
+                "people, SLAs, and the rest.",
             ),
             "measure": Entry(
                 "console.cli.playbook_measure",
-                "How well its points tell won leads from lost ones, on leads kept aside; and what history would give "
-                "its rules.",
+                "Measure how well a playbook's points tell won leads from lost ones, and show the points "
+                "that history would give.",
             ),
             "suggest": Entry(
                 "console.cli.playbook_suggest",
@@ -197,21 +207,23 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
             "activate": Entry(
                 "console.cli.playbook_activation",
-                "Make a file's content the playbook in use, for every process. One that is not sound is refused, and "
-                "so is one whose cases fail.",
+                "Make the content of a file the playbook in use, for every process. A playbook with "
+                "problems or with failing cases is refused.",
             ),
             "history": Entry(
                 "console.cli.playbook_activation",
-                "Which playbooks were in use: since when, who made them so, how, and why.",
+                "List the playbooks that were in use: since when, by whom, how, and why.",
             ),
-            "reason": Entry("console.cli.playbook_activation", "Say afterwards why a playbook was activated."),
+            "reason": Entry(
+                "console.cli.playbook_activation", "Add a reason to an activation of a playbook afterwards."
+            ),
             "rollback": Entry(
                 "console.cli.playbook_activation",
                 "Make the playbook that was in use before the one in use again. No file is changed.",
             ),
             "init": Entry(
                 "console.cli.playbook",
-                "Copy the bundled playbook and its cases, to be changed to what your team agrees on.",
+                "Copy the bundled playbook and its cases into a folder, to be changed to what your team agrees on.",
             ),
         },
     ),
@@ -235,8 +247,9 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
             "sync": Entry(
                 "console.cli.crm_sync",
-                "Read what changed in the playbook's CRMs since the last time: leads, owners, deals, and what reps "
-                "did; and what leads answered that webhooks only name. Exit code 4 when one cannot be read.",
+                "Read what changed in the playbook's CRMs since the last sync: leads, owners, deals, and "
+                "activities of reps; and the answers of leads whose webhook sent only an id. Exit code 4 "
+                "when one cannot be read.",
             ),
         },
     ),
@@ -282,7 +295,8 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         {
             "new": Entry(
                 "console.cli.secret",
-                "Print a new random secret, for a variable LEADGATE_SECRET_NAME and for its sender; nothing keeps it.",
+                "Print a new random secret, for a variable LEADGATE_SECRET_NAME and for its sender. It is "
+                "stored nowhere.",
             )
         },
     ),
@@ -291,28 +305,34 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         {
             "add": Entry(
                 "console.cli.user",
-                "Make an account. Asks for its password, or with --link prints a link that sets one.",
+                "Create an account. Asks for its password, or with --link prints a link that sets one.",
             ),
-            "list": Entry("console.cli.user", "The accounts, with their roles."),
-            "roles": Entry("console.cli.user", "Give an account these roles and no others, at once."),
-            "password": Entry("console.cli.user", "Give an account another password. Its sessions end."),
-            "email": Entry("console.cli.user", "Give an account another e-mail address: reports go there."),
-            "disable": Entry("console.cli.user", "Nobody signs in with the account any more. Its sessions end."),
-            "enable": Entry("console.cli.user", "Take back what `leadgate user disable` did."),
+            "list": Entry("console.cli.user", "List the accounts, with their roles."),
+            "roles": Entry("console.cli.user", "Give an account exactly these roles, from now on."),
+            "password": Entry("console.cli.user", "Set another password for an account. Its sessions end."),
+            "email": Entry("console.cli.user", "Set another e-mail address for an account; reports are sent there."),
+            "disable": Entry(
+                "console.cli.user", "Disable an account: nobody can sign in with it any more, and its sessions end."
+            ),
+            "enable": Entry("console.cli.user", "Enable an account again that `leadgate user disable` disabled."),
             "link": Entry(
-                "console.cli.user", "Print a link by which somebody sets the password of their account, once."
+                "console.cli.user", "Print a link with which a person sets the password of their account, once."
             ),
             "demo": Entry(
                 "console.cli.user_demo",
-                "Accounts to try the console with, while there are none: everybody of the playbook, a reviewer, an "
-                "operator, a privacy officer and an admin, all with one new password, which is printed.",
+                "Create accounts to try the console with, while there are none: everybody of the "
+                "playbook, a reviewer, an operator, a privacy officer and an admin, all with one new "
+                "password, which is printed.",
             ),
         },
     ),
     "views": Group(
         "Saved views of the report, and their e-mails.",
         {
-            "list": Entry("console.cli.views", "The saved views of everybody, when each is sent, and how that went."),
+            "list": Entry(
+                "console.cli.views",
+                "List the saved views of everybody, with when each is sent and how the last sending went.",
+            ),
             "send": Entry(
                 "console.cli.views", "Send a saved view now, to the address of its account and to nobody else."
             ),

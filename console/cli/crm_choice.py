@@ -15,7 +15,7 @@ from leadgate.errors import ExitCode
 from leadgate.nearest import find_nearest
 from leadgate.playbook import CrmConnection, Playbook
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of the playbook's CRMs; all of them.")]
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A CRM of the playbook; by default all.")]
 
 
 def choose_crms(playbook: Playbook, name: str | None, sources: Sequence[str] = ()) -> list[CrmConnection]:

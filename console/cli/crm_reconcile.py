@@ -45,10 +45,11 @@ def reconcile(
     ctx: typer.Context,
     name: Name = None,
     since: Annotated[
-        str, typer.Option("--since", metavar="SPAN", help="What was written in this time, as 7d or 12h.")
+        str,
+        typer.Option("--since", metavar="SPAN", help="How far back to compare what was written, such as 7d or 12h."),
     ] = "7d",
     report_only: Annotated[
-        bool, typer.Option("--report-only", help="Open no work item, and keep nothing of what was read.")
+        bool, typer.Option("--report-only", help="Only report: open no work item, and store nothing that was read.")
     ] = False,
     show_personal: Personal = False,
     json: Json = False,

@@ -27,7 +27,7 @@ from tasks.crm.setup import SetupReport, set_up_connection
 def setup(
     ctx: typer.Context,
     name: Name = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be created, and create nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be created, and create nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Create the fields that the playbook's CRMs lack, and tell what only a person can do. Exit 1 when something is

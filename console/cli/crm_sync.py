@@ -43,20 +43,22 @@ def sync(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="One of the playbook's CRMs, or a source whose answers are read; all."),
+        typer.Argument(
+            metavar="[NAME]", help="A CRM of the playbook, or a source whose answers are read; by default all."
+        ),
     ] = None,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Tell what would become of the records, and store nothing.")
+        bool, typer.Option("--preview", help="Show what would become of the records, and store nothing.")
     ] = False,
     most: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Stop once N records are read; the next sync goes on."),
+        typer.Option(metavar="N", min=1, help="Stop after the page with the Nth record; the next sync goes on."),
     ] = None,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Read what changed in the playbook's CRMs since the last time: leads, owners, deals, and what reps did; and what
-    leads answered that webhooks only name. Exit code 4 when one cannot be read."""
+    """Read what changed in the playbook's CRMs since the last sync: leads, owners, deals, and activities of reps; and
+    the answers of leads whose webhook sent only an id. Exit code 4 when one cannot be read."""
     context: CommandContext = ctx.obj
     file = context.load_checked_playbook()
     at = parse_now(now)
@@ -67,7 +69,8 @@ def sync(
         chosen = [] if name in sources else _choose(loaded.playbook, name, sources)
         if preview and not chosen:
             raise CommandError(
-                "--preview tells what would come from a CRM; what leads answered elsewhere is not previewed"
+                "--preview works for CRMs only, and there are only answers of leads to read; name a CRM, or leave "
+                "--preview out"
             )
         if preview:
             previews = [_preview(ledger, loaded, each, at, most) for each in chosen]

@@ -32,20 +32,28 @@ _WIDE: Final = 140  # characters of a terminal that has room for addresses and n
 
 def leads(
     ctx: typer.Context,
-    mine: Annotated[bool, typer.Option("--mine", help="Those that you own, or the reps whom you manage.")] = False,
-    rep: Annotated[str | None, typer.Option("--rep", help="Those that this rep owns.")] = None,
-    due: Annotated[bool, typer.Option("--due", help="Not touched yet, and due soon or overdue.")] = False,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Not touched yet, and overdue.")] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Only leads that you or the reps whom you manage own.")] = False,
+    rep: Annotated[str | None, typer.Option("--rep", help="Only leads that this rep owns.")] = None,
+    due: Annotated[
+        bool, typer.Option("--due", help="Only leads that are not touched yet, and due soon or overdue.")
+    ] = False,
+    overdue: Annotated[
+        bool, typer.Option("--overdue", help="Only leads that are not touched yet, and overdue.")
+    ] = False,
     search: Annotated[
         str | None,
-        typer.Option("--search", metavar="TEXT", help="By name, company, e-mail or phone; also without an owner."),
+        typer.Option(
+            "--search",
+            metavar="TEXT",
+            help="Search all leads by name, company, e-mail or phone, also those without an owner.",
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Show at most this many.")] = 50,
     show_personal: Personal = False,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Leads with their owner, the next due first; or those that a search finds. Your own show their names."""
+    """List leads with their owner, the next due first, or search all leads. Your own leads show their names."""
     context: CommandContext = ctx.obj
     if search is not None and not search.strip():
         raise CommandError("--search needs a name, a company, an e-mail address or a phone number")

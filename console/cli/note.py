@@ -30,7 +30,7 @@ def note(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Write something about a lead that is kept with it, and that `explain` shows."""
+    """Write a note about a lead. It is kept with the lead, and `leadgate explain` shows it."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook

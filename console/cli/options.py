@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 
 from leadgate.references import IdError, Kind, parse_number
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 Now = Annotated[str | None, typer.Option("--now", hidden=True, help="What time it is, for tests.")]
 
 
@@ -56,28 +56,31 @@ Items = Annotated[
     ),
 ]
 ItemIds = Annotated[
-    list[int] | None, typer.Argument(metavar="[W12]...", parser=build_id_parser("work item"), help="Work items.")
+    list[int] | None, typer.Argument(metavar="[W12]...", parser=build_id_parser("work item"), help="The work items.")
 ]
 ActionId = Annotated[
-    int, typer.Argument(metavar="A12", parser=build_id_parser("action"), help="An action, by its number.")
+    int, typer.Argument(metavar="A12", parser=build_id_parser("action"), help="The number of the action.")
 ]
 Batch = Annotated[
-    int | None, typer.Option("--batch", metavar="N", parser=build_id_parser("batch"), help="Those of this batch.")
+    int | None,
+    typer.Option("--batch", metavar="N", parser=build_id_parser("batch"), help="Only work items of this batch."),
 ]
-Reason = Annotated[str | None, typer.Option("--reason", help="Those held for this reason.")]
-Stage = Annotated[str | None, typer.Option("--stage", help="Those held at this stage.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Only work items with this reason.")]
+Stage = Annotated[str | None, typer.Option("--stage", help="Only work items of leads held at this stage.")]
 Source = Annotated[str | None, typer.Option("--source", help="Those of this source.")]
-Later = Annotated[bool, typer.Option("--later", help="What follows waits for the next run, or for a consumer.")]
+Later = Annotated[
+    bool, typer.Option("--later", help="Only store it; the lead goes on with the next run, or with a consumer.")
+]
 SameAs = Annotated[
     int | None,
     typer.Option(
         "--same",
         metavar="LEAD",
         parser=build_id_parser("lead"),
-        help="It is the person of this lead: it joins, or takes it up.",
+        help="It is about the person of this lead: it joins the open journey, or begins a new one.",
     ),
 ]
-Different = Annotated[bool, typer.Option("--different", help="It is somebody else; nobody is asked again.")]
+Different = Annotated[bool, typer.Option("--different", help="It is about another person; nobody is asked again.")]
 
 
 class WordsOptional(TyperCommand):

@@ -39,29 +39,30 @@ def outcomes(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--source", "-s", metavar="NAME", help="Whose ids the file has: of the playbook."),
+        typer.Option("--source", "-s", metavar="NAME", help="The playbook's source whose external ids the file has."),
     ] = None,
     history: Annotated[
-        bool, typer.Option("--history", help="Take what is dated before its lead was captured, as of then.")
+        bool, typer.Option("--history", help="Also record outcomes dated before their lead was captured.")
     ] = False,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="MOMENT", help="When it was (UTC), for rows that do not say.")
+        str | None, typer.Option("--at", metavar="MOMENT", help="The time (UTC) of outcomes whose row has none.")
     ] = None,
     from_activities: Annotated[
         bool,
         typer.Option(
-            "--from-activities", help="In place of a file: activities that are outcomes, older than their lead's owner."
+            "--from-activities",
+            help="In place of a file, record activities that are outcomes and older than the owner of their lead.",
         ),
     ] = False,
     withdraw: Annotated[
-        bool, typer.Option("--withdraw", help="The way back: what would be recorded is so no more.")
+        bool, typer.Option("--withdraw", help="Withdraw the outcomes that would otherwise be recorded.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be recorded, and store nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be recorded, and store nothing.")] = False,
     json: Json = False,
     by: By = None,
     now: Now = None,
 ) -> None:
-    """Record what became of leads, in bulk, with its dates of then: figures learn from it, and no lead moves.
+    """Record outcomes of leads in bulk, with their dates in the past: figures learn from them, and no lead moves.
 
     A row names its lead (number, J12, external id or e-mail), what happened (accepted, rejected with a reason, won,
     lost, or an outcome of the playbook), when, and who said so. Only figures change: no owner, no clock, no rotation,

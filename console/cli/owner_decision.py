@@ -33,7 +33,7 @@ def accept(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The owner takes the lead or the record. An operator acts for them, with --for."""
+    """Accept a lead or a record as its owner. An operator does so for the owner, with --for."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
         playbook = loaded.playbook
@@ -56,14 +56,16 @@ def accept(
 def reject(
     ctx: typer.Context,
     lead: Lead,
-    reason: Annotated[str, typer.Option("--reason", help="One of the playbook's reasons to reject a lead.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="The reason: one of the playbook's reasons to reject a lead.")
+    ],
     acts_for: For = None,
     by: By = None,
     later: Later = False,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The owner gives the lead or the record back. An operator acts for them, with --for."""
+    """Give a lead or a record back as its owner. An operator does so for the owner, with --for."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
         playbook = loaded.playbook

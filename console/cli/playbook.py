@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 def check(
     ctx: typer.Context,
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Else the playbook in use.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The playbook to check; by default the one in use.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Name every problem with its file and line; exit 2 when there is one. Its cases are tried, too."""
+    """Name every problem of a playbook with its file and line; exit 2 when there is one. Its cases are tried, too."""
     if not _check(ctx.obj, file, as_json=json):
         raise typer.Exit(ExitCode.WRONG_INPUT)
 
@@ -111,11 +113,13 @@ def show(
     ctx: typer.Context,
     hash_: Annotated[
         str | None,
-        typer.Argument(metavar="[HASH]", help="One that decided earlier, by its hash or the start of it; or `active`."),
+        typer.Argument(
+            metavar="[HASH]", help="The hash of a playbook that decided earlier, or its start; or `active`."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """The playbook of the file, or one that decided earlier."""
+    """Print the playbook of the file, or one that decided earlier."""
     context: CommandContext = ctx.obj
     loaded = context.playbook() if hash_ is None else find_playbook(context, hash_)
     if json:
@@ -128,10 +132,14 @@ def show(
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to; else this folder.")] = Path(),
-    minimal: Annotated[bool, typer.Option("--minimal", help="A small one instead: some 40 lines that run.")] = False,
+    folder: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="The folder for the copy; by default this folder.")
+    ] = Path(),
+    minimal: Annotated[
+        bool, typer.Option("--minimal", help="Copy a small playbook of about 40 lines instead.")
+    ] = False,
 ) -> None:
-    """Copy the bundled playbook and its cases, to be changed to what your team agrees on."""
+    """Copy the bundled playbook and its cases into a folder, to be changed to what your team agrees on."""
     with as_the_user_makes_files():
         written = playbook.copy_minimal(folder) if minimal else playbook.copy_default(folder)
     console = build_console()

@@ -26,7 +26,7 @@ from leadgate.vocabulary import JourneyKind
 from tasks.playbook_in_use import ActivationResult, describe_method, roll_back
 from tasks.playbook_in_use import activate as activate_playbook
 
-Reason = Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why, for those who read the history.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="WORDS", help="The reason, which the history shows.")]
 
 
 def activate(
@@ -50,8 +50,8 @@ def activate(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Make a file's content the playbook in use, for every process. One that is not sound is refused, and so is one
-    whose cases fail."""
+    """Make the content of a file the playbook in use, for every process. A playbook with problems or with failing cases
+    is refused."""
     context: CommandContext = ctx.obj
     own = context.settings.playbook
     if file is not None:
@@ -113,7 +113,7 @@ def reason(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Say afterwards why a playbook was activated."""
+    """Add a reason to an activation of a playbook afterwards."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         who = identify_actor(loaded.playbook)
@@ -127,10 +127,12 @@ def reason(
 
 def history(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many, the newest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1_000, help="Show at most this many, the newest first.")
+    ] = 20,
     json: Json = False,
 ) -> None:
-    """Which playbooks were in use: since when, who made them so, how, and why."""
+    """List the playbooks that were in use: since when, by whom, how, and why."""
     context: CommandContext = ctx.obj
     with context.ledger() as ledger, ledger.transaction() as connection:
         found = playbook_activations.list_activations(connection, limit)

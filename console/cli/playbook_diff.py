@@ -34,18 +34,18 @@ def diff(
     a: Which,
     b: Which,
     lines: Annotated[
-        bool, typer.Option("--lines", help="The lines of the text that differ, in place of words.")
+        bool, typer.Option("--lines", help="Show the lines of text that differ, in place of words.")
     ] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="KEY", help="Exit 1 when another top-level key differs, too. Repeatable."),
+        typer.Option("--only", metavar="KEY", help="Exit 1 when any other top-level key differs. May be repeated."),
     ] = None,
     most: Annotated[
-        int | None, typer.Option("--most", metavar="N", min=0, help="Exit 1 when there are more changes than this.")
+        int | None, typer.Option("--most", metavar="N", min=0, help="Exit 1 when there are more than N changes.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """What differs between two playbooks, in words: rules, points, thresholds, routes, people, SLAs, and the rest.
+    """Show what differs between two playbooks, in words: rules, points, thresholds, routes, people, SLAs, and the rest.
 
     With --only and --most it is a check for CI: exit 1 when more differs than a change of this kind may.
     """

@@ -36,13 +36,13 @@ def measure(
     which: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PLAYBOOK]", help="A file, the start of a hash, or `active`; else the playbook's file."
+            metavar="[PLAYBOOK]", help="A file, the start of a hash, or `active`; by default the playbook's file."
         ),
     ] = None,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """How well its points tell won leads from lost ones, on leads kept aside; and what history would give its rules.
+    """Measure how well a playbook's points tell won leads from lost ones, and show the points that history would give.
 
     Every lead whose outcome is known is scored again by this playbook, as of when it was scored or decided. Three in
     ten are kept aside, the same each time: they judge the points, and teach nothing.

@@ -23,13 +23,16 @@ from leadgate.playbook.loading import CASES_FILE_NAME
 
 def test(
     ctx: typer.Context,
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A playbook; else the playbook's file.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The playbook to test; by default the playbook's file.")
+    ] = None,
     junit: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", help="Write the results for a CI server, too.")
+        Path | None,
+        typer.Option("--junit", metavar="FILE", help="Also write the results to FILE, as JUnit XML for a CI server."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Whether the leads of the playbook's cases get what they are expected to; exit 1 when one does not.
+    """Test whether the leads of the playbook's cases get what the cases expect; exit 1 when one does not.
 
     The cases are in cases.yaml beside the playbook, and in files of the folder cases. No ledger is needed, and nothing
     is stored: each lead finds pools at the beginning of their turns, and reps without leads.

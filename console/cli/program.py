@@ -134,9 +134,9 @@ def leadgate(
         typer.Option("--playbook", metavar="FILE", help="The playbook, in place of LEADGATE_PLAYBOOK."),
     ] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version, and exit.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON; may stand behind the command, too.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON; may also be written after the command.")] = False,
 ) -> None:
     name = ctx.invoked_subcommand
     if json and name is not None:

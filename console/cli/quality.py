@@ -19,7 +19,7 @@ from leadgate.ledger.clock import ask_time
 def docs(
     ctx: typer.Context,
     latest: Annotated[
-        int, typer.Option("--latest", metavar="N", min=0, max=200, help="Validations of each gate; else 20.")
+        int, typer.Option("--latest", metavar="N", min=0, max=200, help="Show the latest N validations of each gate.")
     ] = 20,
     json: Json = False,
 ) -> None:

@@ -59,22 +59,26 @@ def queue(
     ctx: typer.Context,
     reason: Reason = None,
     stage: Stage = None,
-    route: Annotated[str | None, typer.Option("--route", help="Those that this route decides.")] = None,
-    assignee: Annotated[str | None, typer.Option("--assignee", help="Those that this person has taken.")] = None,
+    route: Annotated[
+        str | None, typer.Option("--route", help="Only work items that this person or route decides.")
+    ] = None,
+    assignee: Annotated[
+        str | None, typer.Option("--assignee", help="Only work items that this person has taken.")
+    ] = None,
     source: Source = None,
     due_before: Annotated[
-        str | None, typer.Option("--due-before", metavar="MOMENT", help="Those due before this moment (UTC).")
+        str | None, typer.Option("--due-before", metavar="MOMENT", help="Only work items due before this moment (UTC).")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many.")] = 50,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="Write all of them to FILE, safe for spreadsheets."),
+        typer.Option("--csv", metavar="FILE", help="Write all work items to FILE as CSV, safe for spreadsheets."),
     ] = None,
     show_personal: Personal = False,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Open work items, oldest due first: what is wrong, who decides, by when (on this computer's clock)."""
+    """List open work items, the first due first: what is wrong, who decides, and by when (on this computer's clock)."""
     asked = build_filter(
         reason=reason, stage=stage, route=route, assignee=assignee, source=source, due_before=due_before
     )

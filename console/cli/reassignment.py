@@ -27,22 +27,25 @@ from tasks.handed_over import Handed
 _MOST_SHOWN = 20
 
 
-Why = Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why; it is kept with the lead.")]
+Why = Annotated[str, typer.Option("--reason", metavar="WORDS", help="The reason, which is kept with the lead.")]
 
 
 def reassign(
     ctx: typer.Context,
     lead: Lead,
     reason: Why,
-    to: Annotated[str | None, typer.Option("--to", metavar="REP", help="Who gets it.")] = None,
-    pool: Annotated[str | None, typer.Option("--pool", metavar="POOL", help="Or the pool whose turn decides.")] = None,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Even if REP is away or at a cap.")] = False,
+    to: Annotated[str | None, typer.Option("--to", metavar="REP", help="The new owner.")] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option("--pool", metavar="POOL", help="The pool in which the next in turn gets it, in place of --to."),
+    ] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Reassign even if REP is away or at a cap.")] = False,
     acts_for: For = None,
     by: By = None,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Give an owned lead or record to another rep, or to a pool. The playbook says what its clock does."""
+    """Give an owned lead or record to another rep or to a pool. The playbook says what happens to its clock."""
     context: CommandContext = ctx.obj
     if (to is None) == (pool is None):
         raise CommandError("say who gets it: --to REP, or --pool POOL for whose turn it is there")
@@ -72,7 +75,9 @@ def unassign(
     ctx: typer.Context,
     lead: Lead,
     reason: Why,
-    nurture: Annotated[bool, typer.Option("--nurture", help="To nurture; else a work item asks who gets it.")] = False,
+    nurture: Annotated[
+        bool, typer.Option("--nurture", help="Move it to nurture; by default a work item asks who gets it.")
+    ] = False,
     acts_for: For = None,
     by: By = None,
     json: Json = False,
@@ -110,10 +115,15 @@ def unassign(
 
 def transfer(
     ctx: typer.Context,
-    rep: Annotated[str, typer.Argument(metavar="REP", help="Who leaves; they need not be in the playbook any more.")],
+    rep: Annotated[
+        str, typer.Argument(metavar="REP", help="The rep who leaves; they need not be in the playbook any more.")
+    ],
     reason: Why,
     to_pool: Annotated[
-        str | None, typer.Option("--to-pool", metavar="POOL", help="Who shares them; else the pool each came by.")
+        str | None,
+        typer.Option(
+            "--to-pool", metavar="POOL", help="The pool that shares them; by default the pool by which each came."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show who would get what, and store nothing.")] = False,
     acts_for: For = None,
@@ -121,7 +131,7 @@ def transfer(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Spread all the leads and records of somebody who leaves evenly over their colleagues."""
+    """Spread all leads and records of a rep who leaves evenly over their colleagues."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(parse_now(now)) as (ledger, loaded):
         at = ask_time(ledger, parse_now(now))

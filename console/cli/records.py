@@ -30,13 +30,17 @@ _WIDTH: Final = 28  # characters of a name
 
 def records(
     ctx: typer.Context,
-    kind: Annotated[str | None, typer.Option("--kind", help="opportunity, renewal or expansion.")] = None,
-    owner: Annotated[str | None, typer.Option("--owner", metavar="REP", help="Those that this rep has.")] = None,
-    open_: Annotated[bool, typer.Option("--open", help="Those that are open.")] = False,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Only records of this kind: opportunity, renewal or expansion.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="REP", help="Only records that this rep owns.")
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Only records that are open.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Show at most this many.")] = 50,
     json: Json = False,
 ) -> None:
-    """Opportunities, renewals and expansions, what is to close next first."""
+    """List opportunities, renewals and expansions, the next to close first."""
     if kind is not None and kind not in _KINDS:
         raise CommandError(f"there is no kind of record {sanitise(kind, 40)!r}; {propose(kind, _KINDS)}")
     context: CommandContext = ctx.obj

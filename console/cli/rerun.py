@@ -55,26 +55,31 @@ def rerun(
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated."),
     ] = None,
-    proposed: Annotated[bool, typer.Option("--proposed", help="Correct as each work item proposes.")] = False,
+    proposed: Annotated[bool, typer.Option("--proposed", help="Correct the field as each work item proposes.")] = False,
     done_by_hand: Annotated[
         str | None,
-        typer.Option("--done-by-hand", metavar="EVIDENCE", help="It was done by hand; this proves it."),
+        typer.Option("--done-by-hand", metavar="EVIDENCE", help="It was done by hand; EVIDENCE says how."),
     ] = None,
     discard: Annotated[
         str | None, typer.Option("--discard", metavar="REASON", help="End the journeys, for this reason.")
     ] = None,
     same: SameAs = None,
     likeliest: Annotated[
-        bool, typer.Option("--likeliest", help="Each is the person of the likeliest lead in question.")
+        bool,
+        typer.Option(
+            "--likeliest", help="Each lead is the same person as the most likely one of those that the work item names."
+        ),
     ] = False,
     different: Different = False,
     by: By = None,
     later: Later = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it to several work items at once.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Confirm that several work items are decided at once.")
+    ] = False,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Let held leads try their stage again: as they are, corrected, or done by hand. Or discard them."""
+    """Let held leads try their stage again, as they are, corrected, or done by hand; or discard them."""
     context: CommandContext = ctx.obj
     asked = build_filter(
         ids=[*(items or ()), *(work_item or ())], reason=reason, stage=stage, source=source, batch=batch

@@ -60,19 +60,24 @@ class Take:
 def review(
     ctx: typer.Context,
     work_item: Annotated[
-        str | None, typer.Argument(metavar="[W12]", help="A work item; else all that wait are listed.")
+        str | None,
+        typer.Argument(metavar="[W12]", help="The work item to show or decide; by default all that wait are listed."),
     ] = None,
     approve: Annotated[
         str | None,
-        typer.Option("--approve", metavar="[WORDS]", help="It goes on; the words say what you looked at."),
+        typer.Option("--approve", metavar="[WORDS]", help="Let it go on; WORDS say what you looked at."),
     ] = None,
-    reject: Annotated[str | None, typer.Option("--reject", metavar="REASON", help="End it, for this reason.")] = None,
+    reject: Annotated[
+        str | None, typer.Option("--reject", metavar="REASON", help="End the journey, for this reason.")
+    ] = None,
     corrections: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Correct a field; may be repeated."),
     ] = None,
-    proposed: Annotated[bool, typer.Option("--proposed", help="Correct it as the work item proposes.")] = False,
-    take: Annotated[bool, typer.Option("--take", help="You decide it, so it is not escalated.")] = False,
+    proposed: Annotated[bool, typer.Option("--proposed", help="Correct the field as the work item proposes.")] = False,
+    take: Annotated[
+        bool, typer.Option("--take", help="Take the work item: you will decide it, so it is not escalated.")
+    ] = False,
     same: SameAs = None,
     different: Different = False,
     by: By = None,
@@ -82,7 +87,7 @@ def review(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """What waits for a reviewer, with what there is to decide by; and the decision."""
+    """List what waits for a reviewer, with the evidence to decide by; or decide one work item."""
     context: CommandContext = ctx.obj
     decision = _read_decision(
         approve, reject, corrections or [], same, take=take, different=different, proposed=proposed

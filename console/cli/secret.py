@@ -8,5 +8,5 @@ from leadgate import source_secrets
 
 
 def new() -> None:
-    """Print a new random secret, for a variable LEADGATE_SECRET_NAME and for its sender; nothing keeps it."""
+    """Print a new random secret, for a variable LEADGATE_SECRET_NAME and for its sender. It is stored nowhere."""
     typer.echo(source_secrets.make())

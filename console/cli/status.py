@@ -33,7 +33,8 @@ from leadgate.ledger.clock import ask_time
 
 
 def status(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
-    """Show what runs and what waits, and how old the oldest is; exit 1 when leads wait and no process takes them."""
+    """Show which processes run, what waits, and how old the oldest waiting lead is; exit 1 when leads wait and no
+    process takes them."""
     if not _show(ctx.obj, as_json=json, now=now):
         raise typer.Exit(ExitCode.BROKEN)
 

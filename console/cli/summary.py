@@ -39,7 +39,7 @@ _WORDS: Final[dict[str, str]] = {StageName.FOLLOW_UP: "follow-up"}
 
 
 def summary(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
-    """What became of everything that was captured, on one screen."""
+    """Show on one screen what became of everything that was captured."""
     context: CommandContext = ctx.obj
     with context.ledger() as ledger:
         at = ask_time(ledger, parse_now(now))

@@ -27,11 +27,13 @@ from leadgate.vocabulary import ActionKind
 def touch(
     ctx: typer.Context,
     lead: Lead,
-    kind: Annotated[str, typer.Option("--kind", help="A touch or an outcome of the playbook, such as call.")],
+    kind: Annotated[str, typer.Option("--kind", help="A kind of touch or an outcome of the playbook, such as call.")],
     acts_for: For = None,
     by: By = None,
-    at: Annotated[str | None, typer.Option("--at", metavar="MOMENT", help="When it was (UTC); else now.")] = None,
-    seconds: Annotated[int | None, typer.Option("--seconds", min=0, help="How long a call took.")] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="MOMENT", help="The time of the touch (UTC); by default now.")
+    ] = None,
+    seconds: Annotated[int | None, typer.Option("--seconds", min=0, help="How long a call took, in seconds.")] = None,
     later: Later = False,
     json: Json = False,
     now: Now = None,

@@ -32,7 +32,7 @@ def undo(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Take an action back, by the number that is printed after it, as long as nothing else has happened since."""
+    """Undo an action, by the number that is printed after it, as long as nothing else has happened since."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
         playbook = loaded.playbook

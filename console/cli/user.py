@@ -30,13 +30,18 @@ from leadgate.permissions import Permission
 from leadgate.playbook import Playbook
 from leadgate.vocabulary import Role
 
-Login = Annotated[str, typer.Argument(metavar="LOGIN", help="What somebody signs in with; upper and lower case alike.")]
+Login = Annotated[
+    str, typer.Argument(metavar="LOGIN", help="The name to sign in with; upper and lower case are the same.")
+]
 Roles = Annotated[
-    list[Role] | None, typer.Option("--role", "-r", help="What they are; may be repeated. See docs/console.md.")
+    list[Role] | None,
+    typer.Option("--role", "-r", help="A role of the account, from docs/console.md; may be repeated."),
 ]
 Rep = Annotated[
     str | None,
-    typer.Option("--rep", metavar="NAME", help="Which rep or manager of the playbook they are, for these roles."),
+    typer.Option(
+        "--rep", metavar="NAME", help="The rep or manager of the playbook who the person is, for these roles."
+    ),
 ]
 
 
@@ -71,15 +76,15 @@ def _open_desk(ctx: typer.Context, now: str | None) -> Iterator[_Desk]:
 def add(
     ctx: typer.Context,
     login: Login,
-    name: Annotated[str, typer.Option("--name", help="Their name, as others see it.")],
+    name: Annotated[str, typer.Option("--name", help="The person's name, as others see it.")],
     role: Roles = None,
     rep: Rep = None,
     email: Annotated[str | None, typer.Option("--email", help="Their e-mail address.")] = None,
-    link: Annotated[bool, typer.Option("--link", help="Print a link by which they set a password.")] = False,
+    link: Annotated[bool, typer.Option("--link", help="Print a link with which the person sets a password.")] = False,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Make an account. Asks for its password, or with --link prints a link that sets one."""
+    """Create an account. Asks for its password, or with --link prints a link that sets one."""
     with _open_desk(ctx, now) as desk:
         _require_rep(rep, role or [], desk.playbook)
         account = accounts.add_account(
@@ -98,7 +103,7 @@ def add(
 
 
 def list(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
-    """The accounts, with their roles."""
+    """List the accounts, with their roles."""
     with _open_desk(ctx, now) as desk:
         found = accounts.list_accounts(desk.ledger)
     if json:
@@ -118,7 +123,7 @@ def list(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
 def roles(
     ctx: typer.Context, login: Login, role: Roles = None, rep: Rep = None, json: Json = False, now: Now = None
 ) -> None:
-    """Give an account these roles and no others, at once."""
+    """Give an account exactly these roles, from now on."""
     with _open_desk(ctx, now) as desk:
         before = desk.find(login)
         rep = rep or before.rep
@@ -128,7 +133,7 @@ def roles(
 
 
 def password(ctx: typer.Context, login: Login, json: Json = False, now: Now = None) -> None:
-    """Give an account another password. Its sessions end."""
+    """Set another password for an account. Its sessions end."""
     with _open_desk(ctx, now) as desk:
         before = desk.find(login)
         account = accounts.set_password(desk.ledger, before.login, _read_password(), by=desk.by, now=desk.now)
@@ -142,7 +147,7 @@ def email(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Give an account another e-mail address: reports go there."""
+    """Set another e-mail address for an account; reports are sent there."""
     if not is_mail_address(address.strip()):
         raise CommandError(f"{sanitise(address, 80)!r} is no e-mail address; write it like ana@example.com")
     with _open_desk(ctx, now) as desk:
@@ -151,21 +156,21 @@ def email(
 
 
 def disable(ctx: typer.Context, login: Login, json: Json = False, now: Now = None) -> None:
-    """Nobody signs in with the account any more. Its sessions end."""
+    """Disable an account: nobody can sign in with it any more, and its sessions end."""
     with _open_desk(ctx, now) as desk:
         account = accounts.disable_account(desk.ledger, desk.find(login).login, by=desk.by, now=desk.now)
     _tell(account, "is disabled, and its sessions have ended", as_json=json)
 
 
 def enable(ctx: typer.Context, login: Login, json: Json = False, now: Now = None) -> None:
-    """Take back what `leadgate user disable` did."""
+    """Enable an account again that `leadgate user disable` disabled."""
     with _open_desk(ctx, now) as desk:
         account = accounts.enable_account(desk.ledger, desk.find(login).login, by=desk.by, now=desk.now)
     _tell(account, "may sign in again", as_json=json)
 
 
 def link(ctx: typer.Context, login: Login, json: Json = False, now: Now = None) -> None:
-    """Print a link by which somebody sets the password of their account, once."""
+    """Print a link with which a person sets the password of their account, once."""
     with _open_desk(ctx, now) as desk:
         account = desk.find(login)
         made = _make_link(desk, account)

@@ -43,8 +43,8 @@ class _Person(NamedTuple):
 
 
 def demo(ctx: typer.Context, json: Json = False) -> None:
-    """Accounts to try the console with, while there are none: everybody of the playbook, a reviewer, an operator, a
-    privacy officer and an admin, all with one new password, which is printed."""
+    """Create accounts to try the console with, while there are none: everybody of the playbook, a reviewer, an
+    operator, a privacy officer and an admin, all with one new password, which is printed."""
     context: CommandContext = ctx.obj
     playbook = context.playbook().playbook
     by = identify_actor(playbook)

@@ -20,7 +20,7 @@ from leadgate.ledger import verify as invariants
 def verify(
     ctx: typer.Context,
     whole: Annotated[
-        bool, typer.Option("--whole", help="Look for the personal values of all leads, not of the latest 20,000 alone.")
+        bool, typer.Option("--whole", help="Search for personal values of all leads, not only of the latest 20,000.")
     ] = False,
     json: Json = False,
 ) -> None:

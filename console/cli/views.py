@@ -20,12 +20,12 @@ from leadgate.ledger.clock import ask_time
 from leadgate.report_schedule import find_next_due
 
 ViewId = Annotated[
-    int, typer.Argument(metavar="V3", parser=build_id_parser("saved view"), help="A saved view, by its number.")
+    int, typer.Argument(metavar="V3", parser=build_id_parser("saved view"), help="The number of the saved view.")
 ]
 
 
 def list(ctx: typer.Context, json: Json = False, now: Now = None) -> None:
-    """The saved views of everybody, when each is sent, and how that went."""
+    """List the saved views of everybody, with when each is sent and how the last sending went."""
     context: CommandContext = ctx.obj
     by = identify_actor(context.playbook().playbook)
     with context.ledger() as ledger:

@@ -27,16 +27,16 @@ def wait(
     until: Annotated[
         str,
         typer.Option(
-            "--until", metavar="DATE", help="The clocks run on then; a date alone is its morning for the owner."
+            "--until", metavar="DATE", help="When the clocks run on; a date without a time means the owner's morning."
         ),
     ],
-    reason: Annotated[str, typer.Option("--reason", help="What is waited for, in your own words.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="What you wait for, in your own words.")] = "",
     acts_for: For = None,
     by: By = None,
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The owner waits: the clocks of the lead or the record stand still until then, or until it is heard of."""
+    """Stop the clocks of a lead or a record until a date, or until the lead does something or sends a new signal."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook
@@ -61,7 +61,7 @@ def wait(
 def resume(
     ctx: typer.Context, lead: Lead, acts_for: For = None, by: By = None, json: Json = False, now: Now = None
 ) -> None:
-    """The wait for the lead or the record is over: its clocks run on."""
+    """End the wait for a lead or a record: its clocks run on."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook

@@ -77,9 +77,9 @@ def _run_until_signal(run: Callable[[], Coroutine[Any, Any, None]], stop: Callab
 
 def worker(
     ctx: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs at a time.")] = 2,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="The most flow runs at a time.")] = 2,
 ) -> None:
-    """Run what is scheduled, and what is started in the Prefect UI; Leadgate's own flows only."""
+    """Run scheduled flows, and flows that are started in the Prefect UI; only Leadgate's own flows."""
     context: CommandContext = ctx.obj
     playbook = context.load_checked_playbook()
     settings = context.settings

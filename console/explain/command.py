@@ -26,9 +26,11 @@ from leadgate.references import parse
 
 
 def explain(ctx: typer.Context, lead: Lead, json: Json = False, now: Now = None) -> None:
-    """One lead: what triggered it, who owns it and why, what proves it, what happens when it fails.
+    """Explain one lead: what triggered it, who owns it and why, what evidence proves it worked, what happens when it
+    fails.
 
-    Or one record, such as R12: the same of it, and each update as it was told, from, to, when and by whom.
+    A record, such as R12, is explained in the same way, with each update: the values before and after, when, and by
+    whom.
     """
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):

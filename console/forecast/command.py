@@ -33,29 +33,34 @@ def forecast(
     ctx: typer.Context,
     since: Annotated[
         str,
-        typer.Option("--since", metavar="DAY", help="What moved since the beginning of this day: 2026-03-02, monday …"),
+        typer.Option(
+            "--since",
+            metavar="DAY",
+            help="Show movements since the beginning of this day, such as 2026-03-02 or monday.",
+        ),
     ] = DEFAULT_SINCE,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="DAY", help="As known at the end of this day; else now.")
+        str | None,
+        typer.Option("--until", metavar="DAY", help="Forecast as known at the end of this day; by default now."),
     ] = None,
     period: Annotated[
         str,
         typer.Option(
             "--period",
             metavar="PERIOD",
-            help="What is to close in it: this_month, next_quarter, this_year, 2026-11, 2026-q4 or all.",
+            help="The period of close dates: this_month, next_quarter, this_year, 2026-11, 2026-q4 or all.",
         ),
     ] = DEFAULT_PERIOD,
-    owner: Annotated[str | None, typer.Option("--owner", metavar="REP", help="The opportunities of one rep.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="REP", help="Only opportunities of this rep.")] = None,
     team: Annotated[
-        str | None, typer.Option("--team", metavar="MANAGER", help="Those of the reps of one manager.")
+        str | None, typer.Option("--team", metavar="MANAGER", help="Only opportunities of the reps of this manager.")
     ] = None,
     zone: Annotated[
         str | None,
         typer.Option(
             "--zone",
             metavar="ZONE",
-            help="Whose days, such as Europe/Berlin; else the rep's, the pools', or this computer's.",
+            help="The time zone of days, such as Europe/Berlin; by default the rep's, the pools' or this computer's.",
         ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most this many movements.")] = 20,
@@ -63,7 +68,7 @@ def forecast(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """What opportunities come to by owner: won, commit, best case, pipeline; and what moved since, with why."""
+    """Show what opportunities come to by owner (won, commit, best case, pipeline), and what moved since and why."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         playbook = loaded.playbook

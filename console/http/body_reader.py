@@ -83,7 +83,9 @@ def _decode_text(body: bytes) -> str:
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise RefusedError(400, "invalid_utf8", f"the body is not UTF-8, from byte {error.start} on") from None
+        raise RefusedError(
+            400, "invalid_utf8", f"the body is not UTF-8, from byte {error.start} on; send it in UTF-8"
+        ) from None
 
 
 # --- JSON -------------------------------------------------------------------------------------------------
@@ -92,7 +94,7 @@ def _decode_text(body: bytes) -> str:
 def _parse_json(text: str) -> Body:
     text = text.removeprefix("\ufeff")
     try:
-        # the strict one: no NaN, no half surrogates, nothing that reading the signal again would stumble over
+        # a strict parser: it refuses NaN and lone surrogates, with which the stored signal could not be read again
         orjson.loads(text)
         start = _skip_space(text, 0)
         if text[start] != "[":
@@ -128,7 +130,7 @@ def _scan(text: str, at: int) -> tuple[JsonValue, str]:
 def _build_payload(value: JsonValue, raw: str, position: int | None) -> Payload:
     where = "the payload" if position is None else f"payload {position} of the list, counted from 0,"
     if not isinstance(value, dict):
-        raise RefusedError(422, "not_an_object", f"{where} is no object, so its fields have no names; send objects")
+        raise RefusedError(422, "not_an_object", f"{where} is not an object, so its fields have no names; send objects")
     if not value:
         raise RefusedError(422, "empty", f"{where} is empty; send at least one field")
     _require_limits(value)
@@ -143,7 +145,11 @@ def _skip_space(text: str, at: int) -> int:
 def _build_object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise RefusedError(400, "duplicate_name", "an object names a field twice, so which value holds is not said")
+        raise RefusedError(
+            400,
+            "duplicate_name",
+            "an object has the same field name twice, so its value is ambiguous; send each name once",
+        )
     return values
 
 
@@ -157,7 +163,7 @@ def _parse_integer(digits: str) -> int:
 def _parse_number(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise RefusedError(400, "number_too_large", "a number is larger than any double; send it as text")
+        raise RefusedError(400, "number_too_large", "a number is too large for a double; send it as text")
     return value
 
 
@@ -192,7 +198,7 @@ def _build_too_deep_error() -> RefusedError:
 
 
 def _build_form(pairs: list[tuple[str, str]]) -> Body:
-    """One payload: a name that is there several times (boxes that are ticked) has a list of values."""
+    """Build one payload. A name that is sent several times, such as ticked boxes, has a list of values."""
     values: dict[str, str | list[str]] = {}
     for name, value in pairs:
         before = values.get(name)
@@ -211,7 +217,9 @@ def _parse_urlencoded(text: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
     except UnicodeDecodeError:
-        raise RefusedError(400, "invalid_utf8", "a form field is not UTF-8 once its %XX are decoded") from None
+        raise RefusedError(
+            400, "invalid_utf8", "a form field is not UTF-8 after its %XX are decoded; send the form in UTF-8"
+        ) from None
     except ValueError:
         raise _build_too_many_fields_error() from None
 
@@ -229,7 +237,7 @@ def _parse_multipart(body: bytes, boundary: bytes) -> list[tuple[str, str]]:
 
 
 class _Parts:
-    """The fields of a form as their parts come. A file is refused: what is in it would be no field of a lead."""
+    """Collects the fields of a form from the parser. A file is refused: it is not a field of a lead."""
 
     def __init__(self) -> None:
         self.fields: list[tuple[str, str]] = []
@@ -252,7 +260,8 @@ class _Parts:
         return RefusedError(
             400,
             "invalid_form",
-            f"{self._name_part()} is no form field with a name, or has more than 8 header lines, or one of 4 KB",
+            f"{self._name_part()} has no field name, more than 8 header lines, or a header line of 4 KB; "
+            "send named form fields",
         )
 
     def _name_part(self) -> str:
@@ -287,4 +296,6 @@ class _Parts:
 
 
 def _build_too_many_fields_error() -> RefusedError:
-    return RefusedError(400, "too_many_fields", f"a payload may have {FIELDS:,} fields, on all levels")
+    return RefusedError(
+        400, "too_many_fields", f"a payload may have at most {FIELDS:,} fields on all levels; send fewer"
+    )

@@ -31,7 +31,7 @@ def listen(
         int | None, typer.Option("--port", min=1, max=65_535, help="The port, in place of LEADGATE_CAPTURE_PORT.")
     ] = None,
 ) -> None:
-    """HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
+    """Run HTTP capture alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
     context: CommandContext = ctx.obj
     file = context.load_checked_playbook()
     _require_token(context.settings.metrics_token)

@@ -25,8 +25,8 @@ from leadgate.ledger.clock import ask_time
 from leadgate.ledger.record_figures import list_sections
 
 _SECTION_HELP: Final = (
-    "funnel, conversion, speed, load or paths; with --rep speed, load or overdue; opportunities, renewals or"
-    " expansions; or trend, the period by day, week or month. May be repeated."
+    "Show only this section: funnel, conversion, speed, load, paths, opportunities, renewals, expansions, or trend (the"
+    " period by day, week or month); with --rep also overdue, without funnel, conversion and paths. May be repeated."
 )
 
 
@@ -42,26 +42,27 @@ class Ways:
 def report(
     ctx: typer.Context,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="DAY", help="From this day on; else the last 30 days.")
+        str | None,
+        typer.Option("--since", metavar="DAY", help="The first day of the period; by default the last 30 days."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="DAY", help="Up to this day, included; else today.")
+        str | None, typer.Option("--until", metavar="DAY", help="The last day of the period; by default today.")
     ] = None,
     period: Annotated[
         str | None,
-        typer.Option("--period", metavar="PERIOD", help="Such as this_week, last_week, last_month or 90_days."),
+        typer.Option("--period", metavar="PERIOD", help="A named period, such as this_week, last_month or 90_days."),
     ] = None,
     zone: Annotated[
         str | None,
         typer.Option(
             "--zone",
             metavar="ZONE",
-            help="Whose days and hours, such as Europe/Berlin; else the rep's, the pools', or this computer's.",
+            help="The time zone, such as Europe/Berlin; by default the rep's, the pools' or this computer's.",
         ),
     ] = None,
     source: Source = None,
     rep: Annotated[
-        str | None, typer.Option("--rep", metavar="NAME", help="One rep: their speed, load, and what is overdue.")
+        str | None, typer.Option("--rep", metavar="NAME", help="Report on one rep: speed, load, and overdue leads.")
     ] = None,
     section: Annotated[list[str] | None, typer.Option("--section", metavar="NAME", help=_SECTION_HELP)] = None,
     csv: Annotated[
@@ -74,7 +75,8 @@ def report(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """The funnel, outcomes of qualified leads, speed to lead, load and fairness, clean paths of leads and records."""
+    """Report the funnel, outcomes of qualified leads, speed to lead, load and fairness, and clean paths of leads and
+    records."""
     if period is not None and (since is not None or until is not None):
         raise CommandError("--period names the days already; leave --since and --until out, or --period")
     options = ReportOptions(since, until, zone, source, rep, tuple(section or ()))

@@ -59,7 +59,7 @@ class _Stop(BaseException):
 
 
 def up(ctx: typer.Context) -> None:
-    """Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture."""
+    """Keep everything running on this machine: PostgreSQL, Prefect, intake, schedules, HTTP capture, console."""
     context: CommandContext = ctx.obj
     playbook = context.load_checked_playbook()
     require_values(playbook, os.environ)

@@ -27,12 +27,14 @@ _CONNECTIONS: Final = 16  # those who look at pages at a time, beside figures th
 Port = Annotated[
     int | None, typer.Option("--port", min=1, max=65_535, help="The port, in place of LEADGATE_CONSOLE_PORT.")
 ]
-PrefectUrl = Annotated[str | None, typer.Option("--prefect-url", metavar="URL", help="Of the Prefect UI, for links.")]
+PrefectUrl = Annotated[
+    str | None, typer.Option("--prefect-url", metavar="URL", help="The address of the Prefect UI, for links to it.")
+]
 Link = Annotated[bool, typer.Option("--link/--no-link", help="Print the link that makes the first account.")]
 
 
 def console(ctx: typer.Context, port: Port = None, prefect_url: PrefectUrl = None, link: Link = True) -> None:
-    """The web console alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
+    """Run the web console alone, on loopback, until ctrl-C; `leadgate up` starts it with everything else."""
     context: CommandContext = ctx.obj
     settings = context.settings
     loaded = context.load_checked_playbook()

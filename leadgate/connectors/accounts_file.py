@@ -48,9 +48,11 @@ class AccountsProvider:
         except OSError as error:
             raise ProviderError(f"cannot read {name}: {error.strerror}") from error
         except (UnicodeDecodeError, csv.Error) as error:  # whose words quote the file
-            raise ProviderError(f"cannot read {name}: it is no CSV in UTF-8") from error
+            raise ProviderError(f"cannot read {name}: it is not a CSV file in UTF-8; save it as one") from error
         except KeyError as error:
-            raise ProviderError(f"{name} has no column {error}") from error
+            raise ProviderError(
+                f"{name} has no column {error}; add it to the file, or correct its name in the playbook"
+            ) from error
         answers: dict[Wanted, tuple[Mapping[str, object], list[ConsideredAccount] | None]] = {}
         rows = []
         names = ("company_domain", "website_domain", "company", "country")

@@ -219,7 +219,7 @@ class Embedded:
                 "pg_ctl", ["-D", where, "-w", "-t", str(START_SECONDS), "-l", f"{where}/log", "-o", options, "start"]
             )
         except EmbeddedError as error:
-            raise EmbeddedError(f"{self._read_last_error(before) or error}; its log is {self.log}") from error
+            raise EmbeddedError(f"{self._read_last_error(before) or error}; see its log: {self.log}") from error
 
     def _read_last_error(self, offset: int) -> str:
         """The line of the log, from ``offset`` on, in which the server says why it does not start."""

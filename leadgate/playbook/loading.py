@@ -79,7 +79,13 @@ def load(path: Path) -> LoadedPlaybook:
         with open_regular(path) as opened:
             content = opened.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            raise PlaybookError([Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")])
+            raise PlaybookError(
+                [
+                    Problem(
+                        file, 1, "", f"is larger than {MAX_BYTES:,} bytes, the limit of a playbook; name another file"
+                    )
+                ]
+            )
         text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise PlaybookError([Problem(file, 1, "", "is not UTF-8 text; save it as UTF-8")]) from error

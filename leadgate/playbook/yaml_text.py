@@ -115,9 +115,11 @@ def _cut(key: str) -> str:
 def read(text: str, file: str) -> Document:
     """The document in ``text``. Raises ``PlaybookError`` for what is not plain, bounded YAML."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise PlaybookError([Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes; this is no playbook")])
+        raise PlaybookError(
+            [Problem(file, 1, "", f"is larger than {MAX_BYTES:,} bytes, the limit of a playbook; name another file")]
+        )
     if _open_at_most(text) > MAX_OPEN:
-        raise PlaybookError([Problem(file, 1, "", "is nested too deeply; this is no playbook")])
+        raise PlaybookError([Problem(file, 1, "", "is nested too deeply for a playbook; name another file")])
     yaml = YAML(typ="safe", pure=True)  # the C scanner is YAML 1.1: there `no` is false and 09:30 a number
     try:
         root = yaml.compose(text)
@@ -128,7 +130,7 @@ def read(text: str, file: str) -> Document:
     except YAMLError as error:
         raise PlaybookError([Problem(file, 1, "", f"is not YAML: {str(error).splitlines()[0]}")]) from error
     except RecursionError as error:
-        raise PlaybookError([Problem(file, 1, "", "is nested too deeply; this is no playbook")]) from error
+        raise PlaybookError([Problem(file, 1, "", "is nested too deeply for a playbook; name another file")]) from error
     if not isinstance(root, MappingNode):
         what = "is empty" if root is None else "is not a mapping of keys to values"
         raise PlaybookError([Problem(file, 1, "", f"{what}; start from `leadgate playbook init`")])

@@ -456,7 +456,7 @@ def test_the_queue_is_filtered_and_a_misspelt_filter_is_an_error(cli: Cli, worke
     assert len(read_json(cli("queue", "--limit", 1, "--json"))["items"]) == 1
     assert "did you mean 'email_malformed'?" in cli("queue", "--reason", "email_malfomed", code=2).stderr
     assert "did you mean 'validation'?" in cli("queue", "--stage", "validaton", code=2).stderr
-    assert "no moment" in cli("queue", "--due-before", "soon", code=2).stderr
+    assert "not a time" in cli("queue", "--due-before", "soon", code=2).stderr
 
 
 # --- what people decide ---------------------------------------------------------------------------------

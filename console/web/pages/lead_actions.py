@@ -284,7 +284,7 @@ def _read_moment(text: str, visitor: Visitor) -> datetime | None:
         at = datetime.fromisoformat(text.strip())
         return (at if at.tzinfo is not None else at.replace(tzinfo=visitor.zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise FormError("this is no moment; write it like 2026-03-02T09:30") from None
+        raise FormError("this is not a time; write it like 2026-03-02T09:30") from None
 
 
 def _read_shown(text: str) -> datetime | None:

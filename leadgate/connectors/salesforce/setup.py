@@ -239,7 +239,9 @@ def _create(client: RestClient, body: JsonValue) -> bool:
 def _build_field(of: str, field: WantedField) -> JsonValue:
     name = require_name(field.name)
     if not name.endswith("__c"):
-        raise CrmRefusedError(f"{name} is a standard field of Salesforce, which cannot be created")
+        raise CrmRefusedError(
+            f"{name} is a standard field of Salesforce, which cannot be created; correct its name in the playbook"
+        )
     metadata: dict[str, JsonValue] = {"label": field.label[:40], **_build_type(field)}
     return {"FullName": f"{_home(of)}.{name}", "Metadata": metadata}
 
@@ -271,7 +273,7 @@ def _build_type(field: WantedField) -> JsonObject:
 def _find_permission_set(client: RestClient, name: str) -> str:
     found = list(client.query(build_query(("Id",), "PermissionSet", f"Name = {quote_text(name)}")))
     if not found:
-        raise CrmRefusedError("Salesforce has no permission set of the name that is configured")
+        raise CrmRefusedError(f"Salesforce has no permission set {name!r}; create it, or correct its name")
     return str(found[0].get("Id"))
 
 
@@ -289,7 +291,9 @@ def _permit(client: RestClient, of: str, name: str, holder: str) -> None:
     if results and read_row_error(results[0], by_id=False).code in _THERE:
         return
     if not results or as_object(results[0]).get("success") is not True:
-        raise CrmRefusedError(f"{name} was created, and Salesforce did not give the permission set access to it")
+        raise CrmRefusedError(
+            f"{name} was created, but Salesforce gave the permission set no access to it; give it access in Salesforce"
+        )
 
 
 def _home(of: str) -> str:

@@ -139,7 +139,7 @@ def _check_accounts_file(checker: Checker, here: Path, provider: AccountsFile) -
         yield checker.at((*here, "path"), f"the accounts file {name} cannot be read: it {error.strerror}")
         return
     except (UnicodeDecodeError, csv.Error):  # whose words quote the file, which may be another than was meant
-        yield checker.at((*here, "path"), f"the accounts file {name} is no CSV in UTF-8; save it as one")
+        yield checker.at((*here, "path"), f"the accounts file {name} is not a CSV file in UTF-8; save it as one")
         return
     wanted = [((*here, "domain"), provider.domain)]
     named = {"website": provider.website, "company": provider.company, "parent": provider.parent}
