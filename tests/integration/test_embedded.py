@@ -82,11 +82,46 @@ def long_home(tmp_path: Path) -> Path:
     return tmp_path / ("a" * 60) / ("b" * 60) / "home"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a ledger that nobody uses."""
+    folder = tmp_path_factory.mktemp("made") / "home"
+    with open_ledger(Settings(home=folder)):
+        pass
+    return folder
+
+
+@pytest.fixture
+def begin(made: Path) -> Callable[[Path], None]:
+    """Have a data folder as the first use of a ledger leaves it. Making one takes a second of CPU time, so tests that
+    do not ask how it is made begin with a copy."""
+
+    def copy(home: Path) -> None:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", str(made), str(home)], check=True)  # with the owners of its files
+
+    return copy
+
+
+@pytest.fixture
+def used_home(home: Path, begin: Callable[[Path], None]) -> Path:
+    """``home`` with a ledger."""
+    begin(home)
+    return home
+
+
+@pytest.fixture
+def used_long_home(long_home: Path, begin: Callable[[Path], None]) -> Path:
+    """``long_home`` with a ledger."""
+    begin(long_home)
+    return long_home
+
+
 # -- who can reach it --------------------------------------------------------------------------------------
 
 
 @as_root
-@pytest.mark.parametrize("place", ["home", "long_home"])
+@pytest.mark.parametrize("place", ["used_home", "used_long_home"])
 def test_another_user_of_the_machine_does_not_reach_the_socket(place: str, request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(place)
     with open_ledger(Settings(home=folder)) as ledger:
@@ -99,8 +134,9 @@ def test_another_user_of_the_machine_does_not_reach_the_socket(place: str, reque
 
 @as_root
 @pytest.mark.parametrize("role", embedded.ROLES)
-def test_who_reaches_the_socket_must_be_the_owner_of_the_data_folder(role: str) -> None:
+def test_who_reaches_the_socket_must_be_the_owner_of_the_data_folder(role: str, begin: Callable[[Path], None]) -> None:
     folder = Path(tempfile.mkdtemp())
+    begin(folder / "home")
     with open_ledger(Settings(home=folder / "home")) as ledger:
         file = socket_of(ledger)
         for each in (folder, folder / "home", file.parent):
@@ -126,26 +162,23 @@ def test_neither_role_rules_the_server_or_reaches_the_other_database(postgres: L
                 connection.execute(text("COPY (SELECT 1) TO PROGRAM 'true'"))
 
 
-def test_a_data_folder_that_trusted_everybody_is_mended(home: Path) -> None:
-    with open_ledger(Settings(home=home)):
-        pass
-    rules = home / "postgresql" / "pg_hba.conf"
+def test_a_data_folder_that_trusted_everybody_is_mended(used_home: Path) -> None:
+    rules = used_home / "postgresql" / "pg_hba.conf"
     rules.write_text("local all all trust\n")
     if os.geteuid() == 0:  # an earlier version ran it as another user
-        for folder, folders, files in os.walk(home / "postgresql"):
+        for folder, folders, files in os.walk(used_home / "postgresql"):
             for name in (*folders, *files, "."):
                 os.lchown(os.path.join(folder, name), NOBODY, NOBODY)
-    with open_ledger(Settings(home=home)) as ledger:
+    with open_ledger(Settings(home=used_home)) as ledger:
         assert "trust" not in rules.read_text()
         with ledger.transaction() as connection:
             assert connection.execute(text("SELECT count(*) FROM lead")).scalar_one() == 0
 
 
-def test_a_server_that_an_earlier_version_left_running_is_started_anew() -> None:
+def test_a_server_that_an_earlier_version_left_running_is_started_anew(begin: Callable[[Path], None]) -> None:
     folder = Path(tempfile.mkdtemp())
     home = folder / "home"
-    with open_ledger(Settings(home=home)):
-        pass
+    begin(home)
     for each in (folder, home):  # an earlier version opened the parents, and told its folder in the command line
         each.chmod(0o755)
     server = embedded.Embedded(home, server_user.find_server_user(home))
@@ -161,19 +194,19 @@ def test_a_server_that_an_earlier_version_left_running_is_started_anew() -> None
 # -- the place of its socket -------------------------------------------------------------------------------
 
 
-def test_a_long_path_gets_a_private_folder_for_its_socket_as_long_as_it_is_used(long_home: Path) -> None:
-    with open_ledger(Settings(home=long_home)) as ledger:
+def test_a_long_path_gets_a_private_folder_for_its_socket_as_long_as_it_is_used(used_long_home: Path) -> None:
+    with open_ledger(Settings(home=used_long_home)) as ledger:
         folder = socket_of(ledger).parent
-        assert not folder.is_relative_to(long_home)
-        with open_ledger(Settings(home=long_home)) as second:
+        assert not folder.is_relative_to(used_long_home)
+        with open_ledger(Settings(home=used_long_home)) as second:
             assert socket_of(second).parent == folder
     assert not folder.exists()
 
 
 @as_root
 @pytest.mark.parametrize("planted", ["a link", "somebody else's folder", "an open folder"])
-def test_a_planted_socket_folder_is_refused(planted: str, long_home: Path, tmp_path: Path) -> None:
-    with open_ledger(Settings(home=long_home)) as ledger:
+def test_a_planted_socket_folder_is_refused(planted: str, used_long_home: Path, tmp_path: Path) -> None:
+    with open_ledger(Settings(home=used_long_home)) as ledger:
         folder = socket_of(ledger).parent
         real = folder.with_name(f"{folder.name}-moved")
         folder.rename(real)
@@ -184,7 +217,10 @@ def test_a_planted_socket_folder_is_refused(planted: str, long_home: Path, tmp_p
                 folder.mkdir(mode=0o700)
                 os.chown(folder, NOBODY if planted.startswith("somebody") else real.stat().st_uid, -1)
                 folder.chmod(0o777 if planted.startswith("an open") else 0o700)
-            with pytest.raises(LedgerError, match="socket folder") as refused, open_ledger(Settings(home=long_home)):
+            with (
+                pytest.raises(LedgerError, match="socket folder") as refused,
+                open_ledger(Settings(home=used_long_home)),
+            ):
                 pass
             assert str(folder) in str(refused.value)
             assert "remove it" in str(refused.value)
@@ -272,10 +308,10 @@ def test_programs_that_its_user_cannot_reach_are_copied_once(home: Path, monkeyp
         subprocess.run(["rm", "-r", str(place)], check=True)
 
 
-def test_it_gets_no_secrets_of_its_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_gets_no_secrets_of_its_environment(used_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_WEBSITE", "marker")
-    with open_ledger(Settings(home=home)):
-        assert b"marker" not in Path(f"/proc/{postmaster(home)}/environ").read_bytes()
+    with open_ledger(Settings(home=used_home)):
+        assert b"marker" not in Path(f"/proc/{postmaster(used_home)}/environ").read_bytes()
 
 
 def test_its_log_holds_no_values(postgres: Ledger) -> None:
@@ -306,16 +342,16 @@ def pids(home: Path) -> Iterator[set[int]]:
         os.kill(postmaster(home), signal.SIGKILL)
 
 
-def test_it_ends_with_the_last_process_that_uses_it(home: Path) -> None:
-    with open_ledger(Settings(home=home)):
-        pid = postmaster(home)
-        with open_ledger(Settings(home=home)):
-            assert postmaster(home) == pid
+def test_it_ends_with_the_last_process_that_uses_it(used_home: Path) -> None:
+    with open_ledger(Settings(home=used_home)):
+        pid = postmaster(used_home)
+        with open_ledger(Settings(home=used_home)):
+            assert postmaster(used_home) == pid
         assert lives(pid)
 
         def another() -> int:
-            with open_ledger(Settings(home=home)):
-                return postmaster(home)
+            with open_ledger(Settings(home=used_home)):
+                return postmaster(used_home)
 
         assert {child.result() for child in [Child(another), Child(another)]} == {pid}
         assert lives(pid)
@@ -331,30 +367,30 @@ def test_processes_that_start_at_once_share_it(home: Path) -> None:
     assert not (home / "postgresql" / "postmaster.pid").exists()
 
 
-def test_who_was_killed_does_not_keep_it_running(home: Path) -> None:
+def test_who_was_killed_does_not_keep_it_running(used_home: Path) -> None:
     def killed() -> None:
-        with open_ledger(Settings(home=home)):
+        with open_ledger(Settings(home=used_home)):
             os.kill(os.getpid(), signal.SIGKILL)
 
     assert Child(killed).killed
-    pid = postmaster(home)
+    pid = postmaster(used_home)
     assert lives(pid)
-    with open_ledger(Settings(home=home)):
-        assert postmaster(home) == pid
+    with open_ledger(Settings(home=used_home)):
+        assert postmaster(used_home) == pid
     wait_for(lambda: not lives(pid))
 
 
-def test_a_lock_file_that_names_another_program_does_not_keep_it_from_starting(home: Path) -> None:
-    with open_ledger(Settings(home=home)) as ledger:
-        user = embedded.Embedded(home, server_user.find_server_user(home)).user
-        lock = (home / "postgresql" / "postmaster.pid").read_text().splitlines()
+def test_a_lock_file_that_names_another_program_does_not_keep_it_from_starting(used_home: Path) -> None:
+    with open_ledger(Settings(home=used_home)) as ledger:
+        user = embedded.Embedded(used_home, server_user.find_server_user(used_home)).user
+        lock = (used_home / "postgresql" / "postmaster.pid").read_text().splitlines()
         file = socket_of(ledger)
     other = subprocess.Popen(["sleep", "60"], **user.build_process_arguments())
     try:
-        (home / "postgresql" / "postmaster.pid").write_text("\n".join([str(other.pid), *lock[1:], ""]))
+        (used_home / "postgresql" / "postmaster.pid").write_text("\n".join([str(other.pid), *lock[1:], ""]))
         file.with_name(f"{file.name}.lock").write_text(f"{other.pid}\n")
-        with open_ledger(Settings(home=home)):
-            assert postmaster(home) != other.pid
+        with open_ledger(Settings(home=used_home)):
+            assert postmaster(used_home) != other.pid
         assert other.poll() is None
     finally:
         other.kill()
@@ -369,13 +405,11 @@ def test_half_made_files_are_made_anew(home: Path) -> None:
         assert not (home / "postgresql.new").exists()
 
 
-def test_why_it_does_not_start_is_told(home: Path) -> None:
-    with open_ledger(Settings(home=home)):
-        pass
-    (home / "postgresql" / "postgresql.conf").write_text("shared_buffers = nonsense\n")
+def test_why_it_does_not_start_is_told(used_home: Path) -> None:
+    (used_home / "postgresql" / "postgresql.conf").write_text("shared_buffers = nonsense\n")
     with (
         pytest.raises(LedgerError, match="contains errors") as told,
-        open_ledger(Settings(home=home)),
+        open_ledger(Settings(home=used_home)),
     ):
         pass
-    assert str(home / "postgresql" / "log") in str(told.value)
+    assert str(used_home / "postgresql" / "log") in str(told.value)
