@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.runtime import session
+from leadgate.settings import Settings
 from tasks.quoting import quote
 from tasks.shadow_task import run_shadow_task
 
@@ -21,5 +22,6 @@ from tasks.shadow_task import run_shadow_task
 async def run_shadow() -> State[Any]:
     """Decide again what was decided since the last pass, under the draft of the shadow, if there is one."""
     async with session.open_session() as here:
-        said = await run_shadow_task(quote(here.worker.ledger), quote(here.worker.playbook))
+        file = Settings.from_environment().shadow
+        said = await run_shadow_task(quote(here.worker.ledger), quote(here.worker.playbook), file)
     return Completed(message=said)

@@ -35,6 +35,7 @@ class Settings:
     home: Path
     database_url: str | None = field(default=None, repr=False)  # may carry a password
     playbook: Path | None = None  # none: ./playbook.yaml where there is one, else the bundled default
+    shadow: Path | None = None  # a draft that decides beside the playbook in use; none: whichever is started
     lease_seconds: float = 30.0
     batch_limit: int = 20_000
     prefect_port: int = 4200
@@ -56,12 +57,13 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read ``LEADGATE_*`` variables. Raises ``SettingsError`` for a value that cannot be used."""
         env = os.environ if environ is None else environ
-        playbook, home = env.get("LEADGATE_PLAYBOOK"), env.get("LEADGATE_HOME")
+        playbook, home, shadow = (env.get(f"LEADGATE_{name}") for name in ("PLAYBOOK", "HOME", "SHADOW"))
         local = Path("playbook.yaml")
         return cls(
             home=Path(home or ".leadgate").expanduser().absolute(),
             database_url=env.get("LEADGATE_DATABASE_URL") or None,
             playbook=Path(playbook) if playbook else local if local.is_file() else None,
+            shadow=Path(shadow) if shadow else None,
             lease_seconds=_read_number(env, "LEADGATE_LEASE_SECONDS", cls.lease_seconds, least=0.2),
             batch_limit=_read_whole(env, "LEADGATE_BATCH_LIMIT", cls.batch_limit, least=1),
             prefect_port=_read_port(env, "LEADGATE_PREFECT_PORT", cls.prefect_port),

@@ -16,6 +16,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from leadgate.actors import Actor, require
 from leadgate.counting import format_count
 from leadgate.failpoints import failpoint
@@ -119,12 +121,38 @@ def start_kept(ledger: Ledger, start: str, reason: str, *, by: Actor, now: datet
     return _start(ledger, loaded, why, by=by, now=now)
 
 
+def replace_shadow(
+    ledger: Ledger, loaded: LoadedPlaybook, reason: str, *, by: Actor, now: datetime, read_as: Path | None = None
+) -> int:
+    """``start_shadow``, in place of a shadow that runs; one of the same draft goes on. Returns its number."""
+    require(by, Permission.OPERATE)
+    why = clean_reason(reason)
+    require_activatable(loaded, read_as)
+    return put_in_place(ledger, loaded, why, by=by.name, now=now)
+
+
+def put_in_place(ledger: Ledger, loaded: LoadedPlaybook, why: str, *, by: str, now: datetime) -> int:
+    """Have a draft that is sound take the place of the shadow that runs. Returns its number."""
+    with ledger.transaction() as connection:
+        playbook_activations.lock(connection)
+        running = shadows.find_running(connection)
+        if running is not None and (running.playbook_hash == loaded.hash or running.content == loaded.text):
+            return running.id
+        if running is not None:
+            shadows.stop(connection, now, by=by, reason="another draft took its place", number=running.id)
+        return _insert(connection, loaded, why, by=by, now=now)
+
+
 def _start(ledger: Ledger, loaded: LoadedPlaybook, why: str, *, by: Actor, now: datetime) -> int:
     with ledger.transaction() as connection:
-        active = playbook_activations.read_active(connection)
-        if active is not None and (active.hash == loaded.hash or active.content == loaded.text):
-            raise ActionError(f"playbook {loaded.hash[:12]} is the one in use, so nothing would differ")
-        return shadows.start(connection, loaded.hash, loaded.text, now, by=by.name, reason=why)
+        return _insert(connection, loaded, why, by=by.name, now=now)
+
+
+def _insert(connection: Connection, loaded: LoadedPlaybook, why: str, *, by: str, now: datetime) -> int:
+    active = playbook_activations.read_active(connection)
+    if active is not None and (active.hash == loaded.hash or active.content == loaded.text):
+        raise ActionError(f"playbook {loaded.hash[:12]} is the one in use, so nothing would differ")
+    return shadows.start(connection, loaded.hash, loaded.text, now, by=by, reason=why)
 
 
 def stop_shadow(ledger: Ledger, reason: str = "", *, by: Actor, now: datetime, number: int | None = None) -> int:
@@ -142,12 +170,16 @@ def stop_shadow(ledger: Ledger, reason: str = "", *, by: Actor, now: datetime, n
     return stopped
 
 
-def run_shadow(ledger: Ledger, path: Path, *, limited: bool, portion: int = PORTION) -> Progress:
+def run_shadow(
+    ledger: Ledger, path: Path, *, limited: bool, portion: int = PORTION, most_passes: int | None = None
+) -> Progress:
     """Decide what was decided since the last pass, portion by portion; each is kept before the next begins.
 
     ``path``: what a playbook names is looked for beside it. ``limited``: within the share of a core that the schedule
-    has; the next run goes on from there. Raises ``PlaybookError`` where the draft cannot be read, or is not sound any
-    more, after a note of it; no lead waits for that.
+    has; the next run goes on from there. ``most_passes``: it ends after so many.
+
+    Raises ``PlaybookError`` where the draft cannot be read, or is not sound any more, after a note of it; no lead waits
+    for that.
     """
     begin = perf_counter()
     passes = decisions = 0
@@ -161,7 +193,7 @@ def run_shadow(ledger: Ledger, path: Path, *, limited: bool, portion: int = PORT
             waiting = shadows.list_waiting(connection, shadow)
             spent = shadows.count_seconds(connection, shadow, WITHIN) if limited else 0.0
         is_over = limited and (perf_counter() - begin >= most or spent >= ALLOWED)
-        if not waiting or is_over:
+        if not waiting or is_over or passes == most_passes:
             return Progress(passes, decisions, perf_counter() - begin, len(waiting))
         if draft is None or draft.text != shadow.content:
             draft = _read_draft(ledger, shadow, path)

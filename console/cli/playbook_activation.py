@@ -17,7 +17,8 @@ from console.cli.options import By, Json, Now
 from console.cli.replay import read_since
 from console.command_context import CommandContext, identify_actor, parse_now
 from console.redaction import sanitise
-from console.screen import build_console, build_table, find_program, format_moment, print_json
+from console.screen import CommandError, build_console, build_table, find_program, format_moment, print_json
+from leadgate.actors import Actor
 from leadgate.ledger import Ledger, playbook_activations
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.playbook_activations import Activation
@@ -46,6 +47,12 @@ def activate(
             help="First replay the leads since TIME, such as 30d; the differences are kept with the reason.",
         ),
     ] = None,
+    shadow: Annotated[
+        Path | None,
+        typer.Option(
+            "--shadow", metavar="DRAFT", help="Have this draft decide beside it, in place of a shadow that runs."
+        ),
+    ] = None,
     by: By = None,
     json: Json = False,
     now: Now = None,
@@ -54,9 +61,12 @@ def activate(
     is refused."""
     context: CommandContext = ctx.obj
     own = context.settings.playbook
+    draft = None if shadow is None else _load_draft(context, shadow)
     if file is not None:
         context = CommandContext(replace(context.settings, playbook=file), context.home_is_default)
     loaded = context.load_checked_playbook()
+    if draft is not None and draft.hash == loaded.hash:
+        raise CommandError("the playbook and the draft of --shadow are the same, so nothing would differ")
     with context.ledger() as ledger:
         who = identify_actor(loaded.playbook)
         at = ask_time(ledger, parse_now(now))
@@ -65,7 +75,32 @@ def activate(
         result = activate_playbook(
             ledger, loaded, reason, by=who, now=at, read_as=own, although_cases_fail=although_cases_fail
         )
+        if draft is not None:
+            _start_shadow(ledger, draft, reason, who, at, own)
     _print_result(result, "activate", as_json=json)
+    if draft is not None and not json:
+        build_console().print(
+            f"Playbook {draft.hash[:12]} decides beside it, without any effect: {find_program()} shadow show",
+            soft_wrap=True,
+        )
+
+
+def _load_draft(context: CommandContext, file: Path) -> LoadedPlaybook:
+    """The draft of ``--shadow``, before anything is activated: one that could not be is refused."""
+    from tasks.playbook_in_use import require_activatable
+
+    own = context.settings.playbook
+    draft = CommandContext(replace(context.settings, playbook=file), context.home_is_default).load_checked_playbook()
+    require_activatable(draft, own)
+    return draft
+
+
+def _start_shadow(
+    ledger: Ledger, draft: LoadedPlaybook, reason: str, who: Actor, at: datetime, own: Path | None
+) -> None:
+    from tasks.shadow import replace_shadow
+
+    replace_shadow(ledger, draft, reason, by=who, now=at, read_as=own)
 
 
 def _describe_replay(ledger: Ledger, loaded: LoadedPlaybook, since: datetime) -> str:

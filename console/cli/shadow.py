@@ -18,7 +18,7 @@ from console.command_context import CommandContext, identify_actor, parse_now
 from console.display_names import DisplayNames
 from console.redaction import sanitise
 from console.report.zones import choose_zone
-from console.screen import build_console, build_heading, build_table, find_program, format_moment, print_json
+from console.screen import build_console, build_heading, build_table, find_program, format_moment, print_json, say
 from leadgate.actors import require
 from leadgate.counting import format_count
 from leadgate.ledger.clock import ask_time
@@ -80,10 +80,13 @@ def stop(
 def run(ctx: typer.Context, by: By = None, json: Json = False) -> None:
     """Decide now what was decided since the last pass; a schedule does it by itself."""
     from tasks.shadow import describe_progress, run_shadow
+    from tasks.shadow_file import follow_shadow_file
 
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(takes_over=False) as (ledger, loaded):
         require(identify_actor(loaded.playbook), Permission.OPERATE)
+        if problem := follow_shadow_file(ledger, context.settings.shadow, loaded.path):
+            say(f"LEADGATE_SHADOW cannot be used, and nothing waits for it: {problem}")
         progress = run_shadow(ledger, loaded.path, limited=False)
     if json:
         print_json(asdict(progress))

@@ -100,6 +100,13 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
                 markup=False,
                 highlight=False,
             )
+    if problem := _find_file_problem(context):
+        build_console().print(
+            sanitise(f"\nLEADGATE_SHADOW cannot be used, and no lead waits for it: {problem}").strip(),
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
     if not found.taken:
         build_console().print(
             f"\nLeads wait and nobody takes them: `{find_program()} up`, or `{find_program()} run` once.",
@@ -119,6 +126,15 @@ def _show(context: CommandContext, *, as_json: bool, now: str | None) -> bool:
             soft_wrap=True,
         )
     return found.well
+
+
+def _find_file_problem(context: CommandContext) -> str | None:
+    """What is wrong with the file of the setting; it takes an import, so it is asked where there is one."""
+    if context.settings.shadow is None:
+        return None
+    from tasks.shadow_file import find_problem
+
+    return find_problem(context.settings.shadow, context.settings.playbook)
 
 
 def _render(

@@ -131,6 +131,12 @@ def start(connection: Connection, hash_: str, content: str, now: datetime, *, by
     return number
 
 
+def was_started(connection: Connection, hash_: str, content: str) -> bool:
+    """Whether a draft decides beside the playbook in use, or did so once."""
+    statement = text("SELECT EXISTS (SELECT FROM shadow WHERE playbook_hash = :hash OR content = :content)")
+    return bool(connection.execute(statement, {"hash": hash_, "content": content}).scalar_one())
+
+
 def stop(
     connection: Connection, now: datetime, *, by: str, reason: str | None = None, number: int | None = None
 ) -> int | None:
