@@ -118,10 +118,13 @@ class CommandContext:
     ) -> LoadedPlaybook:
         """The playbook that this command works by: the one in use, or its own file, where that was changed. Says so
         where the file is not the one in use."""
+        from tasks.changed_playbook import describe_changed_file
         from tasks.playbook_in_use import describe_other, settle
 
         used = settle(ledger, loaded, now, takes_over=takes_over)
-        if used.hash != loaded.hash:
+        if (changed := describe_changed_file(ledger, loaded.path)) is not None:
+            hint(f"note: {changed}")
+        elif used.hash != loaded.hash:
             hint(f"note: {describe_other(used, loaded)}")
         return used
 

@@ -18,6 +18,7 @@ from leadgate.expressions.syntax import parse
 from leadgate.fields import STANDARD, FieldType
 from leadgate.ledger import Ledger, absences, pools
 from leadgate.limits import find_length_problem
+from leadgate.mapping.headers import propose_field
 from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.scoring.evidence import list_expressions
@@ -97,7 +98,10 @@ def _check(lead: TriedLead, playbook: Playbook) -> None:
         raise TrialError("choose one of the playbook's sources of leads")
     for name, value in lead.values.items():
         if name not in known:
-            raise TrialError(f"a lead has no field {name[:80]!r}; {propose(name[:80], known)}")
+            shown = name[:80]
+            if shown in _FROM:
+                raise TrialError(f"{shown!r} is found out by later stages, and no form sends it; set {_FROM[shown]!r}")
+            raise TrialError(f"a lead has no field {shown!r}; {propose_field(shown, known)}")
         if (problem := find_length_problem(name, value)) is not None:
             raise TrialError(problem)
         if "\x00" in value:

@@ -30,19 +30,41 @@ class TriedRow:
     email: str | None
     problem: str | None
     trial: Trial | None
+    same_as: int | None = None  # the line of the row that is about the same person, or of the same signal
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it is the signal of another row: the column that is the source's key says the same."""
+        return self.problem is None and self.trial is None
 
 
 def try_rows(
     loaded: LoadedPlaybook, source: str, rows: Sequence[Row], file: str, capacity: Capacity, now: datetime
 ) -> list[TriedRow]:
     """What would become of the rows of one file of ``source`` if they came in ``now``, in their order."""
-    frame = map_signals(loaded, read_signals(loaded, source, rows, file, now), now)
+    signals = read_signals(loaded, source, rows, file, now)
+    first: dict[str, int] = {}
+    repeats = {
+        number: rows[first[signal.key]].line
+        for number, signal in enumerate(signals)
+        if first.setdefault(signal.key, number) != number
+    }
+    frame = map_signals(loaded, signals, now)
     problems, emails = frame["problem"].tolist(), frame["email"].tolist()
     fields = [*STANDARD, *loaded.playbook.fields]
     wanted = ["journey_id", "generation", "lead_id", "source", "captured_at", *fields, "attributes"]
-    whole = frame.loc[[problem is None for problem in problems], wanted].reset_index(drop=True)
+    is_tried = [problem is None and number not in repeats for number, problem in enumerate(problems)]
+    whole = frame.loc[is_tried, wanted].reset_index(drop=True)
     numbers = whole["journey_id"].tolist()
     whole["journey_id"] = whole["lead_id"] = range(len(whole))
     trials = try_leads(loaded, whole, NO_ACTIVITIES, capacity, now)
     found = dict(zip(numbers, trials, strict=True))
-    return [TriedRow(row.line, emails[number], problems[number], found.get(number)) for number, row in enumerate(rows)]
+    tried = []
+    for number, row in enumerate(rows):
+        trial = found.get(number)
+        same = repeats.get(number)
+        if trial is not None and trial.same is not None:
+            same = rows[numbers[trial.same.number]].line
+        problem = None if number in repeats else problems[number]
+        tried.append(TriedRow(row.line, emails[number], problem, trial, same))
+    return tried

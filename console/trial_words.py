@@ -23,30 +23,41 @@ from tasks.trial import Routed, Trial
 SHOWN: Final = 50  # leads of a file on the screen; --json has all of them
 _LONGEST: Final = 600  # characters of a line
 _NAMED: Final = frozenset({"route", "pool", "sla", "priority"})
-_VERDICTS: Final = {Outcome.REVIEW: "waits for review", Outcome.NURTURE: "nurtured"}
+#: Of a row that is the signal of another row.
+_REPEATED: Final = "already_known"
 Summary = dict[str, Any]
 #: By name: by the playbook to compare with, and by the one that is tried.
 Differences = dict[str, tuple[Any, Any]]
 
 
-def summarise(trial: Trial | None, problem: str | None = None) -> Summary:
-    """What two playbooks can differ in about a lead. ``problem``: why capture would hold it."""
-    if trial is None:
-        return {"verdict": "held at capture", "held": [problem]}
+def summarise_row(row: TriedRow) -> Summary:
+    """``summarise`` of a row, which capture may hold, and which may be about the person of another row."""
+    if row.trial is None:
+        verdict = {"verdict": _REPEATED, "held": []} if row.is_repeated else {"verdict": "held", "held": [row.problem]}
+        return verdict | {"same_as": row.same_as}
+    because = row.trial.same and row.trial.same.because
+    return summarise(row.trial) | {"same_as": row.same_as, "same_because": because}
+
+
+def summarise(trial: Trial) -> Summary:
+    """What two playbooks can differ in about a lead. Nobody owns a lead about which a person decides first:
+    ``owner_then`` is who would."""
     routed = trial.routed
+    owner = routed and routed.owner
     return {
-        "verdict": _name_verdict(trial),
+        "verdict": trial.verdict,
         "held": [words for promise, words in trial.broken if promise.severity == Severity.CRITICAL],
         "warned": [words for promise, words in trial.broken if promise.severity != Severity.CRITICAL],
         "score": trial.score,
         "grade": trial.grade,
         "contributions": {each.rule: each.points for each in trial.contributions},
-        "owner": routed and routed.owner,
+        "owner": None if trial.waits else owner,
+        "owner_then": owner if trial.waits else None,
         "route": routed and routed.route,
         "pool": routed and routed.pool,
         "sla": routed and routed.sla,
         "priority": routed and routed.priority,
-        "due_at": routed and routed.due_at,
+        "due_at": None if trial.waits else routed and routed.due_at,
     }
 
 
@@ -89,7 +100,7 @@ def show_rows(
 ) -> None:
     """The leads of a file by each playbook, the one to compare with first."""
     rows = tried[-1]
-    summaries = [[summarise(row.trial, row.problem) for row in each] for each in tried]
+    summaries = [[summarise_row(row) for row in each] for each in tried]
     counts = [Counter(summary["verdict"] for summary in each) for each in summaries]
     leads = {row.line: f"{row.line}  {row.email if personal else mask(row.email)}" for row in rows if row.email}
     if len(tried) == 2:
@@ -113,6 +124,7 @@ def show_rows(
         return
     shown = list(zip([leads.get(line, str(line)) for line in lines], summaries[0], strict=True))[:SHOWN]
     _print_table(shown, DisplayNames(playbooks[0].playbook))
+    _print_same_persons(shown)
     say_left_out(len(rows))
     print_counts({"leads": counts[0]})
 
@@ -122,9 +134,10 @@ def _print_table(rows: Sequence[tuple[str, Summary]], names: DisplayNames) -> No
     made = build_table("lead", "verdict", "score", "owner", "route", "first touch due (UTC)", right=("score",))
     for lead, summary in rows:
         score, owner = summary.get("score"), summary.get("owner")
+        route = None if summary.get("owner_then") else summary.get("route")
         made.add_row(
             sanitise(lead, 48), summary["verdict"], "" if score is None else str(score),
-            names.name_rep(owner) if owner else "", write_as_words(summary.get("route") or ""),
+            names.name_rep(owner) if owner else "", write_as_words(route or ""),
             format_moment(summary.get("due_at")),
         )  # fmt: skip
     console = build_console()
@@ -134,12 +147,20 @@ def _print_table(rows: Sequence[tuple[str, Summary]], names: DisplayNames) -> No
         print_lines(f"  {sanitise(lead, 48)}: {'; '.join(map(str, reasons))}" for lead, reasons in held)
 
 
-def _name_verdict(trial: Trial) -> str:
-    if trial.held:
-        return "held at validation"
-    if trial.outcome == Outcome.CONTINUE:
-        return write_as_words(trial.qualified_as or "goes on")
-    return _VERDICTS.get(trial.outcome, trial.outcome.value)
+def _print_same_persons(rows: Sequence[tuple[str, Summary]]) -> None:
+    """Which rows are about the person of another row."""
+    found = [(lead, summary) for lead, summary in rows if summary.get("same_as") is not None]
+    if not found:
+        return
+    build_console().print(build_heading("Rows about a person of another row"))
+    for lead, summary in found:
+        if summary["verdict"] == _REPEATED:
+            words = f"the same signal as line {summary['same_as']}: their keys are the same"
+        elif summary["verdict"] == Outcome.JOINED:
+            words = f"joins line {summary['same_as']}: {summary['same_because']}"
+        else:
+            words = f"a person is asked whether it is line {summary['same_as']}: {summary['same_because']}"
+        print_lines([f"  {sanitise(lead, 48)}: {words}"])
 
 
 def build_head(playbooks: Sequence[LoadedPlaybook]) -> dict[str, Any]:
@@ -175,7 +196,7 @@ def _print_stages(trial: Trial, names: DisplayNames) -> None:
         "Validation": _describe_validation(trial),
         "Enrichment": _describe_enrichment(trial),
         "Qualification": _describe_qualification(trial),
-        "Assignment": describe_assignment(trial.routed, names),
+        "Assignment": describe_assignment(trial.routed, names, _say_when(trial)),
         "Follow-up": describe_follow_up(trial.routed),
     }
     for stage, lines in stages.items():
@@ -206,17 +227,21 @@ def _describe_qualification(trial: Trial) -> Iterator[str]:
     yield f"score {trial.score}: fit {trial.fit}, engagement {trial.engagement}{grade}"
     for each in trial.contributions:
         yield f"{each.points:+d} {write_as_words(each.rule)} ({'fit' if each.is_fit else 'engagement'})"
-    verdict = _VERDICTS.get(trial.outcome, write_as_words(trial.qualified_as or trial.outcome.value))
-    yield f"{verdict}: {'; '.join(trial.reasons)}"
+    yield f"{trial.qualified}: {'; '.join(trial.reasons)}"
 
 
-def describe_assignment(routed: Routed | None, names: DisplayNames) -> Iterator[str]:
+def _say_when(trial: Trial) -> str:
+    return f", once somebody has {'corrected' if trial.held else 'approved'} it" if trial.waits else ""
+
+
+def describe_assignment(routed: Routed | None, names: DisplayNames, when: str = "") -> Iterator[str]:
+    """``when``: what has to happen first."""
     if routed is None:
         yield "the lead ends before it"
         return
     if routed.owner:
         pool = f" and pool {names.name_pool(routed.pool)}" if routed.pool else ""
-        yield f"to {names.name_rep(routed.owner)}, by route {write_as_words(routed.route or '')}{pool}"
+        yield f"to {names.name_rep(routed.owner)}{when}, by route {write_as_words(routed.route or '')}{pool}"
     else:
         yield "to nobody"
     yield names.write_names(routed.why)
@@ -242,7 +267,7 @@ def _write(name: str, value: Any, names: DisplayNames) -> str:
     """A value of ``summarise`` in words."""
     if value is None or value == [] or value == {}:
         return "none"
-    if name == "owner":
+    if name in ("owner", "owner_then"):
         return names.name_rep(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{write_as_words(rule)} {points:+d}" for rule, points in value.items())

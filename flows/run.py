@@ -22,6 +22,7 @@ from leadgate.playbook import LoadedPlaybook
 from leadgate.settings import Settings
 from leadgate.vocabulary import BatchKind
 from tasks.batches import BatchReport, Worker, activate, claim_next_work
+from tasks.changed_playbook import describe_changed_file
 from tasks.failed_batches import MAX_FAILURES
 from tasks.overdue import escalate_overdue
 from tasks.playbook_in_use import describe_other, settle
@@ -32,10 +33,11 @@ from tasks.stage import StageReport
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is: ``text`` for a person; ``report`` after each stage."""
+    """Where a run is: ``text`` for a person; ``report`` after each stage. ``is_note``: it is to be kept in sight."""
 
     text: str
     report: StageReport | None = None
+    is_note: bool = False
 
 
 @dataclass
@@ -108,8 +110,10 @@ class Runner:
     def _settle(self, now: datetime | None) -> LoadedPlaybook:
         file = self._worker.playbook
         used = settle(self._ledger, file, now)
-        if used.hash != file.hash:
-            self._progress(Progress(describe_other(used, file)))
+        if (changed := describe_changed_file(self._ledger, file.path)) is not None:
+            self._progress(Progress(changed, is_note=True))
+        elif used.hash != file.hash:
+            self._progress(Progress(describe_other(used, file), is_note=True))
         return used
 
 

@@ -143,7 +143,7 @@ def _compare(case: Case, trial: Trial, playbook: Playbook, document: Document, p
 
     expected, routed = case.expect, trial.routed
     texts: Sequence[tuple[str, str | None, str | None]] = (
-        ("verdict", expected.verdict, _name_verdict(trial)),
+        ("verdict", expected.verdict, trial.verdict),
         ("grade", expected.grade, trial.grade),
         ("route", expected.route, routed.route if routed else None),
         ("pool", expected.pool, routed.pool if routed else None),
@@ -178,12 +178,6 @@ def _compare(case: Case, trial: Trial, playbook: Playbook, document: Document, p
         found_value = trial.added[name][0] if name in trial.added else trial.values.get(name)
         if not is_same(value, found_value):
             yield tell(f"values.{name}", write_value(value), write_value(found_value))
-
-
-def _name_verdict(trial: Trial) -> str:
-    if trial.held:
-        return "held"
-    return str(trial.qualified_as) if trial.outcome == Outcome.CONTINUE else trial.outcome.value
 
 
 def _explain(key: str, found: str | None, trial: Trial) -> str:

@@ -28,6 +28,7 @@ from leadgate.playbook import LoadedPlaybook, PlaybookError, load, parse
 from leadgate.playbook.cases import has_cases
 from leadgate.process_user import find_login
 from leadgate.vocabulary import ActivationMethod
+from tasks.changed_playbook import describe_changed_file
 from tasks.delivery import list_subscriptions
 
 #: The name of the bundled playbook among files.
@@ -255,7 +256,9 @@ class PlaybookInUse:
         self.loaded = settle(self._ledger, self._file, now)
         with self._ledger.transaction() as connection:
             self._activation = playbook_activations.find_active(connection)
-        if self.loaded.hash != self._file.hash:
+        if (changed := describe_changed_file(self._ledger, self._file.path)) is not None:
+            self._tell(changed)
+        elif self.loaded.hash != self._file.hash:
             self._tell(describe_other(self.loaded, self._file))
         return self.loaded
 

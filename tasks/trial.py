@@ -4,9 +4,9 @@ Belongs here: the frame that the stages decide over, and the result of a trial. 
 stages, ``leadgate.scoring``, ``leadgate.assignment``), where the leads are from (``console.lead_trial``,
 ``console.trial_file``, ``tasks.playbook_cases``), or a page.
 
-Not asked: services over HTTP and providers of other packages (they cost money, and hear of the lead), who the person is
-(each trial is somebody new), and Great Expectations, whose import takes seconds: the promises of validation are read
-off the values where their kind is one that reads itself, and the others are named.
+Not asked: services over HTTP and providers of other packages (they cost money, and hear of the lead), whether the
+ledger knows the person (who is tried is somebody new), and Great Expectations, whose import takes seconds: the promises
+of validation are read off the values where their kind is one that reads itself, and the others are named.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import orjson
 import pandas as pd
 
@@ -34,6 +36,7 @@ from leadgate.vocabulary import GateName, Outcome, Severity
 from tasks import assignment, enrichment, qualification, validation
 from tasks.assignment import Capacity
 from tasks.stage import Gathered, Work
+from tasks.trial_persons import SamePerson, find_same_persons
 
 #: The activities of leads that have none.
 NO_ACTIVITIES: Final = pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": pd.to_datetime([], utc=True)})
@@ -66,11 +69,31 @@ class Trial:
     reasons: list[str]
     changes_at: datetime | None
     routed: Routed | None
+    same: SamePerson | None = None  # as an earlier lead of the same trial
 
     @property
     def held(self) -> bool:
         """Whether validation would hold the lead until a person has corrected it."""
         return _is_held(self.broken)
+
+    @property
+    def verdict(self) -> str:
+        """What becomes of the lead, in the words of cases; and ``joined``: it is about the person of another one."""
+        if self.held:
+            return "held"
+        if self.same is not None:
+            return Outcome.REVIEW.value if self.same.asked else Outcome.JOINED.value
+        return self.qualified
+
+    @property
+    def qualified(self) -> str:
+        """What qualification says of it."""
+        return str(self.qualified_as) if self.outcome == Outcome.CONTINUE else self.outcome.value
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person decides before anybody gets the lead: ``routed`` is who would get it then."""
+        return self.verdict in ("held", Outcome.REVIEW)
 
 
 @dataclass(frozen=True)
@@ -141,11 +164,20 @@ def try_leads(
         return []
     work = _build_work(loaded, len(frame), now)
     qualified = _qualify(frame, activities, work)
-    goes_on = _find_going_on(qualified)
-    # those that wait for a person first take their turns behind the others
     held = [_is_held(each) for each in qualified.broken]
-    waits = (goes_on["outcome"] == Outcome.REVIEW) | goes_on["journey_id"].map(lambda number: held[number])
-    return _build_trials(qualified, route(pd.concat([goes_on[~waits], goes_on[waits]]), capacity, work))
+    leads = {
+        number: {**qualified.values[number], "source": source}
+        for number, source in enumerate(frame["source"])
+        if not held[number]
+    }
+    same = find_same_persons(leads, work.rules.matching)
+    goes_on = _find_going_on(qualified)
+    comes_first = [number not in same or same[number].asked for number in goes_on["journey_id"]]
+    goes_on = goes_on[np.array(comes_first, dtype=bool)]
+    # those that wait for a person first take their turns behind the others
+    by_score = goes_on["outcome"] == Outcome.REVIEW
+    waits = by_score | np.array([held[number] or number in same for number in goes_on["journey_id"]], dtype=bool)
+    return _build_trials(qualified, route(pd.concat([goes_on[~waits], goes_on[waits]]), capacity, work), same)
 
 
 def try_alone(
@@ -205,11 +237,13 @@ def _find_going_on(qualified: _Qualified) -> pd.DataFrame:
     return qualified.frame[qualified.frame["outcome"].isin((Outcome.CONTINUE, Outcome.REVIEW))].copy()
 
 
-def _build_trials(qualified: _Qualified, routed: Mapping[int, Routed]) -> list[Trial]:
+def _build_trials(
+    qualified: _Qualified, routed: Mapping[int, Routed], same: Mapping[int, SamePerson] = MappingProxyType({})
+) -> list[Trial]:
     return [
         _build_trial(
             row, qualified.values[number], qualified.broken[number], qualified.unchecked, qualified.not_asked,
-            routed.get(number),
+            routed.get(number), same.get(number),
         )
         for row in qualified.frame.to_dict("records")
         for number in (row["journey_id"],)
@@ -223,6 +257,7 @@ def _build_trial(
     unchecked: list[Promise],
     not_asked: list[str],
     routed: Routed | None,
+    same: SamePerson | None,
 ) -> Trial:
     details = orjson.loads(row["details"])
     origins = row["provenance"]
@@ -250,6 +285,7 @@ def _build_trial(
         reasons=list(row["reasons"]),
         changes_at=row["changes_at"],
         routed=routed,
+        same=same,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from console.captured_columns import COLUMNS_SHOWN, describe_columns
+from console.captured_columns import COLUMNS_SHOWN, describe_columns, describe_missing
 from console.cli.capture_progress import Advance, build_bar
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, parse_now
@@ -208,7 +208,10 @@ class _Store:
         result.blank = opened.blank
         if reader.updates is not None and reader.updates.undated:
             say(f"{result.file}: {format_count(reader.updates.undated, 'row does', 'rows do')} {_UNDATED}")
-        for line in describe_notations(result.file, reader.notations, source, playbook):
+        for line in (
+            *describe_missing(result.file, opened.headers, source, playbook),
+            *describe_notations(result.file, reader.notations, source, playbook),
+        ):
             say(line)
         if reader.columns is not None:
             result.recognised = reader.columns.fields
@@ -333,6 +336,7 @@ def _look(each: IsolatedTable, opener: _Opener, at: datetime) -> dict[str, Any]:
             for header in each.headers
         ],
         "notices": [
+            *describe_missing(each.path.name, each.headers, source, playbook.playbook),
             *describe_notations(each.path.name, reader.notations, source, playbook.playbook),
             *([] if columns is None else describe_columns(each.path.name, columns, each.headers, source)),
         ],

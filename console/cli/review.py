@@ -122,6 +122,8 @@ def _read_decision(
     given = find_given(options)
     if reject is not None:
         require_words("--reject", reject, "a reason: it is kept with the lead")
+        if reject.strip() == "REASON":
+            raise CommandError('--reject REASON: say why in place of REASON, such as --reject "a pupil"')
     return None if given is None else options[given]
 
 

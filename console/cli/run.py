@@ -18,7 +18,7 @@ from console.cli import summary
 from console.cli.options import Json, Now
 from console.command_context import CommandContext, parse_now
 from console.redaction import sanitise
-from console.screen import build_console, build_error_console, print_json
+from console.screen import build_console, build_error_console, hint, print_json
 from leadgate.counting import format_count
 from leadgate.ledger import open_ledger, reports
 from leadgate.ledger.clock import ask_time
@@ -84,7 +84,9 @@ class _ProgressDisplay:
             self._status.update(sanitise(words))
 
     def show(self, progress: Progress) -> None:
-        if progress.report is None:
+        if progress.is_note:
+            hint(f"note: {progress.text}")
+        elif progress.report is None:
             self.show_status(progress.text)
         elif progress.report.entered:
             self._console.print(format_stage(progress.report), soft_wrap=True)

@@ -184,8 +184,8 @@ def _try_records(
 
     loaded = [each.loaded for each in playbooks]
     _require_sound(loaded)
-    rows = _read_rows(context, file)
-    _tell_of_columns(file, rows, playbooks[-1], sources[-1])
+    headers, rows = _read_rows(context, file)
+    _tell_of_columns(file, headers, rows, playbooks[-1], sources[-1])
     tried = [
         try_record_rows(each.loaded, kind, source, rows, file.name, each.capacity, each.now)
         for each, source in zip(playbooks, sources, strict=True)
@@ -246,15 +246,16 @@ def _try_file(
     """The rows of the file by each playbook."""
     from console.trial_file import try_rows
 
-    rows = _read_rows(context, file)
-    _tell_of_columns(file, rows, playbooks[-1], sources[-1])
+    headers, rows = _read_rows(context, file)
+    _tell_of_columns(file, headers, rows, playbooks[-1], sources[-1])
     return [
         try_rows(each.loaded, source, rows, file.name, each.capacity, each.now)
         for each, source in zip(playbooks, sources, strict=True)
     ]
 
 
-def _read_rows(context: CommandContext, file: Path) -> list[Row]:
+def _read_rows(context: CommandContext, file: Path) -> tuple[Sequence[str], list[Row]]:
+    """The names of the columns, and the rows."""
     from console.cli.capture import build_limits
     from console.trial_file import MOST_ROWS
     from leadgate.connectors.files import FileError, read
@@ -262,6 +263,7 @@ def _read_rows(context: CommandContext, file: Path) -> list[Row]:
     rows: list[Row] = []
     try:
         with read(file, limits=build_limits(context.settings)) as opened:
+            headers = opened.headers
             for page in opened.read_pages():
                 rows += page[: MOST_ROWS - len(rows)]
                 if len(rows) >= MOST_ROWS:
@@ -269,15 +271,19 @@ def _read_rows(context: CommandContext, file: Path) -> list[Row]:
                     break
     except FileError as error:
         raise CommandError(str(error)) from None
-    return rows
+    return headers, rows
 
 
-def _tell_of_columns(file: Path, rows: Sequence[Row], by: _Playbook, source: str) -> None:
+def _tell_of_columns(file: Path, headers: Sequence[str], rows: Sequence[Row], by: _Playbook, source: str) -> None:
     """What a person has to know of the file's columns, by the playbook that is tried."""
+    from console.captured_columns import describe_missing
     from console.notation_words import describe_notations
     from tasks.notations import FileNotations
 
     notations = FileNotations(source, by.loaded.playbook)
     notations.look(rows)
-    for line in describe_notations(file.name, notations, source, by.loaded.playbook):
+    for line in (
+        *describe_missing(file.name, headers, source, by.loaded.playbook),
+        *describe_notations(file.name, notations, source, by.loaded.playbook),
+    ):
         say(line)

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from leadgate.limits import MAX_HEADER_LENGTH
+from leadgate.nearest import propose
 from leadgate.values.json_types import JsonObject, JsonValue
 from leadgate.values.lists import read_lists
 from leadgate.values.marks import remove_marks
@@ -123,6 +124,17 @@ def map_headers(
             mapped[header] = told
             given.add(told)
     return mapped
+
+
+def propose_field(name: str, known: Collection[str]) -> str:
+    """What to do about ``name``, which is none of the fields ``known``: the field that columns of this name are, else
+    the nearest one (``propose``).
+
+    >>> propose_field("surname", ["full_name", "last_name"]), propose_field("fulname", ["full_name", "last_name"])
+    ("did you mean 'last_name'?", "did you mean 'full_name'?")
+    """
+    meant = _build_known().get(_simplify(name)) if len(name) <= MAX_HEADER_LENGTH else None
+    return f"did you mean {meant[0]!r}?" if meant is not None and meant[0] in known else propose(name, known)
 
 
 def find_settled(headers: Sequence[str], overrides: Mapping[str, str]) -> dict[str, str]:

@@ -169,3 +169,15 @@ def test_records_have_one_order_and_one_decimal_sign(book: Cli, harness: Harness
         ("A", 12500, "2026-06-01"),
         ("B", 5.5, "2026-06-13"),
     ]
+
+
+def test_a_column_that_the_playbook_names_and_the_file_lacks_is_told(
+    book: Cli, harness: Harness, write_csv: WriteCsv
+) -> None:
+    path = write_csv([{"Email": "ada@mill.example", "Company": "Mill", "Sen": "2026-02-01"}])
+    said = "there is no column 'Seen', which the playbook names in sources.sheet.mapping.Seen; did you mean 'Sen'?"
+    assert said in join_errors(book("capture", path, "--source", "sheet", "--now", NOW))
+    assert said in join_errors(book("try", path, "--source", "sheet", "--now", NOW))
+    assert said in join_lines(book("capture", path, "--source", "sheet", "--dry-run"))
+    whole = write_csv([{"Email": "ada@mill.example", "Company": "Mill", "Seen": "2026-02-01"}], "whole.csv")
+    assert "there is no column" not in book("capture", whole, "--source", "sheet", "--now", NOW).stderr

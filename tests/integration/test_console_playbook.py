@@ -267,12 +267,12 @@ def test_who_would_be_next_is_who_is_next(worked: Harness, olga: Browser) -> Non
     ("values", "said"),
     [
         ({"email": "no address", "company": "Acme"}, "Validation would hold this lead"),
-        ({"email": "kim@acme.example"}, "nurtured"),
+        ({"email": "kim@acme.example"}, "nurture"),
         ({"email": "kim@rival.example", "company": "Rival"}, "works for a competitor"),
         ({"email": "kim@acme.example", "phone": "12", "company": "Acme"}, "phone possible, critical"),
         ({}, "there is no e-mail address and no phone number"),
     ],
-    ids=["held", "nurtured", "disqualified", "phone", "nothing"],
+    ids=["held", "nurture", "disqualified", "phone", "nothing"],
 )
 def test_a_lead_that_nobody_gets_is_told_so(olga: Browser, values: dict[str, str], said: str) -> None:
     page = olga.get("/playbook/try", source="website", **values)

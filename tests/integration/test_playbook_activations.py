@@ -370,3 +370,21 @@ def test_commands_work_by_the_playbook_in_use_and_not_by_their_file(harness: Har
     ):
         assert "is in use, and not" in cli(*command, code=code).stderr, command
     assert len(list(harness.rows("SELECT id FROM playbook_activation"))) == 2  # none of them activated its file
+
+
+def test_a_file_that_was_activated_and_edited_since_is_told(cli: Cli, tmp_path: Path, file: File) -> None:
+    """It is not the file that processes were started with, so nothing follows it."""
+    leads = tmp_path / "leads.csv"
+    leads.write_text("Email,Company\na@mill.example,Mill\n", encoding="utf-8")
+    file.write(B)
+    cli("capture", leads, "--source", "website")
+    cli("run")
+    cli("playbook", "activate", file.path, "--reason", "worth more")
+    assert "has changed since" not in cli("run").stderr
+    file.write(C)
+    for command in (("capture", leads, "--source", "website"), ("run",)):
+        said = " ".join(cli(*command).stderr.split())
+        assert f"{file.path} has changed since it was activated".replace(" ", "") in said.replace(" ", "")
+        assert "playbook diff active" in said
+    cli("playbook", "activate", file.path, "--reason", "worth still more")
+    assert "has changed since" not in cli("run").stderr

@@ -15,6 +15,7 @@ import pycountry
 from leadgate.expressions.rules import is_always_true, is_never_true
 from leadgate.expressions.syntax import RuleError, find_comparisons, parse
 from leadgate.fields import STANDARD, FieldType
+from leadgate.mapping.headers import propose_field
 from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook, Playbook
 from leadgate.playbook.kinds import KindSection, OpportunityKind
@@ -136,7 +137,7 @@ class Checker:
         standard = STANDARD if kind is JourneyKind.LEAD else record_fields.STANDARD[kind]
         known = {*standard, *own.fields}
         if name not in known:
-            yield self.at(path, f"{name!r} is not a field of {name_one(kind)}; {propose(name, known)}")
+            yield self.at(path, f"{name!r} is not a field of {name_one(kind)}; {propose_field(name, known)}")
 
     def check_known(self, path: Path, what: str, name: str | None, known: Iterable[str]) -> Found:
         if name is not None and name not in (names := set(known)):
