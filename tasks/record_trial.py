@@ -32,7 +32,8 @@ from tasks.assignment import Capacity
 from tasks.records import enrichment, qualification, validation
 from tasks.records.frames import add_values
 from tasks.stage import Gathered, Work
-from tasks.trial import Contribution, Routed, find_broken, route
+from tasks.trial import Contribution, Routed, route
+from tasks.trial_promises import find_broken
 
 #: The id of a record that gives none.
 _ID: Final = "of the trial"

@@ -21,22 +21,21 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from expectations.gate import list_promises
 from expectations.promises import Promise
 from leadgate.assignment.absences import SaidAbsence
 from leadgate.connectors.providers import Asking, build_providers
-from leadgate.expressions.patterns import find_matches
 from leadgate.fields import ENRICHED, STANDARD, VALIDATED
 from leadgate.json_columns import CandidateLine, ConsideredAccount
 from leadgate.ledger.batches import Batch
 from leadgate.mapping.answers import clean_answers
 from leadgate.playbook import AccountsFile, CompanyDomain, LoadedPlaybook, Playbook
 from leadgate.values.json_types import JsonValue
-from leadgate.vocabulary import GateName, Outcome, Severity
+from leadgate.vocabulary import Outcome, Severity
 from tasks import assignment, enrichment, qualification, validation
 from tasks.assignment import Capacity
 from tasks.stage import Gathered, Work
 from tasks.trial_persons import SamePerson, find_same_persons
+from tasks.trial_promises import find_broken
 
 #: The activities of leads that have none.
 NO_ACTIVITIES: Final = pd.DataFrame({"journey_id": [], "kind": [], "occurred_at": pd.to_datetime([], utc=True)})
@@ -287,52 +286,6 @@ def _build_trial(
         routed=routed,
         same=same,
     )
-
-
-def find_broken(frame: pd.DataFrame, playbook: Playbook) -> tuple[list[list[tuple[Promise, str]]], list[Promise]]:
-    """Find the promises of validation that each lead breaks, with what is wrong, and the promises left unchecked."""
-    given = frame.astype(object).where(frame.notna(), None)
-    broken: list[list[tuple[Promise, str]]] = [[] for _ in range(len(frame))]
-    unchecked = []
-    for promise in list_promises(GateName.VALIDATED, playbook):
-        breaks = _list_breaks(promise, given)
-        if breaks is None:
-            unchecked.append(promise)
-            continue
-        said = given[promise.explained_by].tolist() if promise.explained_by in given else [None] * len(given)
-        for number in (number for number, is_broken in enumerate(breaks) if is_broken):
-            words = f"{promise.broken}: {said[number]}" if said[number] else promise.broken
-            broken[number].append((promise, words))
-    return broken, unchecked
-
-
-def _list_breaks(promise: Promise, given: pd.DataFrame) -> list[bool] | None:
-    """Which leads break a promise; None where only Great Expectations judges its kind."""
-    found = _list_breaks_of_values(promise, given)
-    if promise.problem_column is None:
-        return found
-    problems = [value is not None for value in given[promise.problem_column]]
-    if found is None:
-        return problems if any(problems) else None
-    return [one or other for one, other in zip(problems, found, strict=True)]
-
-
-def _list_breaks_of_values(promise: Promise, given: pd.DataFrame) -> list[bool] | None:
-    arguments = promise.arguments
-    values = given[arguments["column"]].tolist() if arguments.get("column") in given else [None] * len(given)
-    match promise.expectation:
-        case "expect_column_values_to_be_null":
-            return [value is not None for value in values]
-        case "expect_column_values_to_not_be_null":
-            return [value is None for value in values]
-        case "expect_column_values_to_be_in_set" if not promise.required:
-            return [value is not None and value not in arguments["value_set"] for value in values]
-        case "expect_column_values_to_be_between" if "max_value" not in arguments:
-            return [is_number(value) and value < arguments["min_value"] for value in values]
-        case "expect_column_values_to_match_regex" if not promise.required:
-            fits = iter(find_matches(arguments["regex"], [value for value in values if value is not None]))
-            return [value is not None and not next(fits) for value in values]
-    return None
 
 
 def is_number(value: Any) -> bool:
