@@ -288,10 +288,6 @@ def _build_trial(
     )
 
 
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and value == value
-
-
 @dataclass(frozen=True)
 class _GivenAnswers:
     """Stands for the providers that are not asked: gives the answers of the caller, cleaned as a provider's are."""

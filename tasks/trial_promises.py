@@ -6,6 +6,8 @@ or what follows from a broken promise (``tasks.trial``).
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from expectations.gate import list_promises
@@ -54,8 +56,12 @@ def _list_breaks_of_values(promise: Promise, given: pd.DataFrame) -> list[bool] 
         case "expect_column_values_to_be_in_set" if not promise.required:
             return [value is not None and value not in arguments["value_set"] for value in values]
         case "expect_column_values_to_be_between" if "max_value" not in arguments:
-            return [is_number(value) and value < arguments["min_value"] for value in values]
+            return [_is_number(value) and value < arguments["min_value"] for value in values]
         case "expect_column_values_to_match_regex" if not promise.required:
             fits = iter(find_matches(arguments["regex"], [value for value in values if value is not None]))
             return [value is not None and not next(fits) for value in values]
     return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and value == value
