@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from harness import Harness
 from sqlalchemy import text
 
-#: One of each class that is neither the server's nor a race.
-OURS = (
+#: An SQLSTATE of each class of errors that are faults of ours: neither the server's nor a lost race.
+OUR_FAULTS = (
     "0A000", "21000", "22001", "22P02", "23502", "23505", "23514", "25001", "38000", "42703", "44000", "54000", "55000",
     "57014", "58030", "F0000", "HV000", "P0001", "XX000", "XX001",
 )  # fmt: skip
@@ -20,9 +20,10 @@ MARKER = "secret-of-a-lead"
 def refuse_rows(
     harness: Harness, table: str, rows: str, state: str = "54000", *, when: str = "INSERT OR UPDATE"
 ) -> Iterator[None]:
-    """Statements that write a row of ``table`` for which the SQL condition ``rows`` holds (of ``new``) fail meanwhile.
+    """Make PostgreSQL refuse rows of ``table`` within this context.
 
-    The server's message, detail and hint hold ``MARKER``.
+    ``rows``: an SQL condition on ``new``; a statement that writes such a row fails with the SQLSTATE ``state``. The
+    server's message, detail and hint contain ``MARKER``.
     """
     with harness.ledger.transaction() as connection:
         connection.execute(

@@ -1,4 +1,4 @@
-"""How CRMs stand, in ``leadgate status`` and ``/metrics``: read, backlog, budget, trouble, gone records."""
+"""The state of CRMs in ``leadgate status`` and ``/metrics``: reading, backlog, limits, failures, gone records."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def template(taken: str) -> str:
 
 @pytest.fixture
 def troubled(written: Harness) -> Harness:
-    """Two leads that were written, one that waits, a record that is gone, a CRM that is left alone."""
+    """A ledger with two leads in the CRM, one that waits, one whose record is gone, and a CRM that may not be asked."""
     written.capture(make_lead(3), now=NOW)
     run_intake(written)
     with written.ledger.transaction() as connection:

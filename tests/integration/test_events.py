@@ -54,7 +54,7 @@ class Event:
 
 
 class Hub(FakeService):
-    """A receiver that takes what is signed with ``secret``, each event as often as it comes."""
+    """A receiver that accepts events signed with ``secret``, and keeps each one as often as it comes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,13 +70,13 @@ class Hub(FakeService):
         return Response(204)
 
     @property
-    def told(self) -> list[tuple[str, Any]]:
+    def received(self) -> list[tuple[str, Any]]:
         return [(event.type, event.data["lead_number"]) for event in self.events]
 
 
 @dataclass
-class Told:
-    """A ledger whose playbook tells the hub, and a clock."""
+class EventSender:
+    """A ledger whose playbook sends events to ``hub``, at ``url``. ``now`` is the time of the next step."""
 
     harness: Harness
     hub: Hub
@@ -84,20 +84,23 @@ class Told:
     now: datetime = NOW
     environ: dict[str, str] = field(default_factory=lambda: {VARIABLE: SECRET})
 
-    def use(self, events: str) -> None:
+    def use_events(self, events: str) -> None:
+        """Use a playbook with this part ``events``; ``URL`` in it is the address of the hub."""
         text = PLAYBOOK + events.replace("URL", self.url)
         self.harness.loaded = playbooks.parse(text, path=Path("tests.yaml"))
 
-    def own(self, *numbers: int, **more: Any) -> None:
+    def own_leads(self, *numbers: int, **more: Any) -> None:
+        """Capture these leads, with ``more`` columns, and take them to an owner."""
         self.harness.capture(*(make_lead(number, **more) for number in numbers), now=self.now)
         self.run()
 
     def run(self, **later: float) -> None:
-        """Take what waits through the stages, with gates that everybody passes."""
+        """Take waiting leads through the stages, with gates that every lead passes, ``later`` than before."""
         self.now += timedelta(**later)
         run_waiting(self.harness.worker(), lambda: self.now, kinds=("intake", "follow_up"), check=pass_all)
 
     def deliver(self, **later: float) -> DeliveryReport:
+        """Deliver the waiting messages, ``later`` than the step before."""
         self.now += timedelta(**later)
         loaded = self.harness.loaded
         return deliver_waiting(self.harness.ledger, loaded.playbook, self.now, environ=self.environ)
@@ -108,28 +111,28 @@ class Told:
 
 
 @pytest.fixture
-def told(ledger: Ledger, loaded: LoadedPlaybook) -> Iterator[Told]:
+def sender(ledger: Ledger, loaded: LoadedPlaybook) -> Iterator[EventSender]:
     hub = Hub()
     with serve(hub) as url:
-        made = Told(Harness(ledger, loaded), hub, url)
-        made.use(EVENTS)
+        made = EventSender(Harness(ledger, loaded), hub, url)
+        made.use_events(EVENTS)
         yield made
     assert hub.errors == []
 
 
-def test_what_happens_to_a_lead_is_told_in_order_signed_and_once(told: Told) -> None:
-    told.own(1)
-    owner = told.harness.one("SELECT owner FROM assignment")
-    told.deliver()
-    ownership.accept(told.harness.ledger, told.journey, by=make_actor(owner), now=told.now + timedelta(minutes=1))
-    told.run(hours=6)  # the first touch was due after four
-    told.deliver()
-    told.run(hours=1)
-    told.deliver()
+def test_events_of_a_lead_are_sent_in_order_signed_and_once(sender: EventSender) -> None:
+    sender.own_leads(1)
+    owner = sender.harness.one("SELECT owner FROM assignment")
+    sender.deliver()
+    ownership.accept(sender.harness.ledger, sender.journey, by=make_actor(owner), now=sender.now + timedelta(minutes=1))
+    sender.run(hours=6)  # the first touch was due after four
+    sender.deliver()
+    sender.run(hours=1)
+    sender.deliver()
 
-    assert told.hub.told == [("lead.owned", 1), ("lead.accepted", 1), ("lead.missed", 1)]
-    assert len({event.id for event in told.hub.events}) == 3
-    owned, accepted, missed = (event.data for event in told.hub.events)
+    assert sender.hub.received == [("lead.owned", 1), ("lead.accepted", 1), ("lead.missed", 1)]
+    assert len({event.id for event in sender.hub.events}) == 3
+    owned, accepted, missed = (event.data for event in sender.hub.events)
     assert owned == {
         "lead_number": 1, "journey": 1, "source": "website", "status": "owned", "stage": "follow_up",
         "reason": None, "owner": owner, "route": "all_leads", "pool": "everybody", "work_items": [],
@@ -137,79 +140,82 @@ def test_what_happens_to_a_lead_is_told_in_order_signed_and_once(told: Told) -> 
     }  # fmt: skip
     assert accepted["owner"] == owner
     assert missed["missed"] == "first_touch"
-    assert told.hub.events[0].timestamp == NOW.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    assert "Alex" not in repr(told.hub.log)  # the name is not among what the playbook shows
-    assert told.harness.find_broken() == []
+    assert sender.hub.events[0].timestamp == NOW.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert "Alex" not in repr(sender.hub.log)  # ``shows`` of the playbook lacks the name
+    assert sender.harness.find_broken() == []
 
 
-def test_a_rejected_lead_and_its_next_owner_are_told(told: Told) -> None:
-    told.use(EVENTS + "    about: [owned, rejected]\n")
-    told.own(1)
-    owner = told.harness.one("SELECT owner FROM assignment")
+def test_a_rejected_lead_and_its_next_owner_are_told(sender: EventSender) -> None:
+    sender.use_events(EVENTS + "    about: [owned, rejected]\n")
+    sender.own_leads(1)
+    owner = sender.harness.one("SELECT owner FROM assignment")
     ownership.reject(
-        told.harness.ledger, told.journey, by=make_actor(owner), reason="not_a_fit", now=NOW + timedelta(minutes=1),
-        playbook=told.harness.loaded.playbook,
+        sender.harness.ledger, sender.journey, by=make_actor(owner), reason="not_a_fit", now=NOW + timedelta(minutes=1),
+        playbook=sender.harness.loaded.playbook,
     )  # fmt: skip
-    told.deliver(minutes=2)
-    assert told.hub.told == [("lead.owned", 1), ("lead.rejected", 1)]
-    assert told.hub.events[1].data["status"] == "nurture"
+    sender.deliver(minutes=2)
+    assert sender.hub.received == [("lead.owned", 1), ("lead.rejected", 1)]
+    assert sender.hub.events[1].data["status"] == "nurture"
 
 
 @pytest.mark.parametrize("failpoint", ["deliver.send.before", "deliver.send.after", "deliver.mark.before"])
-def test_what_is_killed_in_the_middle_is_sent_again_with_the_same_id(
-    told: Told, settings: Settings, failpoint: str
+def test_a_delivery_that_is_killed_is_sent_again_with_the_same_id(
+    sender: EventSender, settings: Settings, failpoint: str
 ) -> None:
-    told.own(1)
-    playbook, environ = told.harness.loaded.playbook, told.environ
+    sender.own_leads(1)
+    playbook, environ = sender.harness.loaded.playbook, sender.environ
 
     def deliver_in_child() -> None:
         with open_ledger(settings) as ledger:
             deliver_waiting(ledger, playbook, NOW, environ=environ)
 
     assert Child(deliver_in_child, failpoint=failpoint).killed
-    told.deliver(seconds=LEASE.total_seconds())
-    assert {event.id for event in told.hub.events} == {"owned:1:0:hub"}
-    assert len(told.hub.events) == (1 if failpoint == "deliver.send.before" else 2)
-    assert told.harness.find_broken() == []
+    sender.deliver(seconds=LEASE.total_seconds())
+    assert {event.id for event in sender.hub.events} == {"owned:1:0:hub"}
+    assert len(sender.hub.events) == (1 if failpoint == "deliver.send.before" else 2)
+    assert sender.harness.find_broken() == []
 
 
-def test_an_event_that_is_not_taken_is_tried_again_and_given_up_to_a_person(told: Told) -> None:
-    told.own(1)
-    told.hub.faults.plan(answer_with(500), RESET_AFTER, answer_with(302, Location=f"{told.url}/elsewhere"))
-    told.hub.faults.plan(*[answer_with(403)] * (MOST_ATTEMPTS - 3))
+def test_an_event_that_is_not_taken_is_tried_again_and_given_up_to_a_person(sender: EventSender) -> None:
+    sender.own_leads(1)
+    sender.hub.faults.plan(answer_with(500), RESET_AFTER, answer_with(302, Location=f"{sender.url}/elsewhere"))
+    sender.hub.faults.plan(*[answer_with(403)] * (MOST_ATTEMPTS - 3))
     for _ in range(MOST_ATTEMPTS):
-        report = told.deliver(hours=4)
+        report = sender.deliver(hours=4)
     assert report.count("given_up") == 1
-    assert [request.path for request in told.hub.requests()] == ["/hooks"] * MOST_ATTEMPTS
-    assert {request.headers["webhook-id"] for request in told.hub.requests()} == {"owned:1:0:hub"}
-    [(item, message)] = told.harness.rows("SELECT id, message FROM work_item WHERE reason = 'undeliverable'")
+    assert [request.path for request in sender.hub.requests()] == ["/hooks"] * MOST_ATTEMPTS
+    assert {request.headers["webhook-id"] for request in sender.hub.requests()} == {"owned:1:0:hub"}
+    [(item, message)] = sender.harness.rows("SELECT id, message FROM work_item WHERE reason = 'undeliverable'")
     assert "403" in message
-    playbook = told.harness.loaded.playbook
+    playbook = sender.harness.loaded.playbook
     assert (
-        reruns.rerun(told.harness.ledger, [item], by=make_actor("mia"), now=told.now, playbook=playbook).skipped == []
-    )
-    assert told.deliver(minutes=1).count("delivered") == 1
-    assert told.hub.told[-1] == ("lead.owned", 1)
-    assert told.harness.find_broken() == []
-
-
-def test_a_receiver_that_is_gone_is_left_alone_and_events_wait(told: Told) -> None:
-    told.own(1, 2, 3)
-    told.hub.faults.plan(*[answer_with(410)] * 9)
-    told.deliver()
-    told.own(4)
-    told.deliver(hours=4)
-    assert len(told.hub.requests()) == 1
-    items = told.harness.rows("SELECT id, promise, message FROM work_item")
-    assert [(promise, "410" in message) for _, promise, message in items] == [("event:hub", True)]
-    told.hub.faults.stop()
-    playbook = told.harness.loaded.playbook
-    assert (
-        reruns.rerun(told.harness.ledger, [items[0][0]], by=make_actor("mia"), now=told.now, playbook=playbook).skipped
+        reruns.rerun(sender.harness.ledger, [item], by=make_actor("mia"), now=sender.now, playbook=playbook).skipped
         == []
     )
-    assert told.deliver(hours=1).count("delivered") == 4
-    assert told.harness.find_broken() == []
+    assert sender.deliver(minutes=1).count("delivered") == 1
+    assert sender.hub.received[-1] == ("lead.owned", 1)
+    assert sender.harness.find_broken() == []
+
+
+def test_a_receiver_that_is_gone_is_left_alone_and_events_wait(sender: EventSender) -> None:
+    sender.own_leads(1, 2, 3)
+    sender.hub.faults.plan(*[answer_with(410)] * 9)
+    sender.deliver()
+    sender.own_leads(4)
+    sender.deliver(hours=4)
+    assert len(sender.hub.requests()) == 1
+    items = sender.harness.rows("SELECT id, promise, message FROM work_item")
+    assert [(promise, "410" in message) for _, promise, message in items] == [("event:hub", True)]
+    sender.hub.faults.stop()
+    playbook = sender.harness.loaded.playbook
+    assert (
+        reruns.rerun(
+            sender.harness.ledger, [items[0][0]], by=make_actor("mia"), now=sender.now, playbook=playbook
+        ).skipped
+        == []
+    )
+    assert sender.deliver(hours=1).count("delivered") == 4
+    assert sender.harness.find_broken() == []
 
 
 @pytest.mark.parametrize(
@@ -222,11 +228,11 @@ def test_a_receiver_that_is_gone_is_left_alone_and_events_wait(told: Told) -> No
     ],
     ids=["none", "no prefix", "no base64", "a second that is none"],
 )
-def test_without_a_secret_nothing_is_sent(told: Told, value: str, words: str | None) -> None:
-    told.own(1)
-    told.environ = {VARIABLE: value}
-    report = told.deliver()
-    assert told.hub.requests() == []
+def test_without_a_secret_nothing_is_sent(sender: EventSender, value: str, words: str | None) -> None:
+    sender.own_leads(1)
+    sender.environ = {VARIABLE: value}
+    report = sender.deliver()
+    assert sender.hub.requests() == []
     if words is None:
         assert report.without_address == {VARIABLE: 1}
     else:
@@ -235,72 +241,74 @@ def test_without_a_secret_nothing_is_sent(told: Told, value: str, words: str | N
         assert value[:30] not in failure
 
 
-def test_two_secrets_sign_while_the_receiver_changes_from_one_to_the_other(told: Told) -> None:
-    told.own(1)
-    told.environ = {VARIABLE: f"{OTHER} {SECRET}"}
-    assert told.deliver().count("delivered") == 1
+def test_two_secrets_sign_while_the_receiver_changes_from_one_to_the_other(sender: EventSender) -> None:
+    sender.own_leads(1)
+    sender.environ = {VARIABLE: f"{OTHER} {SECRET}"}
+    assert sender.deliver().count("delivered") == 1
 
 
-def test_a_private_address_is_refused_unless_it_is_allowed(told: Told) -> None:
-    told.use(EVENTS.replace("    allow_private: true\n", ""))
-    told.own(1)
-    [failure] = told.deliver().failures
+def test_a_private_address_is_refused_unless_it_is_allowed(sender: EventSender) -> None:
+    sender.use_events(EVENTS.replace("    allow_private: true\n", ""))
+    sender.own_leads(1)
+    [failure] = sender.deliver().failures
     assert "not public" in failure
-    assert told.hub.requests() == []
+    assert sender.hub.requests() == []
 
 
-def test_who_is_told_from_now_on_is_not_told_what_was(told: Told) -> None:
-    told.use("")
-    told.own(1)
-    told.use(EVENTS)
-    told.now += timedelta(hours=1)
-    told.own(2)
-    owner = told.harness.one("SELECT owner FROM assignment WHERE journey_id = 1")
-    ownership.accept(told.harness.ledger, 1, by=make_actor(owner), now=told.now)
-    told.deliver()
-    assert sorted(told.hub.told) == [("lead.accepted", 1), ("lead.owned", 2)]
-    told.use("")
-    told.own(3)
-    told.deliver(hours=1)
-    assert len(told.hub.events) == 2
+def test_a_new_receiver_gets_no_earlier_events(sender: EventSender) -> None:
+    sender.use_events("")
+    sender.own_leads(1)
+    sender.use_events(EVENTS)
+    sender.now += timedelta(hours=1)
+    sender.own_leads(2)
+    owner = sender.harness.one("SELECT owner FROM assignment WHERE journey_id = 1")
+    ownership.accept(sender.harness.ledger, 1, by=make_actor(owner), now=sender.now)
+    sender.deliver()
+    assert sorted(sender.hub.received) == [("lead.accepted", 1), ("lead.owned", 2)]
+    sender.use_events("")
+    sender.own_leads(3)
+    sender.deliver(hours=1)
+    assert len(sender.hub.events) == 2
 
 
-def test_a_lead_at_which_a_stage_fails_is_told_as_held(told: Told) -> None:
-    told.use(EVENTS + "    about: [held]\n")
-    with refuse_rows(told.harness, "assignment", "true"):
-        told.own(1)
-    told.deliver()
-    [event] = told.hub.events
+def test_a_lead_at_which_a_stage_fails_is_told_as_held(sender: EventSender) -> None:
+    sender.use_events(EVENTS + "    about: [held]\n")
+    with refuse_rows(sender.harness, "assignment", "true"):
+        sender.own_leads(1)
+    sender.deliver()
+    [event] = sender.hub.events
     assert event.type == "lead.held"
     assert (event.data["status"], event.data["owner"], event.data["work_items"]) == ("held", None, ["stage_failed"])
 
 
-def test_the_secret_and_personal_values_stay_where_they_are(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_report_or_outbox_row_holds_the_secret_or_personal_values(
+    sender: EventSender, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    told.own(1)
-    told.hub.faults.plan(answer_with(500, SECRET), answer_with(400, SECRET))
-    reports = [told.deliver(hours=1) for _ in range(3)]
-    row = told.harness.one("SELECT string_agg(CAST(o AS text), '') FROM outbox o WHERE target = 'event:hub'")
+    sender.own_leads(1)
+    sender.hub.faults.plan(answer_with(500, SECRET), answer_with(400, SECRET))
+    reports = [sender.deliver(hours=1) for _ in range(3)]
+    row = sender.harness.one("SELECT string_agg(CAST(o AS text), '') FROM outbox o WHERE target = 'event:hub'")
     for text in (caplog.text, repr(reports), row):
         assert SECRET not in text
         assert "lead1@" not in text
 
 
-def test_a_receiver_does_not_get_the_secret_of_a_source(told: Told) -> None:
+def test_a_receiver_does_not_get_the_secret_of_a_source(sender: EventSender) -> None:
     sources = PLAYBOOK.replace(
         "website: {", "website: {http: {auth: standard_webhooks, secret_env: LEADGATE_SECRET_WEBSITE}, "
     )
-    loaded = playbooks.parse(sources + EVENTS.replace("URL", told.url), path=Path("tests.yaml"))
+    loaded = playbooks.parse(sources + EVENTS.replace("URL", sender.url), path=Path("tests.yaml"))
     same = {"LEADGATE_SECRET_WEBSITE": SECRET, VARIABLE: SECRET}
     assert [problem.key for problem in check_values(loaded, same)] == ["events[0].secret_env"]
     assert check_values(loaded, same | {VARIABLE: OTHER}) == []
     assert len(check_values(loaded, {VARIABLE: "a-bearers-token-of-24-chars!"})) == 1
 
 
-def test_hostile_values_are_told_as_text(told: Told) -> None:
-    told.own(1, Company="<b>\x1b[31m\u202e'\"}" + "x" * 100)
-    told.deliver()
-    [event] = told.hub.events
+def test_hostile_values_are_told_as_text(sender: EventSender) -> None:
+    sender.own_leads(1, Company="<b>\x1b[31m\u202e'\"}" + "x" * 100)
+    sender.deliver()
+    [event] = sender.hub.events
     assert event.data["company"].startswith("<b>")
 
 
@@ -328,7 +336,7 @@ def test_any_text_makes_a_document(text: str) -> None:
     assert len(document["data"]["name"]) <= 520
 
 
-def test_a_playbook_is_checked(told: Told) -> None:
+def test_the_playbooks_events_are_checked(sender: EventSender) -> None:
     def list_problems(events: str) -> list[str]:
         found = check(playbooks.parse(PLAYBOOK + events, path=Path("tests.yaml")))
         return [problem.message for problem in found if not problem.note and problem.key.startswith("events")]

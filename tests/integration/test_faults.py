@@ -22,7 +22,7 @@ import psycopg
 import pytest
 from forked import Child, own_ledger
 from harness import NOW, PLAYBOOK, Harness, make_actor, make_lead
-from poison import MARKER, OURS, refuse_rows
+from poison import MARKER, OUR_FAULTS, refuse_rows
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -161,7 +161,7 @@ STATEMENTS = [
 def test_whatever_one_lead_breaks_the_others_go_on(harness: Harness, table: str, rows: str, stage: str) -> None:
     at = [each[:2] for each in STATEMENTS].index((table, rows))
     for number, state in enumerate(
-        OURS if table == "identity" else OURS[at::10]
+        OUR_FAULTS if table == "identity" else OUR_FAULTS[at::10]
     ):  # all of them once; and everywhere two
         base = 100 * number
         harness.capture(*(make_lead(base + each) for each in range(PEOPLE)))

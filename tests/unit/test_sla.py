@@ -1,4 +1,4 @@
-"""SLAs: which one, on whose clock; pauses that are exact; steps once; misses once; the next moment that matters."""
+"""SLAs: the choice of SLA and clock, exact pauses, steps and misses that come once, and the time of the next check."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ BOOK: dict[str, Any] = {
 PLAYBOOK = Playbook.model_validate(BOOK)
 
 
-def lead(**columns: Any) -> pd.DataFrame:
-    """An owned lead as a check gets it, in a frame of one row."""
+def make_owned_lead(**columns: Any) -> pd.DataFrame:
+    """Make an owned lead as a check reads it: a frame of one row, with ``columns`` in place of the defaults."""
     row = {
         "owner": "bob", "pool": "all", "sla": "full", "assigned_at": NOW, "clock_from": NOW,
         "due_at": NOW + 4 * HOUR,
@@ -67,9 +67,9 @@ def lead(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in row.items()})
 
 
-def check(now: datetime, **columns: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What a check finds about one lead: its row, and its targets."""
-    found = sla_targets.check(lead(**columns), PLAYBOOK, now)
+def check_lead(now: datetime, **columns: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Check one lead. Returns its row, and its targets."""
+    found = sla_targets.check(make_owned_lead(**columns), PLAYBOOK, now)
     return dict(found.rows.iloc[0]), found.targets.to_dict("records")  # type: ignore[return-value]
 
 
@@ -123,16 +123,17 @@ def test_a_target_that_the_ladder_forgets_is_escalated_when_it_is_late() -> None
 # --- what a check finds -----------------------------------------------------------------------------------
 
 
-def steps(row: dict[str, Any]) -> list[tuple[str, int]]:
+def list_steps(row: dict[str, Any]) -> list[tuple[str, int]]:
+    """The target and the number of each step that the check takes."""
     return [(step.target, step.number) for step in row["steps"]]
 
 
 def test_steps_come_in_the_order_of_their_times_whatever_the_target() -> None:
-    row, _ = check(NOW + 6 * HOUR)
-    assert steps(row) == [("first_touch", 1), ("acceptance", 1), ("first_touch", 2)]
+    row, _ = check_lead(NOW + 6 * HOUR)
+    assert list_steps(row) == [("first_touch", 1), ("acceptance", 1), ("first_touch", 2)]
     assert (row["ladder_step"], row["acceptance_step"]) == (2, 1)
-    again, _ = check(NOW + 6 * HOUR, ladder_step=2, acceptance_step=1)
-    assert steps(again) == []
+    again, _ = check_lead(NOW + 6 * HOUR, ladder_step=2, acceptance_step=1)
+    assert list_steps(again) == []
 
 
 def test_nothing_is_taken_after_the_step_that_takes_the_lead_back() -> None:
@@ -141,12 +142,14 @@ def test_nothing_is_taken_after_the_step_that_takes_the_lead_back() -> None:
         "ladder": [{"after": 100, "do": "reassign", "of": "acceptance"}, {"after": 100, "do": "remind"}],
     }
     book = Playbook.model_validate({**BOOK, "slas": [part, *BOOK["slas"][1:]]})
-    assert steps(dict(sla_targets.check(lead(), book, NOW + 30 * HOUR).rows.iloc[0])) == [("acceptance", 1)]
+    assert list_steps(dict(sla_targets.check(make_owned_lead(), book, NOW + 30 * HOUR).rows.iloc[0])) == [
+        ("acceptance", 1)
+    ]
 
 
 def test_a_touch_stops_two_clocks_and_starts_a_third() -> None:
     touched = NOW + HOUR
-    row, targets = check(NOW + 2 * HOUR, touches=(touched,), active_at=touched)
+    row, targets = check_lead(NOW + 2 * HOUR, touches=(touched,), active_at=touched)
     closed = {target["target"]: target["closed_at"] for target in targets}
     assert closed["first_touch"] == closed["acceptance"] == touched
     assert pd.isna(closed["next_touch"])
@@ -157,10 +160,10 @@ def test_a_touch_stops_two_clocks_and_starts_a_third() -> None:
 
 def test_each_touch_begins_a_new_count_of_steps() -> None:
     first, second = NOW + HOUR, NOW + 5 * HOUR
-    row, _ = check(
+    row, _ = check_lead(
         second + 2 * HOUR, touches=(first, second), last_touched_at=first, next_touch_step=2, active_at=second
     )
-    assert (steps(row), row["next_touch_step"]) == ([], 0)
+    assert (list_steps(row), row["next_touch_step"]) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +180,7 @@ def test_each_touch_begins_a_new_count_of_steps() -> None:
     ],
 )
 def test_what_stops_after_it_was_due_is_missed(columns: dict[str, Any], missed: set[str]) -> None:
-    _, targets = check(NOW + 6 * HOUR, **columns)
+    _, targets = check_lead(NOW + 6 * HOUR, **columns)
     assert {target["target"] for target in targets if target["missed"]} == missed
 
 
@@ -185,31 +188,31 @@ def test_a_lead_is_stale_by_what_has_happened_about_it() -> None:
     touched = NOW + HOUR
     friday = datetime(2026, 3, 6, 17, 0, tzinfo=UTC)
     at = {"touches": (touched,), "active_at": touched}
-    assert [check(when, **at)[0]["stale"] for when in (friday - MICROSECOND, friday)] == [False, True]
-    assert not check(friday, **at, stale_since=touched)[0]["stale"]
-    assert not check(friday, **at, finished_at=touched)[0]["stale"]
-    assert not check(friday)[0]["stale"]  # an untouched one has nine days
+    assert [check_lead(when, **at)[0]["stale"] for when in (friday - MICROSECOND, friday)] == [False, True]
+    assert not check_lead(friday, **at, stale_since=touched)[0]["stale"]
+    assert not check_lead(friday, **at, finished_at=touched)[0]["stale"]
+    assert not check_lead(friday)[0]["stale"]  # an untouched one has nine days
     waited = ((datetime(2026, 3, 6, 16, tzinfo=UTC), datetime(2026, 3, 6, 18, tzinfo=UTC)),)
-    assert check(NOW + 2 * HOUR, **at, pauses=waited)[0]["stale_at"] == datetime(2026, 3, 9, 17, tzinfo=UTC)
+    assert check_lead(NOW + 2 * HOUR, **at, pauses=waited)[0]["stale_at"] == datetime(2026, 3, 9, 17, tzinfo=UTC)
 
 
 def test_nobody_is_chased_while_the_lead_is_waited_for_and_what_was_due_before_is_made_up_for() -> None:
     wait = {"pauses": ((NOW + 3 * HOUR, NOW + 5 * HOUR),)}
-    row, targets = check(NOW + 4 * HOUR, **wait)
+    row, targets = check_lead(NOW + 4 * HOUR, **wait)
     assert (row["steps"], row["next_check_at"]) == ((), NOW + 5 * HOUR)
     assert [each["target"] for each in targets if each["missed"]] == ["acceptance"]
-    assert steps(check(NOW + 5 * HOUR, **wait)[0]) == [("first_touch", 1), ("acceptance", 1)]
+    assert list_steps(check_lead(NOW + 5 * HOUR, **wait)[0]) == [("first_touch", 1), ("acceptance", 1)]
 
 
 def test_an_empty_frame_is_checked() -> None:
-    found = sla_targets.check(lead().iloc[:0], PLAYBOOK, NOW)
+    found = sla_targets.check(make_owned_lead().iloc[:0], PLAYBOOK, NOW)
     assert found.rows.empty
     assert found.targets.empty
 
 
 # --- properties -------------------------------------------------------------------------------------------
 
-few = settings(max_examples=tried(20))
+few_examples = settings(max_examples=tried(20))
 clocks = st.sampled_from(
     [Clock(None), make_clock(Hours.model_validate(OFFICE)), make_clock(Hours.model_validate(NIGHT))]
 )
@@ -225,7 +228,7 @@ waits = st.lists(minutes, max_size=6, unique=True).map(
 )
 
 
-@few
+@few_examples
 @given(clocks, moments, lengths, waits)
 def test_exactly_the_open_time_outside_of_pauses_passes(
     clock: Clock, start: datetime, length: timedelta, waited: tuple[pauses.Pause, ...]
@@ -237,7 +240,7 @@ def test_exactly_the_open_time_outside_of_pauses_passes(
     assert build_column(pauses.compute_due_many(clock, read_moments([start]), length, [waited]))[0] == due
 
 
-@few
+@few_examples
 @given(clocks, moments, lengths, lengths, waits)
 def test_time_with_pauses_adds_up_and_never_ends_earlier_for_more(
     clock: Clock, start: datetime, a: timedelta, b: timedelta, waited: tuple[pauses.Pause, ...]
@@ -249,7 +252,7 @@ def test_time_with_pauses_adds_up_and_never_ends_earlier_for_more(
     assert pauses.compute_due(clock, start, a, waited) >= pauses.compute_due(clock, start, a, ())
 
 
-@few
+@few_examples
 @given(clocks, moments, lengths, waits, minutes)
 def test_a_pause_in_two_parts_is_one_pause(
     clock: Clock, start: datetime, length: timedelta, waited: tuple[pauses.Pause, ...], cut: int
@@ -275,7 +278,7 @@ COUNTERS = ("ladder_step", "acceptance_step", "next_touch_step", "stage_step")
 def test_along_any_checks_each_step_is_taken_once_none_is_skipped_and_each_miss_stays(
     happened: dict[str, Any], times: list[datetime]
 ) -> None:
-    """Facts become known when they happen; each check keeps the counters for the next."""
+    """Each check knows the facts that happened before it, and keeps its counters for the next check."""
     kept: dict[str, Any] = {}
     taken: list[tuple[str, datetime, int]] = []
     misses: dict[tuple[str, datetime], datetime] = {}
@@ -288,7 +291,7 @@ def test_along_any_checks_each_step_is_taken_once_none_is_skipped_and_each_miss_
             },
             "pauses": tuple(each for each in happened["pauses"] if each[0] <= now),
         }
-        row, targets = check(now, **known, **kept)
+        row, targets = check_lead(now, **known, **kept)
         fresh = [(step.target, step.since, step.number) for step in row["steps"]]
         for target, since, number in fresh:
             assert number == 1 or (target, since, number - 1) in [*taken, *fresh]
@@ -311,7 +314,7 @@ def test_nothing_changes_before_the_next_check(happened: dict[str, Any], now: da
         "accepted_at": at if (at := happened["accepted_at"]) is not None and at <= now else None,
         "pauses": tuple(each for each in happened["pauses"] if each[0] <= now),
     }
-    row, targets = check(now, **past)
+    row, targets = check_lead(now, **past)
     kept = {name: row[name] for name in (*COUNTERS, "last_touched_at")}
     if row["stale"]:
         kept["stale_since"] = NOW
@@ -319,7 +322,7 @@ def test_nothing_changes_before_the_next_check(happened: dict[str, Any], now: da
     if pd.isna(until):
         until = now + timedelta(days=400)
     assert until > now
-    later, then = check(now + (until - now) * share, **past, **kept)
+    later, then = check_lead(now + (until - now) * share, **past, **kept)
     assert later["steps"] == ()
     assert not later["stale"]
     assert [each["missed"] for each in then] == [each["missed"] for each in targets]
@@ -348,7 +351,7 @@ def test_why_something_is_no_touch(activity: dict[str, Any], says: str | None) -
 
 def test_an_owner_who_takes_over_a_clock_is_not_charged_with_what_was_missed_before() -> None:
     before = {"clock_from": NOW, "due_at": NOW + 4 * HOUR, "due_soon_at": NOW + 3 * HOUR}
-    _, late = check(NOW + 6 * HOUR, assigned_at=NOW + 5 * HOUR, **before)
-    _, in_time = check(NOW + 6 * HOUR, assigned_at=NOW + 2 * HOUR, **before)
+    _, late = check_lead(NOW + 6 * HOUR, assigned_at=NOW + 5 * HOUR, **before)
+    _, in_time = check_lead(NOW + 6 * HOUR, assigned_at=NOW + 2 * HOUR, **before)
     told = [{each["target"]: (each["since"], each["missed"]) for each in found} for found in (late, in_time)]
     assert [each["first_touch"] for each in told] == [(pd.Timestamp(NOW), False), (pd.Timestamp(NOW), True)]

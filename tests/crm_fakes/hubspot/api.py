@@ -14,7 +14,7 @@ from crm_fakes.hubspot.errors import Refusal, refuse_input
 from crm_fakes.hubspot.limits import Limits
 from crm_fakes.hubspot.portal import DEFAULT_TYPES, Portal, Record
 from crm_fakes.hubspot.properties import format_time
-from crm_fakes.hubspot.search import MOST, search
+from crm_fakes.hubspot.search import MAX_RESULTS, search
 from crm_fakes.serving import FakeService, Request, Response
 
 _PER_BATCH: Final = 100
@@ -39,7 +39,7 @@ class FakeHubSpot(FakeService):
         self.limits = limits or Limits()
         self.versions = ("2026-09", "2026-03", "v3")
         self.multi_status = True
-        self.most_per_query = MOST
+        self.most_per_query = MAX_RESULTS
         self.most_associations = 500  # of one record in an answer
 
     def answer(self, request: Request) -> Response:

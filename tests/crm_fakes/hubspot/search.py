@@ -1,4 +1,4 @@
-"""The search endpoint: five required keys, one sort, pages of up to 200, and 10,000 records in all."""
+"""The search endpoint of the fake HubSpot: five required keys, one sort, pages of up to 200 of at most 10,000 records."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from crm_fakes.hubspot.portal import Portal
 from crm_fakes.hubspot.properties import Property, parse_time
 
 REQUIRED: Final = ("after", "filterGroups", "limit", "properties", "sorts")
-MOST: Final = 10_000
+MAX_RESULTS: Final = 10_000
 
 Values = Mapping[str, str]
 
 
-def search(portal: Portal, kind: str, asked: Any, most: int = MOST) -> tuple[list[str], int, str | None]:
-    """The ids of one page, how many records match, and where the next page begins. Raises ``Refusal``."""
-    if not isinstance(asked, dict):
+def search(portal: Portal, kind: str, body: Any, max_results: int = MAX_RESULTS) -> tuple[list[str], int, str | None]:
+    """Search the records of ``kind`` by the request ``body``.
+
+    Returns the ids of one page, the number of matching records, and ``after`` of the next page. Raises ``Refusal``.
+    """
+    if not isinstance(body, dict):
         raise refuse_input("Invalid input JSON")
     for name in REQUIRED:
-        if name not in asked:
+        if name not in body:
             raise refuse_input(f"Invalid input JSON: {name} is required")
-    offset, limit = _check_page(asked, most)
-    groups = [_read_group(portal, kind, group) for group in _as_list(asked["filterGroups"], "filterGroups", 6)]
-    key, is_descending = _read_sort(portal, kind, asked["sorts"])
+    offset, limit = _check_page(body, max_results)
+    groups = [_read_group(portal, kind, group) for group in _as_list(body["filterGroups"], "filterGroups", 6)]
+    key, is_descending = _read_sort(portal, kind, body["sorts"])
     matching = [
         (id_, values)
         for id_, values in portal.visible(kind)
@@ -36,17 +39,17 @@ def search(portal: Portal, kind: str, asked: Any, most: int = MOST) -> tuple[lis
     return page, len(matching), after
 
 
-def _check_page(asked: dict[str, Any], most: int) -> tuple[int, int]:
-    after, limit = asked["after"], asked["limit"]
+def _check_page(body: dict[str, Any], max_results: int) -> tuple[int, int]:
+    after, limit = body["after"], body["limit"]
     if not isinstance(after, str) or not (after == "" or after.isdecimal()):
         raise refuse_input("Invalid input JSON: after")
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= 200:
         raise refuse_input("limit must be between 1 and 200")
-    if not isinstance(asked["properties"], list) or not all(isinstance(name, str) for name in asked["properties"]):
+    if not isinstance(body["properties"], list) or not all(isinstance(name, str) for name in body["properties"]):
         raise refuse_input("Invalid input JSON: properties")
     offset = int(after or "0")
-    if offset + limit > most:
-        raise refuse_input(f"paging limit: only {most} results can be paged through")
+    if offset + limit > max_results:
+        raise refuse_input(f"paging limit: only {max_results} results can be paged through")
     return offset, limit
 
 
@@ -57,7 +60,7 @@ def _as_list(value: Any, name: str, most: int) -> list[Any]:
 
 
 def _read_sort(portal: Portal, kind: str, sorts: Any) -> tuple[Callable[[Values], Any], bool]:
-    """One sort, by ``propertyName`` and ``direction``, as HubSpot's guide says; the schema calls it a string."""
+    """Read the one sort: ``propertyName`` and ``direction``, by HubSpot's guide, or a string, by its schema."""
     found = _as_list(sorts, "sorts", 1)
     if not found:
         return lambda _: 0, False
@@ -65,7 +68,7 @@ def _read_sort(portal: Portal, kind: str, sorts: Any) -> tuple[Callable[[Values]
     prop = portal.properties[kind].get(sort.get("propertyName", "")) if isinstance(sort, dict) else None
     if prop is None or sort.get("direction", "ASCENDING") not in ("ASCENDING", "DESCENDING"):
         raise refuse_input("Invalid sort")
-    return lambda values: _comparable(prop, values.get(prop.name, "")), sort.get("direction") == "DESCENDING"
+    return lambda values: _make_comparable(prop, values.get(prop.name, "")), sort.get("direction") == "DESCENDING"
 
 
 def _read_group(portal: Portal, kind: str, group: Any) -> list[Callable[[Values], bool]]:
@@ -90,7 +93,7 @@ def _read_filter(portal: Portal, kind: str, given: Any) -> Callable[[Values], bo
         return lambda held: (held.get(name, "").lower() in {v.lower() for v in values}) == (operator == "IN")
     if not isinstance(given.get("value"), str):
         raise refuse_input("Invalid input JSON: value")
-    wanted = _comparable(prop, given["value"])
+    wanted = _make_comparable(prop, given["value"])
     compare: dict[str, Callable[[Any], bool]] = {
         "EQ": lambda held: held == wanted,
         "NEQ": lambda held: held != wanted,
@@ -100,11 +103,11 @@ def _read_filter(portal: Portal, kind: str, given: Any) -> Callable[[Values], bo
         "LTE": lambda held: held <= wanted,
     }
     if operator not in compare:
-        raise refuse_input(f"operator {operator} is not one of the fake")
-    return lambda held: bool(held.get(name)) and compare[operator](_comparable(prop, held[name]))
+        raise refuse_input(f"the fake does not know the operator {operator}")
+    return lambda held: bool(held.get(name)) and compare[operator](_make_comparable(prop, held[name]))
 
 
-def _comparable(prop: Property, value: str) -> Any:
+def _make_comparable(prop: Property, value: str) -> Any:
     if prop.type in ("date", "datetime"):
         found = parse_time(value) if value else None
         if value and found is None:
