@@ -148,7 +148,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     ),
     "unjoin": Entry(
         "console.cli.unjoin",
-        "Undo a join: the signal of this journey (J12) is about another person, and goes on by itself.",
+        "Undo a join: the signal of this journey (J12) is about another person, and its journey goes on.",
     ),
     "verify": Entry("console.cli.verify", "Check the ledger's invariants; exit 1 when one is broken."),
     "replay": Entry(

@@ -67,7 +67,7 @@ Batch = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option("--reason", help="Only work items with this reason.")]
 Stage = Annotated[str | None, typer.Option("--stage", help="Only work items of leads held at this stage.")]
-Source = Annotated[str | None, typer.Option("--source", help="Those of this source.")]
+Source = Annotated[str | None, typer.Option("--source", help="Only this source.")]
 Later = Annotated[
     bool, typer.Option("--later", help="Only store it; the lead goes on with the next run, or with a consumer.")
 ]

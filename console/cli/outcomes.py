@@ -51,7 +51,7 @@ def outcomes(
         bool,
         typer.Option(
             "--from-activities",
-            help="In place of a file, record activities that are outcomes and older than the owner of their lead.",
+            help="In place of a file, record activities that are outcomes, from before their lead had its owner.",
         ),
     ] = False,
     withdraw: Annotated[

@@ -100,7 +100,7 @@ def _explain_ledger_error(error: Exception) -> str | None:
 
 app = typer.Typer(
     cls=Commands,
-    help="A governed path from a captured lead to an owner who has followed up.",
+    help="Take leads from capture to an owner who has followed up, with a quality gate at every stage.",
     epilog=_EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -24,7 +24,7 @@ from leadgate.vocabulary import ActionKind
 def unjoin(
     ctx: typer.Context, lead: Lead, by: By = None, later: Later = False, json: Json = False, now: Now = None
 ) -> None:
-    """Undo a join: the signal of this journey (J12) is about another person, and goes on by itself."""
+    """Undo a join: the signal of this journey (J12) is about another person, and its journey goes on."""
     context: CommandContext = ctx.obj
     with context.ledger_and_playbook(parse_now(now), checked=not later, takes_over=not later) as (ledger, loaded):
         playbook = loaded.playbook
