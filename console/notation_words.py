@@ -71,7 +71,7 @@ def _describe_numbers(column: FileColumn, source: Source) -> Iterator[str]:
             _read(each, column, settled, source) != _read(each, column, without, source) for each in values.examples
         ):
             said = " The playbook says otherwise in {where}.decimals." if source.decimals is not None else ""
-            yield f"writes {_tell(column, settled)}, so {_show_numbers(values.examples[:1], column, source)}.{said}"
+            yield f"writes {_tell(column, settled)}, so {_show_numbers(values.examples, column, source)}.{said}"
     elif values.telling:
         yield _describe_contradiction(column, _show_numbers(values.examples, column, source))
     elif find_stated_decimals(source) is None and any("." in each.text for each in values.examples):

@@ -26,6 +26,8 @@ _LABEL: Final = re.compile(
     r"direct|whatsapp|tel|tél|mob|ph|fon|p|t|m|c)\b\s*[.:]?|[.:'])\s*",
     re.IGNORECASE,
 )
+#: What people put behind a whole number in brackets, such as "(mobil)": letters there are no digits of a keypad.
+_REMARK: Final = re.compile(r"(\+?[\d ().\-/]{7,40}?)\s*\([^\W\d_][^\W\d]{1,20}\.?\)")
 _SEVERAL: Final = re.compile(r"\s*(?:[/;,|&\n]|\bor\b|\bou\b|\boder\b|\band\b)\s*", re.IGNORECASE)
 _SHORTENED: Final = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 _DECIMAL: Final = re.compile(r"(\+?\d{6,15})\.0")
@@ -80,6 +82,8 @@ def read_phone(text: str, region: str | None) -> Phone:
 
 def _read(text: str, region: str | None) -> Phone:
     text = _remove_labels(text)
+    if len(text) <= 2 * _LONGEST and (remarked := _REMARK.fullmatch(text)) is not None:
+        text = remarked[1]
     if decimal := _DECIMAL.fullmatch(text):
         text = decimal[1]
     if len(text) > _LONGEST:

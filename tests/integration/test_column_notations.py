@@ -133,6 +133,12 @@ def test_numbers_are_read_as_their_column_has_them(
     assert read_field(harness, column.lower()) == read
 
 
+def test_a_sign_that_the_column_does_not_mean_is_told(book: Cli, write_csv: WriteCsv) -> None:
+    path = write_csv(make_rows("Spend", ["12.500 EUR", "5,000 EUR", "7,50 EUR"]))
+    told = join_errors(book("try", path, "--source", "sheet", "--now", NOW))
+    assert "'12.500 EUR' in line 2 is 12500 and '5,000 EUR' in line 3 is 5" in told
+
+
 def test_a_trial_and_a_dry_run_say_it_too(book: Cli, write_csv: WriteCsv) -> None:
     path = write_csv(make_rows("Seen", ["1/2/2026", "13/2/2026"]))
     assert "'13/2/2026' in line 3" in join_errors(book("try", path, "--source", "sheet", "--now", NOW))

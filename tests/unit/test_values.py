@@ -230,6 +230,12 @@ def test_a_phone_becomes_e164(text: str, region: str, number: str) -> None:
     assert read_phone(text, region).number == number
 
 
+def test_a_remark_in_brackets_is_no_part_of_a_phone() -> None:
+    """Its letters were taken for digits, as on a keypad."""
+    for text in ("0170 1234567 (mobil)", "0170-1234567 (privat)", "+49 170 1234567 (Büro)"):
+        assert read_phone(text, "DE").number == "+491701234567", text
+
+
 @pytest.mark.parametrize(
     ("text", "problem", "proposal"),
     [
