@@ -104,6 +104,10 @@ bench-growth: $(VENV)/.dev ## leads and read commands on a ledger of 300,000 lea
 bench-replay: $(VENV)/.dev ## how long a replay takes beside the stages that decided, and that it comes out the same; build/bench-replay.json
 	$(BIN)/python -m benchmarks.replay $(if $(DAYS),--days $(DAYS)) $(if $(LARGE),--large $(LARGE))
 
+.PHONY: bench-shadow
+bench-shadow: $(VENV)/.dev ## what a shadow costs live leads, in pairs with and without one; a tenth at most, or exit 1; build/bench-shadow.json
+	$(BIN)/python -m benchmarks.shadow
+
 .PHONY: bench-records
 bench-records: $(VENV)/.dev ## a made-up year of 2,000 customers, day by day: no slip forgotten, no renewal without an owner, or exit 1
 	$(BIN)/python -m benchmarks.records_year $(if $(EVERY),--every $(EVERY))
