@@ -193,6 +193,7 @@ def test_what_cannot_be_decided_changes_nothing_and_says_what_to_do(cli: Cli, wa
         (["lead"], "give one like W12"),
         ([reviewed, "--approve", "--take"], "--approve and --take exclude one another"),
         ([reviewed, "--reject", " "], "--reject needs a reason"),
+        ([reviewed, "--reject", "REASON"], "in place of REASON"),
         ([reviewed, "--set", "compny=Acme"], "did you mean 'company'?"),
         ([reviewed, "--set", "company"], "write it like --set"),
     ):
