@@ -17,6 +17,7 @@ from leadgate.records import fields, standing
 from leadgate.vocabulary import GateName, JourneyKind, StageName
 from tasks.batches import STAGES
 from tasks.records.qualification import JUDGES
+from tasks.replay.results import PATHS
 
 ROOT = Path(__file__).parents[2]
 RECORDS = {kind for kind in JourneyKind if kind is not JourneyKind.LEAD}
@@ -45,6 +46,7 @@ def test_every_kind_has_a_source_a_section_and_six_stages_with_their_gates() -> 
     for kind in JourneyKind:
         assert [stage.name for stage in STAGES[kind]] == list(StageName)
         assert list(PROMISES_OF[kind]) == list(GateName)
+    assert set(PATHS) == set(JourneyKind)
 
 
 def test_the_protocol_and_the_flows_name_no_kind_of_record() -> None:
