@@ -113,6 +113,11 @@ def rerun(
         items = open_items(connection, work_item_ids, by, report)
         resolution = ItemResolution.CORRECTED if corrections else ItemResolution.RERUN
         journeys = lock_held_by(connection, [item.id for item in items])
+        if corrections and any(journey.by_time for journey in journeys):
+            raise ActionError(
+                "time brought this question, and nothing was told that could be corrected: have the source tell "
+                "an update, or let the question pass"
+            )
         corrections = _check_corrections(corrections or {}, {journey.kind for journey in journeys}, playbook)
         for item in items:
             if item.reason == UNDELIVERABLE and (item.promise or "").startswith(EVENT_TARGET):

@@ -198,3 +198,14 @@ def test_the_playbooks_page_tells_the_rules_of_records_without_hits(console: Con
     ids = page.tree.xpath("//main//@id")
     assert len(ids) == len(set(ids))
     assert "opportunity-rule-won" not in olga.get("/playbook", show="unused").text
+
+
+def test_what_time_brought_cannot_be_corrected(beside: dict[str, int], harness: Harness) -> None:
+    """There is nothing told that a correction could take the place of: the journey would wait for ever."""
+    with harness.ledger.transaction() as connection:
+        connection.execute(
+            text("UPDATE journey SET signal_id = NULL, trigger = 'due' WHERE id = :id"), {"id": beside["journey"]}
+        )
+    with pytest.raises(ActionError, match="nothing was told"):
+        _resolve(harness, beside["item"], Correct({"close_date": "2026-04-30"}))
+    assert harness.one("SELECT status FROM journey WHERE id = :id", id=beside["journey"]) == "held"

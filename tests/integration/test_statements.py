@@ -343,7 +343,10 @@ def test_each_query_finds_what_its_shape_declares(ledger: Ledger) -> None:
 
 
 def test_a_column_that_is_declared_as_a_word_is_read_as_a_member(ledger: Ledger) -> None:
-    statement = "SELECT 7 AS id, NULL AS lead_id, '{}' AS stage, 0 AS generation, 3 AS work_item_id, 'lead' AS kind"
+    statement = (
+        "SELECT 7 AS id, NULL AS lead_id, '{}' AS stage, 0 AS generation, 3 AS work_item_id, 'lead' AS kind, "
+        "false AS by_time"
+    )
     with ledger.transaction() as connection:
         (row,) = read_rows(connection, HeldJourney, statement.format("capture"))
         assert row.stage is StageName.CAPTURE

@@ -30,7 +30,7 @@ _OPEN: Final = list_in_sql(OPEN)
 
 @dataclass(frozen=True, slots=True)
 class HeldJourney:
-    """A journey that waits behind a work item."""
+    """A journey that waits behind a work item. ``by_time``: it is about a record of which nothing was told."""
 
     id: int
     lead_id: int | None
@@ -38,6 +38,7 @@ class HeldJourney:
     generation: int
     work_item_id: int
     kind: JourneyKind
+    by_time: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,8 @@ def lock_held_by(connection: Connection, work_item_ids: Sequence[int]) -> list[H
     return read_rows(
         connection,
         HeldJourney,
-        "SELECT id, lead_id, stage, generation, work_item_id, kind FROM journey "
+        "SELECT id, lead_id, stage, generation, work_item_id, kind, "
+        "record_id IS NOT NULL AND signal_id IS NULL AS by_time FROM journey "
         "WHERE work_item_id = ANY(:items) AND status = 'held' ORDER BY id FOR UPDATE",
         items=list(work_item_ids),
     )
