@@ -125,7 +125,7 @@ OF_STAGES: Final[frozenset[str]] = frozenset(
         # qualification
         "contributions", "contribution_sum", "details", "was", "engaged_before", "finished", "qualifiable", "reasons",
         "evidence", "changes_at", "reason_missing", "learned_model", "learned_hash",
-        "learned_role",
+        "learned_role", "learned_chance",
         # assignment
         "excluded", "earlier_owner", "routes", "priority", "owner", "rule", "pool", "turn", "candidates", "why",
         "inputs", "pointer", "sla", "due_at", "due_soon_at", "assigned_at", "owner_known", "owner_absent", "over_cap",

@@ -165,6 +165,7 @@ def store(
             connection,
             owned.assign(
                 kind=work.batch.journey_kind,
+                chance=owned["learned_chance"],
                 playbook_hash=work.playbook.hash,
                 next_check_at=owned["due_soon_at"],
                 clock_from=None,

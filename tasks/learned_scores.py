@@ -76,7 +76,8 @@ def _load(connection: Connection, number: int) -> None:
 
 
 def apply_learned_score(frame: pd.DataFrame, playbook: Playbook) -> None:
-    """Add each lead's chance to ``details`` of a qualified frame, and decide in its role.
+    """Add each lead's chance to ``details`` of a qualified frame, and decide in its role. From ``advise`` on, it is the
+    column ``learned_chance``, too, by which people's lists are ordered.
 
     ``decide``: a lead in the review band goes on from ``accept_from`` on, if its evidence lets it, and is nurtured
     below ``nurture_below``. Everything else stays as the rules have it: no disqualified lead is let pass.
@@ -90,6 +91,8 @@ def apply_learned_score(frame: pd.DataFrame, playbook: Playbook) -> None:
         return
     role = find_effective_role(LearnedRole(frame["learned_role"].iloc[0]), learned)
     chances = _add_chances(frame, score, number, role)
+    if role is not LearnedRole.SHADOW:
+        frame["learned_chance"] = pd.Series(chances, index=frame.index, dtype="float64")
     if role is LearnedRole.DECIDE:
         _decide(frame, learned, number, chances)
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from leadgate.actors import Actor
 from leadgate.corrections import Corrected, find_correction_problems
 from leadgate.errors import LeadgateError
-from leadgate.ledger import Ledger, faults, joins, reports, reruns, reviews
+from leadgate.ledger import Ledger, faults, joins, reports, reruns, reviews, work_queue
 from leadgate.ledger.actions import ActionError
 from leadgate.ledger.outbox import UNDELIVERABLE
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
@@ -194,5 +194,5 @@ def require_known(ledger: Ledger, asked: WorkItemFilter) -> None:
         ("assignee", asked.assignee),
         ("source", asked.source),
     ):
-        if value is not None and value not in (known := reports.list_known_values(ledger, column)):
+        if value is not None and value not in (known := work_queue.list_known_values(ledger, column)):
             raise ActionError(f"no work item has the {column} {value!r}; {propose(value, known)}")

@@ -19,6 +19,7 @@ from leadgate.playbook import Playbook
 from leadgate.scoring import list_scoring_fields
 from leadgate.values.json_types import as_object
 from leadgate.vocabulary import WorkItemKind
+from tasks.advice import is_advising
 
 if TYPE_CHECKING:
     from leadgate.json_columns import LearnedPart
@@ -86,9 +87,9 @@ class Review:
 def list_waiting(ledger: Ledger, playbook: Playbook, limit: int | None = None) -> tuple[list[Review], int]:
     """What waits for a reviewer: reviews first, then exceptions, oldest due first; and how many there are.
 
-    Reviews that a learned score gives an order to come before these, the best chance first.
+    Where a learned score advises, reviews with a chance come before these, the best first.
     """
-    advised = reviews.list_advised(ledger, limit) if playbook.learned is not None else []
+    advised = reviews.list_advised(ledger, limit) if is_advising(ledger, playbook) else []
     place = {number: at for at, number in enumerate(advised)}
     items = reports.list_work_items(ledger, WorkItemFilter(ids=tuple(advised))) if advised else []
     items.sort(key=lambda item: place[item.id])

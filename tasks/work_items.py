@@ -70,6 +70,8 @@ def open_work_items(
                 },
             }
         )  # fmt: skip
+        if "learned_chance" in rows:
+            items["chance"] = rows["learned_chance"]
         ids = work_items.open_work_items(connection, items)
         frame.loc[held, "work_item_id"] = pd.Series(ids, index=rows.index, dtype=object)
     return frame

@@ -7,7 +7,7 @@ Belongs here: the options, and the table. Does not belong here: one lead's story
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -25,6 +25,7 @@ from leadgate.ledger.clock import ask_time
 from leadgate.ledger.lead_list import Due, LeadFilter, ListedLead, list_leads
 from leadgate.nearest import propose
 from leadgate.playbook import Playbook
+from tasks.advice import BY_CHANCE, is_advising
 
 _LEAST: Final = 8  # characters of a value, however narrow the terminal
 _WIDE: Final = 140  # characters of a terminal that has room for addresses and numbers
@@ -53,7 +54,10 @@ def leads(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """List leads with their owner, the next due first, or search all leads. Your own leads show their names."""
+    """List leads with their owner, the next due first, or search all leads. Your own leads show their names.
+
+    Where a learned score advises: overdue first, then the best chance.
+    """
     context: CommandContext = ctx.obj
     if search is not None and not search.strip():
         raise CommandError("--search needs a name, a company, an e-mail address or a phone number")
@@ -62,6 +66,7 @@ def leads(
         playbook = loaded.playbook
         wanted = LeadFilter(_choose_owners(playbook, rep, mine=mine), asked_due, search)
         at = ask_time(ledger, parse_now(now))
+        wanted = replace(wanted, by_chance=is_advising(ledger, playbook))
         found = list_leads(ledger, wanted, at, limit + 1)
     if rep is not None and not found:
         _require_known(playbook, rep)
@@ -69,8 +74,17 @@ def leads(
     if not (show_personal or mine):
         shown = [mask_lead(each) for each in shown]
     if json:
-        print_json({"leads": [asdict(each) | {"due": each.is_due(at)} for each in shown], "more": len(found) > limit})
+        order = "chance" if wanted.by_chance else "due"
+        print_json(
+            {
+                "order": order,
+                "leads": [asdict(each) | {"due": each.is_due(at)} for each in shown],
+                "more": len(found) > limit,
+            }
+        )
         return
+    if wanted.by_chance and shown and search is None:
+        build_console().print(f"{BY_CHANCE}.")
     _print(shown, playbook, at, more=len(found) > limit, masked=not (show_personal or mine), mine=mine)
 
 

@@ -7,7 +7,7 @@ Belongs here: filters in words, the table, the export. Does not belong here: dec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -19,13 +19,16 @@ from console.cli.items import format_changes, render, render_next
 from console.cli.options import Json, Now, Personal, Reason, Source, Stage
 from console.command_context import CommandContext, parse_moment, parse_now
 from console.redaction import mask_item
+from console.report.tables import format_percent
 from console.screen import CommandError, build_console, find_program, print_json, say
 from leadgate.counting import format_count
-from leadgate.ledger import reports
+from leadgate.ledger import Ledger, reports
 from leadgate.ledger.clock import ask_time
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.nearest import propose
+from leadgate.playbook.yaml_text import PlaybookError
 from leadgate.vocabulary import STAGES
+from tasks.advice import BY_CHANCE, is_advising, may_advise
 from tasks.reruns import require_known
 
 _EXPORTED: Final = (
@@ -78,13 +81,18 @@ def queue(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """List open work items, the first due first: what is wrong, who decides, and by when (on this computer's clock)."""
+    """List open work items, the first due first: what is wrong, who decides, and by when (on this computer's clock).
+
+    Where a learned score advises: overdue first, then the best chance.
+    """
     asked = build_filter(
         reason=reason, stage=stage, route=route, assignee=assignee, source=source, due_before=due_before
     )
     context: CommandContext = ctx.obj
     with context.ledger() as ledger:
         at = ask_time(ledger, parse_now(now))
+        by_chance = _is_advised(context, ledger)
+        asked = replace(asked, by_chance_at=at if by_chance else None)
         items = reports.list_work_items(ledger, asked, None if csv is not None else limit)
         total = reports.count_work_items(ledger, asked)
         if not items:
@@ -98,9 +106,20 @@ def queue(
             print_json({"total": total, "file": str(csv)})
         return
     if json:
-        print_json({"total": total, "items": items})
+        print_json({"order": "chance" if by_chance else "due", "total": total, "items": items})
         return
-    _print(items, total, at)
+    _print(items, total, at, by_chance=by_chance)
+
+
+def _is_advised(context: CommandContext, ledger: Ledger) -> bool:
+    """Whether a learned score says the order. The playbook is read only where a score may; one that cannot be read says
+    no order."""
+    if not may_advise(ledger):
+        return False
+    try:
+        return is_advising(ledger, context.settle(ledger, context.read_playbook(), takes_over=False).playbook)
+    except PlaybookError:
+        return False
 
 
 def export(items: Sequence[OpenWorkItem], file: Path) -> None:
@@ -109,12 +128,15 @@ def export(items: Sequence[OpenWorkItem], file: Path) -> None:
     spreadsheet.write(file, [_EXPORTED, *([line[name] for name in _EXPORTED] for line in lines)])
 
 
-def _print(items: Sequence[OpenWorkItem], total: int, now: datetime) -> None:
+def _print(items: Sequence[OpenWorkItem], total: int, now: datetime, *, by_chance: bool) -> None:
     console = build_console()
     if not items:
         console.print("No open work item matches." if total == 0 else "")
         return
-    render(items, {}, now, console)
+    if by_chance:
+        console.print(f"{BY_CHANCE}.")
+    chances = {} if not by_chance else {each.id: each.chance for each in items if each.chance is not None}
+    render(items, {number: f"chance {format_percent(chance)}" for number, chance in chances.items()}, now, console)
     if total > len(items):
         console.print(f"\n{total - len(items):,} more; see them with --limit {total}, or --csv FILE.")
     render_next(items, console)

@@ -43,6 +43,7 @@ from leadgate.references import IdError, parse_number
 from leadgate.resolutions import Discard, DoneByHand, Resolution, list_corrected_fields
 from leadgate.vocabulary import ActionKind
 from tasks import reruns, reviews
+from tasks.advice import is_advising
 from tasks.reviews import Other, Review
 
 if TYPE_CHECKING:
@@ -145,14 +146,23 @@ def _list(context: CommandContext, *, limit: int, personal: bool, as_json: bool,
         playbook = loaded.playbook
         at = ask_time(ledger, parse_now(now))
         found, total = reviews.list_waiting(ledger, playbook, limit)
+        advised = is_advising(ledger, playbook)
     shown_ = found if personal else [mask_review(each) for each in found]
     if as_json:
-        print_json({"total": total, "items": [build_json_data(each) for each in shown_]})
+        print_json(
+            {
+                "order": "chance" if advised else "due",
+                "total": total,
+                "items": [build_json_data(each) for each in shown_],
+            }
+        )
         return
     console = build_console()
     if not shown_:
         console.print("Nothing waits for a review.")
         return
+    if advised:
+        console.print("The best chance by the learned score first, then what has none, the next due first.")
     render([each.item for each in shown_], {each.item.id: _summarise(each) for each in shown_}, at, console)
     if total > len(shown_):
         console.print(f"\n{total - len(shown_):,} more; see them with --limit {total}.")

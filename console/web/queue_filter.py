@@ -20,13 +20,14 @@ from console.web.rendering import build_address
 from console.web.sign_in import make_local
 from console.web.visitors import Visitor
 from leadgate.actors import Actor, find_scope, require
+from leadgate.ledger.queue_order import Place, find_place
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.ledger.work_queue import QueueGroup
 from leadgate.permissions import Permission, Scope
 from leadgate.references import parse
 
 LARGEST_ID: Final = 2**63 - 1
-_AFTER: Final = re.compile(r"(\d{1,17})-(\d{1,18})")
+_AFTER: Final = re.compile(r"(\d{1,17})-(\d{1,18})(?:-([0-2])-(0|0\.\d{1,25}(?:e-\d{1,3})?|1\.0|\de-\d{1,3}))?")
 ShortText = Annotated[str, Query(max_length=1000)]
 
 
@@ -145,21 +146,24 @@ def check_ids(ids: Sequence[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-def read_after(text: str) -> tuple[datetime, int] | None:
-    """The place in the list behind which a page begins: microseconds and an id."""
+def read_after(text: str) -> Place | None:
+    """The place in the list behind which a page begins: microseconds and an id; by chance also its part and chance."""
     if not text:
         return None
     found = _AFTER.fullmatch(text)
     if found is None:
         raise HTTPException(422)
     try:
-        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(found[1])), int(found[2])
+        due_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(found[1]))
     except OverflowError:
         raise HTTPException(422) from None
+    return Place(due_at, int(found[2]), int(found[3] or 0), -float(found[4] or 0))
 
 
-def write_after(item: OpenWorkItem) -> str:
-    return f"{(item.due_at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)}-{item.id}"
+def write_after(item: OpenWorkItem, by_chance_at: datetime | None) -> str:
+    place = find_place(item.id, item.due_at, item.chance, by_chance_at)
+    written = f"{(place.due_at - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)}-{place.id}"
+    return written if by_chance_at is None else f"{written}-{place.part}-{abs(place.rank)!r}"
 
 
 def find_way_back(address: str) -> str:

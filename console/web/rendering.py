@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse
 
 from console.html_templates import build_environment
 from console.redaction import sanitise
-from console.report.tables import NONE
+from console.report.tables import NONE, format_percent
 from console.screen import format_span
 from console.web.done_actions import add_done, find_done
 from console.web.linked_text import link_cell, link_sentence, name_column
@@ -56,6 +56,7 @@ def _build_environment() -> Environment:
         "moment": format_moment_markup,
         "due": format_due_markup,
         "span": format_span,
+        "percent": format_percent,
         "number": lambda value: f"{value:,}",
         "short": shorten,
         "words": lambda name: str(name).replace("_", " "),

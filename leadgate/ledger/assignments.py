@@ -30,7 +30,7 @@ ENDED_OR_NOT: Final = "(ended_at IS NULL OR ended_at IS NOT NULL)"
 _ASSIGNMENT_COLUMNS = [
     "journey_id", "kind", "generation", "owner", "pool", "rule", "turn", "candidates", "why", "inputs", "pointer",
     "sla", "priority", "playbook_hash", "assigned_at", "due_at", "due_soon_at", "next_check_at", "clock_from",
-    "ladder_step", "acceptance_step", "stage_step", "method",
+    "ladder_step", "acceptance_step", "stage_step", "method", "chance",
 ]  # fmt: skip
 
 

@@ -83,7 +83,8 @@ def format_json_list(values: Sequence[str]) -> str:
 
 
 def add_scores(frame: pd.DataFrame, connection: Connection, batch_id: int) -> pd.DataFrame:
-    """``frame`` with the points, grades and ``qualified_as`` of each journey's last qualification.
+    """``frame`` with the points, grades and ``qualified_as`` of each journey's last qualification, and
+    the ``learned_chance`` by a score that says in which order people work.
 
     They are missing for a journey that a person sent past qualification.
     """
@@ -91,7 +92,9 @@ def add_scores(frame: pd.DataFrame, connection: Connection, batch_id: int) -> pd
         connection,
         """
         SELECT DISTINCT ON (j.id) j.id AS journey_id, q.fit, q.engagement, q.score, q.fit_grade, q.engagement_grade,
-            q.grade, q.qualified_as
+            q.grade, q.qualified_as,
+            CASE WHEN q.details -> 'learned' ->> 'role' <> 'shadow'
+                THEN CAST(q.details -> 'learned' ->> 'chance' AS double precision) END AS learned_chance
         FROM journey j LEFT JOIN qualification q ON q.journey_id = j.id
         WHERE j.batch_id = :batch AND j.stage = 'assignment' AND j.status = 'ready'
         ORDER BY j.id, q.generation DESC NULLS LAST""",

@@ -43,7 +43,7 @@ _OWNED: Final = """
     SELECT j.id AS journey_id, j.kind, j.lead_id, j.record_id, j.source, j.generation, a.id AS assignment_id,
         a.owner AS had_it, a.pool, a.sla, a.priority,
         coalesce(a.clock_from, a.assigned_at) AS clock_from, a.due_at, a.due_soon_at,
-        a.ladder_step, a.acceptance_step, a.stage_step,
+        a.ladder_step, a.acceptance_step, a.stage_step, a.chance,
         coalesce(l.language, r.values ->> 'language') AS language,
         coalesce(l.product, r.values ->> 'product') AS product,
         ARRAY(SELECT DISTINCT e.owner FROM assignment e WHERE e.journey_id = j.id ORDER BY e.owner) AS excluded

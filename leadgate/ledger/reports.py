@@ -18,6 +18,7 @@ from leadgate.ledger.cohort import SIGNALS
 from leadgate.ledger.concurrent_reads import read_concurrently
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.outbox import ESCALATED_TO
+from leadgate.ledger.queue_order import Place, build_after, build_order
 from leadgate.ledger.typed_rows import Read, read_rows
 from leadgate.ledger.work_items import OWNER
 from leadgate.vocabulary import OPEN, STAGES, JourneyKind, JourneyStatus, StageName, Trigger, list_in_sql
@@ -110,7 +111,7 @@ class WorkItemFilter:
     """Which open work items: every condition that is given must hold.
 
     ``deciders``: routed to one of these, taken by one, or about a lead that one owns. ``mine``: routed to one of these
-    or taken by one. ``after``: behind the item with this due time and id, in the order of the list.
+    or taken by one. ``by_chance_at``: in the order of chances as of then. ``after``: behind that place.
     """
 
     ids: Sequence[int] = ()
@@ -125,7 +126,8 @@ class WorkItemFilter:
     kinds: Sequence[str] = ()
     deciders: Sequence[str] | None = None
     mine: Sequence[str] | None = None
-    after: tuple[datetime, int] | None = None
+    by_chance_at: datetime | None = None
+    after: Place | None = None
 
     def build_conditions(self) -> tuple[str, dict[str, object]]:
         """The ``AND …`` part of a query over ``work_item w``, and its parameters."""
@@ -146,12 +148,15 @@ class WorkItemFilter:
                 "(w.route = ANY(:mine) OR w.assignee = ANY(:mine))",
                 None if self.mine is None else list(self.mine),
             ),
-            ("after_due", "(w.due_at, w.id) > (:after_due, :after_id)", self.after and self.after[0]),
+            ("after_due", build_after(self.by_chance_at), self.after and self.after.due_at),
         ]
         used = [(name, condition, value) for name, condition, value in given if value is not None]
         parameters = {name: value for name, _, value in used}
         if self.after is not None:
-            parameters["after_id"] = self.after[1]
+            parameters["after_id"] = self.after.id
+            if self.by_chance_at is not None:
+                place = {"after_part": self.after.part, "after_rank": self.after.rank}
+                parameters |= place | {"by_chance_at": self.by_chance_at}
         return "".join(f" AND {each[1]}" for each in used), parameters
 
 
@@ -192,6 +197,7 @@ class OpenWorkItem:
     about: JourneyKind  # what the journey is about; a lead, too, where it is about no journey
     record_id: int | None
     record_name: str | None = field(repr=False)
+    chance: float | None = None  # by a learned score that says in which order people work
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,16 +240,17 @@ class _Counts:
 
 
 def list_work_items(ledger: Ledger, wanted: WorkItemFilter, limit: int | None = None) -> list[OpenWorkItem]:
-    """Open work items, oldest due first."""
-    conditions, parameters = wanted.build_conditions()
+    """Open work items, oldest due first; by chance, where that is wanted."""
+    (conditions, parameters), order = wanted.build_conditions(), build_order(wanted.by_chance_at)
+    parameters |= {} if wanted.by_chance_at is None else {"by_chance_at": wanted.by_chance_at}
     statement = f"""
         SELECT w.id, w.kind, w.blocking, w.reason, w.stage, w.promise, w.source, w.journey_id, j.lead_id,
             w.batch_id, w.message, w.value, w.detail, w.proposal, w.route, w.assignee, w.taken_at, w.due_at,
             w.opened_at, w.escalated_at, {ESCALATED_TO} AS escalated_to,
             (SELECT count(*) FROM journey h WHERE h.work_item_id = w.id) AS journeys, {OWNER} AS owner,
-            coalesce(j.kind, 'lead') AS about, j.record_id, r.name AS record_name
+            coalesce(j.kind, 'lead') AS about, j.record_id, r.name AS record_name, w.chance
         FROM work_item w LEFT JOIN journey j ON j.id = w.journey_id LEFT JOIN record r ON r.id = j.record_id
-        WHERE w.closed_at IS NULL{conditions} ORDER BY w.due_at, w.id LIMIT :most"""
+        WHERE w.closed_at IS NULL{conditions} ORDER BY {order} LIMIT :most"""
     with ledger.statement() as connection:
         return read_rows(connection, OpenWorkItem, statement, most=limit, **parameters)
 
@@ -269,15 +276,6 @@ def list_standings(ledger: Ledger, journey_ids: Sequence[int]) -> list[JourneySt
         FROM journey j WHERE j.id = ANY(:ids) ORDER BY j.id"""
     with ledger.transaction() as connection:
         return read_rows(connection, JourneyStanding, statement, ids=list(journey_ids))
-
-
-def list_known_values(ledger: Ledger, column: str) -> list[str]:
-    """Every value that ``column`` of the work items has had: what a misspelt filter is compared with."""
-    if column not in ("reason", "route", "assignee", "source"):
-        raise ValueError(f"work items are not filtered by {column}")
-    with ledger.transaction() as connection:
-        rows = connection.execute(text(f"SELECT DISTINCT {column} FROM work_item WHERE {column} IS NOT NULL"))
-        return sorted(row[0] for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

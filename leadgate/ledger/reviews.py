@@ -186,10 +186,9 @@ def list_advised(ledger: Ledger, most: int | None) -> list[int]:
     """Open reviews of leads that a learned score gives an order to: who has the best chance comes first."""
     statement = text(
         """
-        SELECT w.id FROM work_item w CROSS JOIN LATERAL (SELECT each.details -> 'learned' AS learned
-            FROM qualification each WHERE each.journey_id = w.journey_id ORDER BY each.generation DESC LIMIT 1) q
-        WHERE w.closed_at IS NULL AND w.blocking AND w.kind = 'review' AND q.learned ->> 'role' <> 'shadow'
-        ORDER BY CAST(q.learned ->> 'chance' AS double precision) DESC, w.due_at, w.id LIMIT :most"""
+        SELECT w.id FROM work_item w
+        WHERE w.closed_at IS NULL AND w.blocking AND w.kind = 'review' AND w.chance IS NOT NULL
+        ORDER BY w.chance DESC, w.due_at, w.id LIMIT :most"""
     )
     with ledger.statement() as connection:
         return [row.id for row in connection.execute(statement, {"most": most})]

@@ -232,6 +232,7 @@ class AssignmentRow:
     inputs: JsonObject | None
     pointer: Pointer | None
     clock_from: datetime | None
+    chance: float | None
     priority: str | None
     acceptance_step: int
     next_touch_step: int
@@ -267,6 +268,7 @@ class WorkItemRow:
     closed_at: datetime | None
     closed_by: str | None
     resolution: str | None
+    chance: float | None
     taken_at: datetime | None
     escalated_at: datetime | None
     escalated_to: str | None

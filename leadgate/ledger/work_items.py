@@ -46,7 +46,7 @@ class NewWorkItem(TypedDict):
 
 #: What tells an open work item about a journey from others at the same stage.
 OpenKey = tuple[int, str, str | None]
-_WORK_ITEM_COLUMNS: Final = ["id", *NewWorkItem.__annotations__]
+_WORK_ITEM_COLUMNS: Final = ["id", *NewWorkItem.__annotations__, "chance"]
 
 
 #: Who owns the lead that a work item ``w`` is about, if somebody does.
@@ -54,11 +54,16 @@ OWNER: Final = "(SELECT a.owner FROM assignment a WHERE a.journey_id = w.journey
 
 
 def open_work_items(connection: Connection, items: pd.DataFrame) -> list[int]:
-    """Insert work items (the columns of ``NewWorkItem``) and return their ids in order."""
+    """Insert work items (the columns of ``NewWorkItem``) and return their ids in order.
+
+    A column ``chance`` may be there as well: of their leads, by a learned score that says in which order people work.
+    """
     failpoint("apply.work_items.before")
     ids = bulk.make_ids(connection, "work_item", len(items))
     frame = items.assign(id=ids)
     frame["proposal"] = [None if not p else orjson.dumps(p).decode() for p in bulk.list_values(frame["proposal"])]
+    if "chance" not in frame:
+        frame["chance"] = None
     bulk.copy(connection, "work_item", _WORK_ITEM_COLUMNS, frame)
     failpoint("apply.work_items.after")
     return ids

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy import text
+
 from leadgate.ledger.database import Ledger
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.ledger.typed_rows import read_rows
@@ -86,3 +88,12 @@ def read_ends(ledger: Ledger, ids: Sequence[int]) -> list[ItemEnd]:
         WHERE w.id = ANY(:ids) ORDER BY w.id"""
     with ledger.statement() as connection:
         return read_rows(connection, ItemEnd, statement, ids=list(ids))
+
+
+def list_known_values(ledger: Ledger, column: str) -> list[str]:
+    """Every value that ``column`` of the work items has had: what a misspelt filter is compared with."""
+    if column not in ("reason", "route", "assignee", "source"):
+        raise ValueError(f"work items are not filtered by {column}")
+    with ledger.transaction() as connection:
+        rows = connection.execute(text(f"SELECT DISTINCT {column} FROM work_item WHERE {column} IS NOT NULL"))
+        return sorted(row[0] for row in rows)

@@ -49,6 +49,10 @@ class Assignment(SQLModel, table=True):
             postgresql_where=text("kind = 'lead' AND ended_at IS NULL AND touched_at IS NULL"),
         ),
         Index(
+            "assignment_advised", "owner", text("chance DESC"), "id",
+            postgresql_where=text("kind = 'lead' AND ended_at IS NULL AND touched_at IS NULL AND chance IS NOT NULL"),
+        ),
+        Index(
             "assignment_touched", "owner", "assigned_at", "id",
             postgresql_where=text("kind = 'lead' AND ended_at IS NULL AND touched_at IS NOT NULL"),
         ),
@@ -86,6 +90,7 @@ class Assignment(SQLModel, table=True):
     due_at: datetime | None = declare_moment(nullable=True)
     due_soon_at: datetime | None = declare_moment(nullable=True)
     next_check_at: datetime | None = declare_moment(nullable=True)  # when the ladder or the SLA next asks for a look
+    chance: float | None = None  # by a learned score that says in which order people work
     priority: str | None = None  # the one whose SLA it has; none: its pool's
     ladder_step: int = 0  # steps taken for the first touch; those of the other targets follow
     acceptance_step: int = declare_counter()

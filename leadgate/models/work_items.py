@@ -79,6 +79,7 @@ class WorkItem(SQLModel, table=True):
     closed_at: datetime | None = declare_moment(nullable=True)
     closed_by: str | None = declare_staff(None)
     resolution: str | None = None
+    chance: float | None = None  # of its lead, by a learned score that says in which order people work
 
 
 class Correction(SQLModel, table=True):

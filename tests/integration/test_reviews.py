@@ -120,7 +120,7 @@ def test_one_review_is_told_with_its_points_and_the_commands_that_decide_it(cli:
 
 def test_nothing_that_waits_is_no_error(cli: Cli, harness: Harness) -> None:
     assert "Nothing waits" in cli("review").stdout
-    assert read_json(cli("review", "--json")) == {"total": 0, "items": []}
+    assert read_json(cli("review", "--json")) == {"order": "due", "total": 0, "items": []}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from leadgate.ledger import Ledger, bulk, figure_rows, figures, lead_list, messa
 from leadgate.ledger.cohort import Query
 from leadgate.ledger.journeys import person_moves, record_moves
 from leadgate.ledger.journeys.locking import HeldJourney
+from leadgate.ledger.queue_order import Place
 from leadgate.ledger.reports import WorkItemFilter
 from leadgate.ledger.row_filter import ALL
 from leadgate.ledger.story_rows import HandoffRow
@@ -50,7 +51,7 @@ TAKES_STATEMENT = {
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 _EVERY_CONDITION = WorkItemFilter(
     ids=(1,), reason="r", stage="capture", route="r", assignee="a", source="s", batch_id=1, blocking=True,
-    due_before=NOW, kinds=("review",), deciders=("d",), mine=("m",), after=(NOW, 1),
+    due_before=NOW, kinds=("review",), deciders=("d",), mine=("m",), after=Place(NOW, 1),
 ).build_conditions()[0]  # fmt: skip
 #: Those of them that take the type of the rows before it.
 TYPES_ROWS = {"read_rows", "read_row", "Read", "fetch"}
@@ -81,8 +82,8 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {
     "record_moves._move": {"statement": record_moves._SUPERSEDE_HELD},  # constants of the module
     "playbook_activations._read": {"which": "WHERE id = 1"},
     "reports.count_work_items": {"conditions": _EVERY_CONDITION},
-    "reports.list_known_values": {"column": "reason"},
-    "reports.list_work_items": {"conditions": _EVERY_CONDITION},
+    "work_queue.list_known_values": {"column": "reason"},
+    "reports.list_work_items": {"conditions": _EVERY_CONDITION, "order": "w.due_at, w.id"},
     "saved_views._set": {"change": "paused_at = NULL"},
     "saved_views.change_view": {"row": ["name", "period"]},
     "saved_views.save_view": {"row": ["name", "period"]},

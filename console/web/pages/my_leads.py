@@ -7,7 +7,7 @@ Belongs here: what was asked for, and what each row may show and offer. Does not
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -26,6 +26,7 @@ from leadgate.ledger import absences, lead_list
 from leadgate.ledger.lead_list import Due, LeadFilter, ListedLead, Part, Place
 from leadgate.permissions import Permission, Scope
 from leadgate.vocabulary import ActionKind, JourneyStatus
+from tasks.advice import BY_CHANCE, BY_DUE_TIME, is_advising
 
 router = APIRouter()
 _ROWS: Final = 50
@@ -35,7 +36,9 @@ _EXPORTED: Final = (
     "due_at", "accepted_at", "touched_at", "waits_until",
 )  # fmt: skip
 _Text = Annotated[str, Query(max_length=200)]
-_PLACE: Final = re.compile(r"([0-2])_([0-9T:.+-]{0,40})_([0-9]{1,18})")
+_PLACE: Final = re.compile(
+    r"([0-4])_([0-9T:.+-]{0,40})_([0-9]{1,18})(?:_([01]\.[0-9]{1,25}|[0-9.]{1,25}e-[0-9]{1,3}))?"
+)
 
 
 class ListError(LeadgateError):
@@ -93,6 +96,7 @@ def export_leads(
         wanted = LeadFilter(_list_own_reps(visitor), _read_due(due))
     else:
         wanted, _ = _read_filter(visitor, search, rep, due)
+    wanted = replace(wanted, by_chance=is_advising(site.ledger, site.playbook))
     found = lead_list.list_leads(site.ledger, wanted, visitor.now, _MOST_EXPORTED)
     rows = (_build_row(visitor, lead) for lead in found)
     lines = ([getattr(row.lead, name) for name in _EXPORTED] + [row.standing] for row in rows)
@@ -131,12 +135,15 @@ def _show(
     mine: bool,
     query: dict[str, str],
 ) -> Response:
+    wanted = replace(wanted, by_chance=is_advising(site.ledger, site.playbook))
     found = lead_list.list_leads(site.ledger, wanted, visitor.now, _ROWS + 1, _read_place(after))
     rows = [_build_row(visitor, lead) for lead in found[:_ROWS]]
     path = "/leads/mine" if mine else "/leads"
     more = None
     if len(found) > _ROWS:
-        more = build_address(path, **query, after=_write_place(lead_list.find_place(found[_ROWS - 1], wanted)))
+        more = build_address(
+            path, **query, after=_write_place(lead_list.find_place(found[_ROWS - 1], wanted, visitor.now))
+        )
     counts = None
     if wanted.search is None:
         counts = lead_list.count_leads(site.ledger, wanted.owners, visitor.now)
@@ -149,6 +156,8 @@ def _show(
         counts=counts,
         most_counted=lead_list.MOST_COUNTED,
         mine=mine,
+        by_chance=wanted.by_chance,
+        order=BY_CHANCE if wanted.by_chance else BY_DUE_TIME,
         away=absences.find_absences(site.ledger, [visitor.actor.rep], visitor.now) if visitor.actor.rep else [],
         path=path,
         query=query,
@@ -199,10 +208,12 @@ def _read_place(text: str) -> Place | None:
         at = datetime.fromisoformat(found[2]) if found[2] else None
         if at is not None and at.tzinfo is None:
             raise ValueError
+        chance = float(found[4]) if found[4] else None
     except ValueError:
         raise ListError("this is not where a page of the list begins; go back to its first page") from None
-    return Place(Part(int(found[1])), at, int(found[3]))
+    return Place(Part(int(found[1])), at, int(found[3]), chance)
 
 
 def _write_place(place: Place) -> str:
-    return f"{int(place.part)}_{'' if place.at is None else place.at.isoformat()}_{place.number}"
+    written = f"{int(place.part)}_{'' if place.at is None else place.at.isoformat()}_{place.number}"
+    return written if place.chance is None else f"{written}_{place.chance!r}"

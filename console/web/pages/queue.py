@@ -45,6 +45,7 @@ from leadgate.ledger.actions import ActionError
 from leadgate.ledger.reports import OpenWorkItem, WorkItemFilter
 from leadgate.permissions import Permission
 from leadgate.resolutions import Discard, Resolution
+from tasks.advice import BY_CHANCE, BY_DUE_TIME, is_advising
 from tasks.reruns import Resolved, resolve_each
 from tasks.reviews import Review, add_evidence
 
@@ -60,7 +61,8 @@ def show_queue(
     request: Request, site: TheSite, visitor: SignedIn, asked: TheFilter, after: ShortText = "", did: ShortText = ""
 ) -> Response:
     within = build_scope(visitor.actor)
-    wanted = replace(build_filter(asked, within, visitor), after=read_after(after))
+    by_chance_at = visitor.now if is_advising(site.ledger, site.playbook) else None
+    wanted = replace(build_filter(asked, within, visitor), after=read_after(after), by_chance_at=by_chance_at)
     items = reports.list_work_items(site.ledger, wanted, ON_PAGE + 1)
     shown = items[:ON_PAGE]
     last = shown[-1] if len(items) > ON_PAGE else None
@@ -74,8 +76,10 @@ def show_queue(
         rows=[(mask_for(visitor, item), list_offers(item)) for item in shown],
         groups=groups,
         chips=list_chips(asked, groups, site.names),
-        next_page=last and asked.build_address(after=write_after(last)),
+        next_page=last and asked.build_address(after=write_after(last, by_chance_at)),
         is_first=not after,
+        by_chance=by_chance_at is not None,
+        order=BY_DUE_TIME if by_chance_at is None else BY_CHANCE,
         ends=describe_ends(site, visitor, read_ids(did)),
         bulk=[(decision, LABELS[decision]) for decision in IN_BULK],
         most=MOST_AT_ONCE,
