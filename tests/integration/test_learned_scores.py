@@ -227,7 +227,7 @@ def test_a_trial_is_by_the_rules_alone_for_its_leads_have_no_numbers_yet(
     )
     (tmp_path / "playbook.yaml").write_text(text, encoding="utf-8")
     told = join_lines(cli("try", write_csv(leads(*["DE"] * 80)), "--source", "website", "--now", LATER))
-    assert "nurtured 80" in told
+    assert "nurture 80" in told
     assert "marketing qualified" not in told
 
 
