@@ -189,7 +189,7 @@ def test_what_a_service_gave_before_stays_while_it_cannot_be_asked(enriched: Enr
         ("preset: apollo, auth: {header: Host, secret_env: LEADGATE_PROVIDER_A}", "steers the connection"),
         ("preset: appolo", "preset"),
         ("preset: apollo, per_second: .nan", "per_second"),
-        ("preset: apollo, cost: 5, daily_budget: 3", "one request costs 5 units, and a day has 3"),
+        ("preset: apollo, cost: 5, daily_budget: 3", "more than daily_budget allows in a day (3)"),
         ("preset: hunter", None),
     ],
 )

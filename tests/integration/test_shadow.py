@@ -171,33 +171,6 @@ def test_a_pass_that_is_killed_is_done_again_once(harness: Harness) -> None:
     assert harness.find_broken() == []
 
 
-@pytest.mark.parametrize(
-    ("broken", "change"),
-    [
-        ("shadow_batches_once", "INSERT INTO shadow_pass (shadow_id, at, batches, last_batch, decisions, facts, "
-         "different, unreadable, seconds) SELECT shadow_id, at, batches, last_batch, 0, 0, 0, 0, 0 FROM shadow_pass"),
-        ("shadow_batches_once", "UPDATE shadow_pass SET batches = batches || 999999::bigint"),
-        ("shadow_counts_add_up", "UPDATE shadow_pass SET decisions = decisions - 1"),
-        ("shadow_counts_add_up", "UPDATE shadow SET passes = 7"),
-        ("shadow_journeys_known", "UPDATE shadow_journey SET journey_id = 999999 WHERE journey_id = 1"),
-        ("shadow_journeys_known", "UPDATE shadow_journey SET shadow_id = 999999"),
-        ("shadow_journeys_known", "UPDATE shadow_journey SET before = NULL WHERE journey_id = 1"),
-    ],
-)  # fmt: skip
-def test_verify_finds_what_a_shadow_counts_wrong(harness: Harness, broken: str, change: str) -> None:
-    def work() -> None:
-        start(harness)
-        capture_and_run(harness, 1, 2, hour=1)
-        decide(harness)
-
-    harness.begin_with("a shadow", work)
-    assert harness.find_broken() == []
-    with harness.ledger.transaction() as connection:
-        connection.execute(text("ALTER TABLE shadow_pass DISABLE TRIGGER USER"))
-        connection.execute(text(change))
-    assert broken in harness.find_broken()
-
-
 def test_a_draft_that_is_not_sound_any_more_rests_and_no_lead_waits(harness: Harness, cli: Cli) -> None:
     start(harness)
     capture_and_run(harness, 1, hour=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import databases
@@ -25,6 +26,7 @@ from leadgate.settings import Settings
 from leadgate.vocabulary import JourneyKind
 from tasks import reassignments
 from tasks.batches import run_waiting
+from tasks.shadow import run_shadow, start_shadow
 
 A_LEAD = "(SELECT min(lead_id) FROM journey WHERE status = 'owned')"
 A_LEADS = "(SELECT min(id) FROM journey WHERE status = 'owned' AND kind = 'lead')"
@@ -71,6 +73,9 @@ TOLD_TO_A_CRM = (
     "INSERT INTO work_item (kind, blocking, reason, stage, promise, generation, message, route, due_at, opened_at) "
     "VALUES ('recovery', false, 'crm_unreachable', 'follow_up', 'crm:sales', 0, 'Away', 'somebody', now(), now())",
 )
+
+#: What a shadow counts is changed by nobody, until somebody damages it on purpose.
+UNGUARDED = "ALTER TABLE shadow_pass DISABLE TRIGGER USER"
 
 #: How the ledger is damaged, and which invariants say so.
 DAMAGE: dict[str, tuple[list[str], set[str]]] = {
@@ -327,7 +332,7 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
             ("handoff", "journey_id", "true", {"handoffs_gapless", "moments_are_handoffs"}),
             ("handoff", "batch_id", "true", set()),
             ("gate_result", "batch_id", "true", set()),
-            ("decision_input", "batch_id", "true", set()),
+            ("decision_input", "batch_id", "true", {"shadow_counts_add_up"}),
             ("warned", "journey_id", "true", set()),
             ("qualification", "journey_id", "true", set()),
             ("outbox", "journey_id", "true", set()),
@@ -451,6 +456,35 @@ DAMAGE: dict[str, tuple[list[str], set[str]]] = {
         ["UPDATE journey SET record_id = NULL WHERE kind <> 'lead' AND status = 'held'"],
         {"kinds_apart", "version_of_its_journey", "records_judged"},
     ),
+    "a batch that a shadow decided twice": (
+        [
+            UNGUARDED,
+            "INSERT INTO shadow_pass (shadow_id, at, batches, last_batch, decisions, facts, different, unreadable, seconds) "
+            "SELECT shadow_id, at, batches, last_batch, 0, 0, 0, 0, 0 FROM shadow_pass",
+            "UPDATE shadow SET passes = passes + 1",
+        ],
+        {"shadow_batches_once", "shadow_counts_add_up"},
+    ),
+    "a batch of a shadow that never was": (
+        [UNGUARDED, "UPDATE shadow_pass SET batches = batches || 999999::bigint"],
+        {"shadow_batches_once"},
+    ),
+    "a pass of a shadow with a decision too few": (
+        [UNGUARDED, "UPDATE shadow_pass SET decisions = decisions - 1"],
+        {"shadow_counts_add_up"},
+    ),
+    "a shadow that counts other passes": (["UPDATE shadow SET passes = 7"], {"shadow_counts_add_up"}),
+    "a shadow's journey that never was": (
+        [
+            "UPDATE shadow_journey SET journey_id = 999999 WHERE journey_id = (SELECT max(journey_id) FROM shadow_journey)"
+        ],
+        {"shadow_journeys_known"},
+    ),
+    "a journey of no shadow": (["UPDATE shadow_journey SET shadow_id = 999999"], {"shadow_journeys_known"}),
+    "a shadow's journey that differs, without its ends": (
+        ["UPDATE shadow_journey SET kind = 'dropped'"],
+        {"shadow_journeys_known"},
+    ),
 }
 
 
@@ -521,8 +555,10 @@ def sound(postgres: Ledger, loaded: LoadedPlaybook, tmp_path_factory: pytest.Tem
                 connection.execute(text(A_PAUSE.format(first="0 h", until="2 h", ended="'1 h'")))
                 connection.execute(text(A_PAUSE.format(first="1 h", until="3 h", ended="NULL")))
                 connection.execute(text(A_MISS))
+            start_shadow(ledger, harness.loaded, "the same again", by=make_actor("ops"), now=NOW)
             harness.capture(make_lead(8), now=ask_time(ledger))
             run_waiting(harness.worker(), kinds=("intake",))  # by the ledger's clock
+            run_shadow(ledger, Path("tests.yaml"), limited=False)
             with ledger.transaction() as connection:
                 for statement in TOLD_TO_A_CRM:
                     connection.execute(text(statement))
