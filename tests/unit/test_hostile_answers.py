@@ -363,6 +363,13 @@ def test_any_answer_is_read_or_is_an_error_that_is_declared(
     ask(connect(spoiling), question)
 
 
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT"])
+@pytest.mark.parametrize("connect", [connect_to_hubspot, connect_to_salesforce], ids=["hubspot", "salesforce"])
+def test_a_date_that_no_clock_tells_is_read_or_is_an_error(connect: Callable[[Spoiling], Asked], date: str) -> None:
+    for answer in range(6):
+        ask(connect(Spoiling(answer, [0], False, None, False, 200, {"Date": date}, None)), "changes")
+
+
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("connect", [connect_to_hubspot, connect_to_salesforce], ids=["hubspot", "salesforce"])
 def test_answers_that_are_not_spoilt_are_no_errors(connect: Callable[[Spoiling], Asked], question: str) -> None:

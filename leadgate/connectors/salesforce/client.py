@@ -23,6 +23,7 @@ _MOST_PAGES: Final = 1_000  # of one query: a service that always names another 
 
 #: On every write. Without the first, Salesforce's assignment rules choose the owner, on updates too.
 _WRITE_HEADERS: Final = {"Sforce-Auto-Assign": "FALSE"}
+_CLOCK_YEARS: Final = range(2000, 3000)  # of a ``Date`` header that is believed
 
 
 def read_base_url(url: str) -> str:
@@ -136,7 +137,9 @@ class RestClient:
 
 
 def _read_date(text: str | None) -> datetime | None:
+    """The moment of a ``Date`` header; None for none, and for one that no clock tells: days are added to it."""
     try:
-        return parsedate_to_datetime(text or "").astimezone(UTC)
+        told = parsedate_to_datetime(text or "").astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return told if told.year in _CLOCK_YEARS else None
