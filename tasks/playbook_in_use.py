@@ -81,7 +81,8 @@ def settle(
     with ledger.transaction() as connection:
         playbook_activations.lock(connection)
         active = playbook_activations.read_active(connection)
-        if not _is_due(connection, loaded, active) or not _is_still_there(loaded):
+        # where no playbook was used yet, there is none to go on with in place of one that was read and is gone
+        if active is not None and not (_is_due(connection, loaded, active) and _is_still_there(loaded)):
             return loaded if _is_same(loaded, active) else _read_active(active, loaded.path)
         now = read_time(connection, now)
         playbook_versions.activate(

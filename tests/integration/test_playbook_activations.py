@@ -177,6 +177,13 @@ def test_what_a_process_read_before_the_file_changed_does_not_take_over(harness:
     assert settle(harness.ledger, slow, NOW).text == C
 
 
+def test_the_first_playbook_is_used_although_its_file_changed_since_it_was_read(harness: Harness, file: File) -> None:
+    first = file.write(A)
+    file.write(B)
+    assert settle(harness.ledger, first, NOW).text == A
+    assert work(harness, file.read()).text == B
+
+
 def test_a_changed_file_that_is_not_sound_is_refused_and_changes_nothing(harness: Harness, file: File) -> None:
     work(harness, file.write(A))
     bad = file.write(BAD)
