@@ -102,17 +102,27 @@ def _check(lead: TriedLead, playbook: Playbook) -> None:
             if shown in _FROM:
                 raise TrialError(f"{shown!r} is found out by later stages, and no form sends it; set {_FROM[shown]!r}")
             raise TrialError(f"a lead has no field {shown!r}; {propose_field(shown, known)}")
-        if (problem := find_length_problem(name, value)) is not None:
-            raise TrialError(problem)
-        if "\x00" in value:
-            raise TrialError(f"{name} has a NUL character; remove it")
+        require_usable_text(name, value)
+    require_countable(lead.activities, lead.days_ago, playbook)
+
+
+def require_usable_text(name: str, value: str) -> None:
+    """Raise ``TrialError`` for a value of a field that no source could send."""
+    if (problem := find_length_problem(name, value)) is not None:
+        raise TrialError(problem)
+    if "\x00" in value:
+        raise TrialError(f"{name} has a NUL character; remove it")
+
+
+def require_countable(activities: Mapping[str, int], days_ago: float, playbook: Playbook) -> None:
+    """Raise ``TrialError`` for activities (kind -> how often) that no rule of ``playbook`` counts, or too many."""
     counted = list_counted_activities(playbook)
-    for kind in lead.activities:
+    for kind in activities:
         if kind not in counted:
             raise TrialError(f"no rule counts the activity {kind[:80]!r}; {propose(kind[:80], counted)}")
-    if any(not 0 <= times <= MOST_TIMES for times in lead.activities.values()):
+    if any(not 0 <= times <= MOST_TIMES for times in activities.values()):
         raise TrialError(f"an activity is tried up to {MOST_TIMES} times")
-    if not 0 <= lead.days_ago <= MOST_DAYS:
+    if not 0 <= days_ago <= MOST_DAYS:
         raise TrialError(f"activities are tried up to {MOST_DAYS:,} days ago")
 
 

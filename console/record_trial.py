@@ -10,13 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from console.lead_trial import MOST_DAYS, MOST_TIMES, TrialError
+from console.lead_trial import TrialError, require_countable, require_usable_text
 from leadgate.connectors.files import Row
-from leadgate.limits import find_length_problem
 from leadgate.nearest import propose
 from leadgate.playbook import LoadedPlaybook
 from leadgate.records.fields import ENRICHED, STANDARD
-from leadgate.scoring.verdict import list_counted_activities
 from leadgate.vocabulary import JourneyKind
 from tasks.assignment import Capacity
 from tasks.record_trial import RecordTrial, TriedUpdate, try_updates
@@ -89,15 +87,5 @@ def _check(loaded: LoadedPlaybook, kind: JourneyKind, asked: AskedUpdate) -> Non
     for name, value in (*asked.values.items(), *asked.before.items()):
         if name not in known and name not in ENRICHED:
             raise TrialError(f"{kind.plural} have no field {name[:80]!r}; {propose(name[:80], [*known, *ENRICHED])}")
-        if (problem := find_length_problem(name, value)) is not None:
-            raise TrialError(problem)
-        if "\x00" in value:
-            raise TrialError(f"{name} has a NUL character; remove it")
-    counted = list_counted_activities(view)
-    for each in asked.activities:
-        if each not in counted:
-            raise TrialError(f"no rule counts the activity {each[:80]!r}; {propose(each[:80], counted)}")
-    if any(not 0 <= times <= MOST_TIMES for times in asked.activities.values()):
-        raise TrialError(f"an activity is tried up to {MOST_TIMES} times")
-    if not 0 <= asked.days_ago <= MOST_DAYS:
-        raise TrialError(f"activities are tried up to {MOST_DAYS:,} days ago")
+        require_usable_text(name, value)
+    require_countable(asked.activities, asked.days_ago, view)

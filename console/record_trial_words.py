@@ -22,11 +22,12 @@ from console.trial_words import (
     describe_assignment,
     describe_differences,
     describe_follow_up,
+    describe_validation,
     list_differences,
     print_counts,
     print_lines,
+    print_stages,
     say_left_out,
-    write_value,
 )
 from leadgate.counting import format_count
 from leadgate.playbook import LoadedPlaybook
@@ -145,24 +146,13 @@ def _print_stages(trial: RecordTrial, names: DisplayNames) -> None:
     if trial.verdict == "held":
         console.print("This update would be held until somebody answers. Owner and due time are what it gets then.")
     stages = {
-        "Validation": _describe_validation(trial),
+        "Validation": describe_validation(trial.broken, trial.values, "update"),
         "Enrichment": iter([f"{write_as_words(name)}: {value}" for name, value in trial.added.items()]),
         "Qualification": _describe_judgement(trial, names),
         "Assignment": describe_assignment(trial.routed, names),
         "Follow-up": describe_follow_up(trial.routed),
     }
-    for stage, lines in stages.items():
-        console.print(build_heading(stage))
-        print_lines(f"  {line}" for line in lines)
-
-
-def _describe_validation(trial: RecordTrial) -> Iterator[str]:
-    for promise, words in trial.broken:
-        yield f"{'holds the update' if promise.severity == Severity.CRITICAL else 'warns'}: {words}"
-    if not trial.broken:
-        yield "lets the update pass"
-    for name, value in trial.values.items():
-        yield f"{write_as_words(name)}: {write_value(value)}"
+    print_stages(stages)
 
 
 def _describe_judgement(trial: RecordTrial, names: DisplayNames) -> Iterator[str]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from console.display_names import DisplayNames, write_as_words
 from console.redaction import sanitise
 from console.screen import build_console, build_heading, build_table, format_moment, print_json, say
 from console.trial_file import TriedRow
+from expectations.promises import Promise
 from leadgate.counting import format_count
 from leadgate.masking import mask
 from leadgate.playbook import LoadedPlaybook
@@ -193,23 +194,32 @@ def _print_stages(trial: Trial, names: DisplayNames) -> None:
     if trial.held:
         console.print("Validation would hold this lead until somebody has corrected it. The rest is what it gets then.")
     stages = {
-        "Validation": _describe_validation(trial),
+        "Validation": describe_validation(trial.broken, trial.values, "lead"),
         "Enrichment": _describe_enrichment(trial),
         "Qualification": _describe_qualification(trial),
         "Assignment": describe_assignment(trial.routed, names, _say_when(trial)),
         "Follow-up": describe_follow_up(trial.routed),
     }
+    print_stages(stages)
+
+
+def print_stages(stages: Mapping[str, Iterator[str]]) -> None:
+    """Print the lines of each stage under its name."""
+    console = build_console()
     for stage, lines in stages.items():
         console.print(build_heading(stage))
         print_lines(f"  {line}" for line in lines)
 
 
-def _describe_validation(trial: Trial) -> Iterator[str]:
-    for promise, words in trial.broken:
-        yield f"{'holds the lead' if promise.severity == Severity.CRITICAL else 'warns'}: {words}"
-    if not trial.broken:
-        yield "lets the lead pass"
-    for name, value in trial.values.items():
+def describe_validation(
+    broken: Sequence[tuple[Promise, str]], values: Mapping[str, Any], tried: Literal["lead", "update"]
+) -> Iterator[str]:
+    """Lines about the promises that are ``broken``, each with its words, and the values that were read."""
+    for promise, words in broken:
+        yield f"{f'holds the {tried}' if promise.severity == Severity.CRITICAL else 'warns'}: {words}"
+    if not broken:
+        yield f"lets the {tried} pass"
+    for name, value in values.items():
         yield f"{write_as_words(name)}: {write_value(value)}"
 
 

@@ -153,7 +153,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     "verify": Entry("console.cli.verify", "Check the ledger's invariants; exit 1 when one is broken."),
     "replay": Entry(
         "console.cli.replay",
-        "What another playbook would have made of all that was decided: decisions are made again, nothing is stored.",
+        "Show what another playbook would have decided: recorded decisions are made again, and nothing is stored.",
     ),
     "shadow": Group(
         "Have a draft of a playbook decide beside the one in use, on live leads, without any effect.",
@@ -165,7 +165,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
             "show": Entry(
                 "console.cli.shadow",
-                "What the draft would have decided otherwise so far: how many leads, in which way, the most telling.",
+                "Show what the draft decides otherwise so far: how many leads, in which way, the most telling ones.",
             ),
             "run": Entry(
                 "console.cli.shadow", "Decide now what was decided since the last pass; a schedule does it by itself."
@@ -175,7 +175,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
     ),
     "try": Entry(
         "console.cli.trial",
-        "What leads and records would get by a playbook, or by two: nothing is stored, and no turn is taken.",
+        "Show what leads and records would get under a playbook, or under two; nothing is stored and no turn taken.",
     ),
     "playbook": Group(
         "Check, show, compare, activate or copy the playbook.",
@@ -202,7 +202,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
             "suggest": Entry(
                 "console.cli.playbook_suggest",
-                "Which columns of a file of leads with outcomes tell won from lost, and a draft of scoring "
+                "Find the columns of a file of leads with outcomes that tell won from lost, and draft scoring "
                 "rules to edit.",
             ),
             "activate": Entry(
@@ -262,7 +262,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
             "show": Entry(
                 "console.cli.score",
-                "A learned score: from which leads, how good it is beside the points of the rules, and what it reads.",
+                "Show a learned score: its leads, how good it is beside the points of the rules, and what it reads.",
             ),
             "promote": Entry(
                 "console.cli.score",
@@ -271,12 +271,12 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
             ),
             "check": Entry(
                 "console.cli.score",
-                "Whether the learned score in force has drifted; exit 1 when it has. One that has is a shadow from "
+                "Check whether the score in force has drifted; exit 1 when it has. One that has is a shadow from "
                 "then on.",
             ),
             "history": Entry(
                 "console.cli.score",
-                "Which scores were learned: when, by whom, from how many leads, and how good each is.",
+                "List learned scores: when, by whom, from how many leads, and how good each is.",
             ),
         },
     ),
@@ -301,7 +301,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         },
     ),
     "user": Group(
-        "Who may sign in to the console, and with which roles.",
+        "Create, list and change the accounts that may sign in to the console.",
         {
             "add": Entry(
                 "console.cli.user",
@@ -327,7 +327,7 @@ COMMANDS: Final[Mapping[str, Entry | Group]] = {
         },
     ),
     "views": Group(
-        "Saved views of the report, and their e-mails.",
+        "List and send saved views of the report.",
         {
             "list": Entry(
                 "console.cli.views",

@@ -72,7 +72,7 @@ def suggest(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Which columns of a file of leads with outcomes tell won from lost, and a draft of scoring rules to edit.
+    """Find the columns of a file of leads with outcomes that tell won from lost, and draft scoring rules to edit.
 
     No ledger is needed, and nothing is stored. At least 1,000 rows with a known outcome are needed, 120 of them won and
     120 lost. Three rows in ten are kept aside, the same each time: they judge the columns and the draft. Columns that

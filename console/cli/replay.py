@@ -74,7 +74,7 @@ def replay(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """What another playbook would have made of all that was decided: decisions are made again, nothing is stored.
+    """Show what another playbook would have decided: recorded decisions are made again, and nothing is stored.
 
     Each lead is decided in the state of its time: its values, what providers answered, who was away, whose turn it was,
     what people decided. First the recorded playbook is replayed: it must come out as recorded.

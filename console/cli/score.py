@@ -110,7 +110,7 @@ def check(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """Whether the learned score in force has drifted; exit 1 when it has. One that has is a shadow from then on."""
+    """Check whether the score in force has drifted; exit 1 when it has. One that has is a shadow from then on."""
     from tasks.score_drift import check_score, describe_check
 
     context: CommandContext = ctx.obj
@@ -141,7 +141,7 @@ def show(
     number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="Of a score; else the newest.")] = None,
     json: Json = False,
 ) -> None:
-    """A learned score: from which leads, how good it is beside the points of the rules, and what it reads."""
+    """Show a learned score: its leads, how good it is beside the points of the rules, and what it reads."""
     context: CommandContext = ctx.obj
     with context.ledger() as ledger, ledger.transaction() as connection:
         model = score_models.find_model(connection, number)
@@ -165,7 +165,7 @@ def history(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many, the newest first.")] = 20,
     json: Json = False,
 ) -> None:
-    """Which scores were learned: when, by whom, from how many leads, and how good each is."""
+    """List learned scores: when, by whom, from how many leads, and how good each is."""
     context: CommandContext = ctx.obj
     with context.ledger() as ledger, ledger.transaction() as connection:
         found = score_models.list_models(connection, limit)

@@ -95,7 +95,7 @@ def run(ctx: typer.Context, by: By = None, json: Json = False) -> None:
 
 
 def show(ctx: typer.Context, json: Json = False) -> None:
-    """What the draft would have decided otherwise so far: how many leads, in which way, the most telling."""
+    """Show what the draft decides otherwise so far: how many leads, in which way, the most telling ones."""
     from leadgate.playbook import PlaybookError, parse
     from tasks.replay.results import list_not_replayed
     from tasks.shadow import find_shadow

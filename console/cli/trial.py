@@ -74,13 +74,14 @@ def try_(
     json: Json = False,
     now: Now = None,
 ) -> None:
-    """What leads and records would get by a playbook, or by two: nothing is stored, and no turn is taken.
+    """Show what leads and records would get under a playbook, or under two; nothing is stored and no turn taken.
 
-    One lead of your own, with --email and --set, is told stage by stage; the rows of a FILE in a line each, as if they
-    came now, one after the other. Providers over HTTP are not asked, and each lead is taken for somebody new.
+    One lead of your own, given with --email and --set, is shown stage by stage; the rows of a FILE in a line each, as
+    if they came now, one after the other, with the rows about one person joined. Leads of the ledger are not compared,
+    and providers over HTTP are not asked.
 
-    With --kind, or a source of records, the same of an update of an opportunity, a renewal or an expansion: --before
-    says what the record was; each row of a FILE is about a new one.
+    With --kind, or a source of records, try an update of an opportunity, a renewal or an expansion: --before gives the
+    record as it was; each row of a FILE is about a new record.
     """
     given = email is not None or bool(values) or bool(did) or bool(before)
     if (file is None) is not given:

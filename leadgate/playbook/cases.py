@@ -122,7 +122,19 @@ class StageOutcomes(Part):
     assignment: Literal[Outcome.OWNED, Outcome.WAIT, Outcome.HOLD] | None = None
 
 
-class Expected(Part):
+class _ExpectedOwner(Part):
+    """Who gets a lead or an update, by when, and with which values."""
+
+    route: str | None = None
+    pool: str | None = None
+    owner: str | None = None
+    sla: str | None = None
+    priority: str | None = None
+    due: Moment | None = None
+    values: dict[str, Value] = {}
+
+
+class Expected(_ExpectedOwner):
     """What a lead is expected to get. Only what is named is compared."""
 
     verdict: Verdict | None = None
@@ -135,13 +147,6 @@ class Expected(Part):
     held_by: Names = ()  # promises
     warned_by: Names = ()
     reason: Phrase | None = None
-    route: str | None = None
-    pool: str | None = None
-    owner: str | None = None
-    sla: str | None = None
-    priority: str | None = None
-    due: Moment | None = None
-    values: dict[str, Value] = {}
 
 
 class Case(Part):
@@ -165,7 +170,7 @@ class Case(Part):
         return self
 
 
-class RecordExpected(Part):
+class RecordExpected(_ExpectedOwner):
     """What an update of a record is expected to get. Only what is named is compared."""
 
     verdict: Literal["goes_on", "held", "nurture", "disqualified", "done"] | None = None
@@ -177,13 +182,6 @@ class RecordExpected(Part):
     again: Moment | None = None  # when the record is looked at by itself
     score: _Points | None = None
     points: dict[str, int] = {}
-    route: str | None = None
-    pool: str | None = None
-    owner: str | None = None
-    sla: str | None = None
-    priority: str | None = None
-    due: Moment | None = None
-    values: dict[str, Value] = {}
 
 
 class RecordCase(Part):
